@@ -1,0 +1,60 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "distill-ddp",
+  products: [.executable(name: "distill-ddp", targets: ["distill-ddp"])],
+  traits: [
+    .default(enabledTraits: ["MPI"]),
+    .trait(name: "MPI", description: "Data-parallel ranks over Open MPI; without it the binary runs one process."),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // MARK: C and system libraries
+    .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CKernels"),
+
+    // MARK: Libraries, each depending only on those above it
+    .target(name: "JSON"),
+    .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
+    .target(name: "Checkpoints", dependencies: ["JSON", "Kernels"]),
+    .target(name: "Text", dependencies: ["JSON"]),
+    .target(name: "Encoders", dependencies: ["JSON", "Kernels", "Checkpoints", "Text"]),
+    .target(name: "Distillation", dependencies: ["Kernels", "Text", "Encoders"]),
+    .target(name: "Collectives"),
+    .target(
+      name: "MPICollectives",
+      dependencies: ["Collectives", .target(name: "CMPI", condition: .when(traits: ["MPI"]))]),
+    .target(
+      name: "Training",
+      dependencies: [
+        "JSON", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "Collectives",
+        .product(name: "Yams", package: "Yams"),
+      ]),
+
+    // MARK: Command line
+    .executableTarget(
+      name: "distill-ddp",
+      dependencies: [
+        "Training", "MPICollectives",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    // MARK: Tests
+    .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"]),
+    .testTarget(name: "TextTests", dependencies: ["Text"]),
+    .testTarget(name: "EncodersTests", dependencies: ["Encoders"]),
+    .testTarget(name: "DistillationTests", dependencies: ["Distillation"]),
+    .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["distill-ddp", "Checkpoints", "JSON"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu11
+)

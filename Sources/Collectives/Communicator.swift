@@ -1,0 +1,21 @@
+/// The ranks of one job and what they do together. Every call is collective: all ranks make it, in the same order.
+package protocol Communicator: Sendable {
+  /// This process's place, from 0.
+  var rank: Int { get }
+  /// The number of processes.
+  var size: Int { get }
+  /// This process's place among those on the same host, and how many there are.
+  var localRank: Int { get }
+  var localSize: Int { get }
+
+  /// Replaces `values` on every rank by their sum over ranks.
+  func sum(_ values: UnsafeMutableBufferPointer<Float>) throws
+  func sum(_ values: inout [Double]) throws
+  /// Replaces `bytes` on every rank by the root's; the length may differ beforehand.
+  func broadcast(_ bytes: inout [UInt8], from root: Int) throws
+  /// The bytes of every rank, in order, on the root; `nil` elsewhere.
+  func gather(_ bytes: [UInt8], to root: Int) throws -> [[UInt8]]?
+  func barrier() throws
+  /// Ends every rank of the job at once with a status.
+  func abort(status: Int32) -> Never
+}

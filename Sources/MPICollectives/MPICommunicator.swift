@@ -1,0 +1,4 @@
+#if MPI
+  import CMPI
+#endif
+import Collectives

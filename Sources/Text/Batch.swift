@@ -1,0 +1,18 @@
+/// Sentences packed end to end: no padding, so every token is real.
+package struct Batch: Sendable {
+  /// Token ids of all sentences. (tokens)
+  package var tokens: [Int32] = []
+  /// Segment ids: 0 for the first sentence of a pair, 1 for the second. (tokens)
+  package var types: [Int32] = []
+  /// Where each sentence starts, with the total at the end. (sentences + 1)
+  package var starts: [Int] = [0]
+  /// Class ids, or −1 where a row has none. (sentences)
+  package var labels: [Int32] = []
+  /// Each sentence's place in its dataset, which also keys its dropout. (sentences)
+  package var samples: [Int] = []
+
+  package init() {}
+
+  package var sentences: Int { starts.count - 1 }
+  package func length(_ sentence: Int) -> Int { starts[sentence + 1] - starts[sentence] }
+}

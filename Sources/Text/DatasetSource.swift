@@ -1,0 +1,31 @@
+/// Where labelled sentences are read from, and which columns hold what.
+package struct DatasetSource: Sendable, Equatable {
+  package enum Format: Sendable, Equatable {
+    /// One sentence a line, split on `\n` only; its labels, if any, in a file of as many lines (TweetEval).
+    case lines(labelsPath: String?)
+    /// RFC 4180, with a header.
+    case csv
+    /// Tab-separated and unquoted (GLUE).
+    case tsv(header: Bool)
+    /// One JSON object a line.
+    case jsonl
+  }
+
+  /// A column by its name in the header (or JSON key), or by its number from 0.
+  package enum Column: Sendable, Equatable {
+    case name(String)
+    case index(Int)
+  }
+
+  package var format: Format
+  package var path: String
+  package var textColumn = Column.name("text")
+  /// The second sentence of a pair.
+  package var pairColumn: Column?
+  package var labelColumn: Column? = .name("label")
+
+  package init(format: Format, path: String) {
+    self.format = format
+    self.path = path
+  }
+}
