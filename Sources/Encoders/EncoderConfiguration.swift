@@ -1,19 +1,15 @@
+import Kernels
+
 /// The hyperparameters of a BERT encoder with a sequence-classification head, named as in Hugging Face's `config.json`.
 package struct EncoderConfiguration: Sendable, Equatable {
-  /// The feed-forward activation (`hidden_act`).
-  package enum Activation: String, Sendable, CaseIterable {
-    /// x·Φ(x), with the error function.
-    case gelu
-    /// The tanh approximation.
-    case geluNew = "gelu_new"
-    case relu
-  }
+  package typealias Activation = Kernels.Activation
 
   package var vocabularySize = 30_522
   package var hiddenSize = 768
   package var layers = 12
   package var heads = 12
   package var intermediateSize = 3_072
+  /// The feed-forward activation (`hidden_act`).
   package var activation = Activation.gelu
   package var hiddenDropout: Float = 0.1
   package var attentionDropout: Float = 0.1

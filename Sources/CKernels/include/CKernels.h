@@ -1,1 +1,108 @@
+// The loops that need SIMD. Each function is compiled for several instruction sets in one binary and the loader
+// picks the best; all take plain row-major buffers, and none allocates.
+//
+// "Tile" below means a matrix whose row stride is a multiple of CK_LANES and whose columns past the valid ones are
+// readable: heads and score maps are kept so, and no loop then needs a remainder.
 #pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CK_LANES = 16 };
+
+// MARK: Activations
+
+/// out[i] = x·Φ(x), Φ by the error function; absolute error below 3e-7.
+void ck_gelu(float *out, const float *x, size_t count);
+/// d[i] *= d(x·Φ(x))/dx.
+void ck_gelu_backward(float *d, const float *x, size_t count);
+/// out[i] = 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+void ck_gelu_new(float *out, const float *x, size_t count);
+void ck_gelu_new_backward(float *d, const float *x, size_t count);
+void ck_relu(float *out, const float *x, size_t count);
+void ck_relu_backward(float *d, const float *x, size_t count);
+void ck_tanh(float *out, const float *x, size_t count);
+/// d[i] *= 1 − y², where y = tanh(x) is the forward's output.
+void ck_tanh_backward(float *d, const float *y, size_t count);
+
+// MARK: Sums
+
+/// out[i] += x[i]
+void ck_add(float *out, const float *x, size_t count);
+/// out[i] += scale·x[i]
+void ck_add_scaled(float *out, const float *x, float scale, size_t count);
+/// x[i] *= scale
+void ck_scale(float *x, float scale, size_t count);
+/// out[c] += Σ_r x[r, c]; x: (rows, columns), rows `stride` apart.
+void ck_add_column_sums(float *out, const float *x, size_t rows, size_t columns, size_t stride);
+/// Σ x², in double precision.
+double ck_sum_of_squares(const float *x, size_t count);
+/// Σ (a − b)², in double precision; where d is given, d[i] += scale·(a − b).
+double ck_squared_error(const float *a, const float *b, float *d, float scale, size_t count);
+
+// MARK: Layer normalization
+
+/// sum += residual (where given), then out = gamma·(sum − mean)/√(variance + eps) + beta, row by row.
+/// sum, residual, out: (rows, columns); mean, rstd: (rows), where given.
+void ck_layer_norm(float *out, float *sum, const float *residual, const float *gamma, const float *beta, float eps,
+                   float *mean, float *rstd, size_t rows, size_t columns);
+/// d becomes the gradient of `sum` from that of `out`; dGamma and dBeta are added to where given.
+void ck_layer_norm_backward(float *d, const float *sum, const float *mean, const float *rstd, const float *gamma,
+                            float *dGamma, float *dBeta, size_t rows, size_t columns);
+
+// MARK: Attention tiles
+
+/// c = a·b (added to c where `accumulate`), c: (rows, columns) and b: (inner, columns) tiles;
+/// a[i, k] is a[i·aRow + k·aColumn], so that a transposed a costs nothing.
+void ck_tile_product(float *c, size_t cStride, const float *a, size_t aRow, size_t aColumn, const float *b,
+                     size_t bStride, size_t rows, size_t columns, size_t inner, float scale, int accumulate);
+/// out (rows, outStride) = x (rows, columns), padded with zeros to outStride.
+void ck_gather_tile(float *out, size_t outStride, const float *x, size_t xStride, size_t rows, size_t columns);
+/// out (columns, outStride) = xᵀ, x (rows, columns); each row padded with zeros to outStride.
+void ck_transpose_tile(float *out, size_t outStride, const float *x, size_t xStride, size_t rows, size_t columns);
+/// p = softmax(s) along rows of n valid columns; columns from n to stride become 0.
+void ck_softmax(float *p, const float *s, size_t rows, size_t n, size_t stride);
+/// d = scale·p∘(d − Σ_j d·p): the gradient of softmax's input, in place; columns from n to stride become 0.
+void ck_softmax_backward(float *d, const float *p, float scale, size_t rows, size_t n, size_t stride);
+/// Σ_rows KL(softmax(t) ‖ softmax(s)); where d is given, d += scale·(softmax(s) − softmax(t)). n <= stride columns.
+double ck_kl_divergence(const float *t, const float *s, float *d, float scale, size_t rows, size_t n, size_t stride);
+
+// MARK: Dropout
+
+/// Where a block of random numbers belongs: the same key gives the same mask on any rank, thread or machine.
+typedef struct {
+  uint32_t seed, step, sample, site;
+} ck_dropout_key;
+
+/// The probability as it is applied: rounded to 1/65536.
+float ck_dropout_rate(float rate);
+/// x[i] = 0 with probability `rate`, else x[i]/(1 − rate). Linear, so the backward pass is the same call on the
+/// gradient: no mask is stored. Philox4x32-10 (Salmon et al., SC 2011), 16 random bits an element.
+void ck_dropout(float *x, size_t count, float rate, ck_dropout_key key);
+
+// MARK: Optimizer
+
+typedef struct {
+  /// Multiplies the gradient (clipping).
+  float gradientScale;
+  /// 1 − β₁; and β₂ and 1 − β₂, each rounded once from double precision.
+  float rest1, beta2, rest2;
+  /// 1 − learning rate · weight decay.
+  float decay;
+  /// learning rate / (1 − β₁^step).
+  float stepSize;
+  /// √(1 − β₂^step).
+  float correction;
+  float eps;
+} ck_adamw;
+
+/// One step of AdamW (Loshchilov & Hutter, 2019), in PyTorch's order of operations and without fused multiply-adds,
+/// so that every instruction set rounds alike.
+void ck_adamw_step(float *w, const float *g, float *m, float *v, ck_adamw settings, size_t count);
+
+// MARK: Processor
+
+/// Flush denormals to zero on the calling thread: they cost a hundred times a normal number's time.
+void ck_flush_denormals(void);
+/// Whether the CPU has what the widest compiled clone needs: "x86-64-v4", "x86-64-v3" or "baseline".
+const char *ck_simd_level(void);

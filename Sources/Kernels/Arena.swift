@@ -1,0 +1,76 @@
+/// Memory for the activations of one step: allocation moves a cursor, and all of it is given back at once.
+///
+/// Blocks are kept between steps, so that after the first few steps nothing is allocated and no page is touched for
+/// the first time. An arena belongs to one worker. Its contents are undefined until written.
+package final class Arena {
+  private struct Block {
+    let base: UnsafeMutablePointer<Float>
+    let count: Int
+  }
+
+  /// A point to go back to: everything allocated after it is given up.
+  package struct Mark {
+    fileprivate let block: Int
+    fileprivate let used: Int
+  }
+
+  /// 16 MiB: a short batch fits in a few.
+  private static let blockCount = 4 << 20
+  /// Floats between allocations, so that a 16-lane load at the end of one stays inside the block.
+  private static let padding = 16
+
+  private var blocks: [Block] = []
+  private var current = 0
+  private var used = 0
+
+  package init() {}
+
+  deinit { for block in blocks { UnsafeMutableRawPointer(block.base).deallocate() } }
+
+  /// `count` floats, aligned to 64 bytes and readable for another 16.
+  package func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
+    precondition(count >= 0)
+    let needed = (count + 2 * Self.padding - 1) / Self.padding * Self.padding
+    while current < blocks.count {
+      let block = blocks[current]
+      if block.count - used >= needed {
+        defer { used += needed }
+        return block.base + used
+      }
+      current += 1
+      used = 0
+    }
+    let size = max(needed, Self.blockCount)
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: size * MemoryLayout<Float>.stride, alignment: 64)
+    let base = raw.initializeMemory(as: Float.self, repeating: 0, count: size)
+    blocks.append(Block(base: base, count: size))
+    current = blocks.count - 1
+    used = needed
+    return base
+  }
+
+  package func matrix(_ rows: Int, _ columns: Int) -> Matrix {
+    Matrix(base: allocate(rows * columns), rows: rows, columns: columns)
+  }
+
+  package func zeros(_ rows: Int, _ columns: Int) -> Matrix {
+    let matrix = matrix(rows, columns)
+    matrix.base.update(repeating: 0, count: matrix.count)
+    return matrix
+  }
+
+  package var mark: Mark { Mark(block: current, used: used) }
+
+  package func reset(to mark: Mark) {
+    current = mark.block
+    used = mark.used
+  }
+
+  package func reset() {
+    current = 0
+    used = 0
+  }
+
+  /// Bytes held, whether in use or not.
+  package var capacity: Int { blocks.reduce(0) { $0 + $1.count } * MemoryLayout<Float>.stride }
+}

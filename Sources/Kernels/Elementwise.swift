@@ -1,0 +1,73 @@
+import CKernels
+
+/// The feed-forward activations a BERT configuration can name.
+package enum Activation: String, Sendable, CaseIterable {
+  /// x·Φ(x), with the error function.
+  case gelu
+  /// The tanh approximation.
+  case geluNew = "gelu_new"
+  case relu
+}
+
+/// out = f(x), element by element. x, out: the same shape, contiguous.
+package func activationForward(_ activation: Activation, out: Matrix, input: Matrix) {
+  precondition(out.count == input.count && out.isContiguous && input.isContiguous)
+  switch activation {
+  case .gelu: ck_gelu(out.base, input.base, input.count)
+  case .geluNew: ck_gelu_new(out.base, input.base, input.count)
+  case .relu: ck_relu(out.base, input.base, input.count)
+  }
+}
+
+/// Turns the gradient of f(x) into that of x, in place. Forward: out = f(input).
+package func activationBackward(_ activation: Activation, d: Matrix, input: Matrix) {
+  precondition(d.count == input.count && d.isContiguous && input.isContiguous)
+  switch activation {
+  case .gelu: ck_gelu_backward(d.base, input.base, input.count)
+  case .geluNew: ck_gelu_new_backward(d.base, input.base, input.count)
+  case .relu: ck_relu_backward(d.base, input.base, input.count)
+  }
+}
+
+package func tanhForward(_ x: Matrix) {
+  precondition(x.isContiguous)
+  ck_tanh(x.base, x.base, x.count)
+}
+
+/// Turns the gradient of y into that of x, in place. Forward: y = tanh(x).
+package func tanhBackward(d: Matrix, output: Matrix) {
+  precondition(d.count == output.count && d.isContiguous && output.isContiguous)
+  ck_tanh_backward(d.base, output.base, d.count)
+}
+
+/// out += scale · x
+package func add(_ x: Matrix, to out: Matrix, scale: Float = 1) {
+  precondition(out.rows == x.rows && out.columns == x.columns)
+  for row in 0..<x.rows {
+    ck_add_scaled(out.base + row * out.stride, x.base + row * x.stride, scale, x.columns)
+  }
+}
+
+/// values += others, element by element.
+package func add(_ others: UnsafeBufferPointer<Float>, to values: UnsafeMutableBufferPointer<Float>) {
+  precondition(others.count == values.count)
+  guard let to = values.baseAddress, let from = others.baseAddress else { return }
+  ck_add(to, from, values.count)
+}
+
+/// Σ x², in double precision.
+package func sumOfSquares(_ values: UnsafeBufferPointer<Float>) -> Double {
+  values.baseAddress.map { ck_sum_of_squares($0, values.count) } ?? 0
+}
+
+/// Σ (a − b)² in double precision; where `d` is given, d += scale · (a − b). All the same shape.
+package func squaredError(_ a: Matrix, _ b: Matrix, d: Matrix?, scale: Float) -> Double {
+  precondition(a.rows == b.rows && a.columns == b.columns)
+  if let d { precondition(d.rows == a.rows && d.columns == a.columns) }
+  var total = 0.0
+  for row in 0..<a.rows {
+    total += ck_squared_error(
+      a.base + row * a.stride, b.base + row * b.stride, d.map { $0.base + row * $0.stride }, scale, a.columns)
+  }
+  return total
+}
