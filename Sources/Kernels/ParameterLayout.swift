@@ -4,6 +4,12 @@ package struct Slot: Sendable, Equatable {
   package let rows: Int
   package let columns: Int
 
+  package init(offset: Int, rows: Int, columns: Int) {
+    self.offset = offset
+    self.rows = rows
+    self.columns = columns
+  }
+
   package var count: Int { rows * columns }
 }
 

@@ -1,0 +1,140 @@
+import Encoders
+import Kernels
+import Text
+
+/// What losses are divided by: sums over the global batch (or a whole validation set), known from sentence lengths
+/// before anything is computed, and so the same on every rank.
+package struct GlobalCounts: Sendable, Equatable {
+  package private(set) var sentences = 0
+  package private(set) var tokens = 0
+  /// Σ length²: pairs of tokens of the same sentence.
+  package private(set) var tokenPairs = 0
+
+  package init<Lengths: Sequence>(lengths: Lengths) where Lengths.Element == Int {
+    for length in lengths {
+      sentences += 1
+      tokens += length
+      tokenPairs += length * length
+    }
+  }
+}
+
+/// The same micro-batch seen by both models.
+package struct TapPair {
+  package let batch: Batch
+  package let teacher: Taps
+  package let student: Taps
+  /// Where losses add the gradients of the student's taps; `nil` in evaluation.
+  package let dStudent: TapGradients?
+  /// The student's weights and the projections.
+  package let weights: ParameterBuffer
+  /// Where projections add their gradients; `nil` in evaluation.
+  package let gradient: ParameterBuffer?
+  package let arena: Arena
+
+  package init(
+    batch: Batch, teacher: Taps, student: Taps, dStudent: TapGradients?, weights: ParameterBuffer,
+    gradient: ParameterBuffer?, arena: Arena
+  ) {
+    self.batch = batch
+    self.teacher = teacher
+    self.student = student
+    self.dStudent = dStudent
+    self.weights = weights
+    self.gradient = gradient
+    self.arena = arena
+  }
+}
+
+/// A distillation loss: a sum over a micro-batch's taps, divided by a count of the global batch.
+package protocol Adaptor: Sendable {
+  /// Unique in its stage: the metric's key.
+  var name: String { get }
+  /// What it needs of each model.
+  var studentTaps: TapSelection { get }
+  var teacherTaps: TapSelection { get }
+  /// (student, teacher) layers, for the table shown at the start; none for logits.
+  var pairs: [LayerPair] { get }
+  /// The loss's denominator.
+  func count(_ counts: GlobalCounts) -> Double
+  /// Returns the micro-batch's sum and, where gradients are wanted, adds `scale` times the sum's gradient to them.
+  func accumulate(_ pair: TapPair, scale: Double) -> Double
+}
+
+/// An adaptor and how much it counts.
+package struct WeightedAdaptor: Sendable {
+  package let adaptor: any Adaptor
+  package let weight: Double
+}
+
+extension AdaptorSettings {
+  /// Checks the settings against both models, appends projections to `layout`, and makes the adaptor.
+  ///
+  /// - Throws: `AdaptorError` where layers, heads or widths do not fit.
+  package func makeAdaptor(
+    name: String, student: EncoderConfiguration, teacher: EncoderConfiguration, layout: inout ParameterLayout
+  ) throws -> WeightedAdaptor {
+    func pairs(lowest: Int) throws -> [LayerPair] {
+      try layers.pairs(adaptor: name, student: student.layers, teacher: teacher.layers, lowest: lowest)
+    }
+    func requireEqualHeads() throws {
+      guard student.heads == teacher.heads else {
+        throw AdaptorError(
+          name,
+          "expected as many attention heads in the student as in the teacher, found \(student.heads) and "
+            + "\(teacher.heads); choose a student with \(teacher.heads) heads, or a hidden-state or logit adaptor")
+      }
+    }
+    func requireEqualClasses() throws {
+      guard student.labels.count == teacher.labels.count else {
+        throw AdaptorError(
+          name,
+          "expected as many classes in the student as in the teacher, found \(student.labels.count) and "
+            + "\(teacher.labels.count); fine-tune the teacher on this task's labels first")
+      }
+    }
+    func projections(_ count: Int) throws -> Projections {
+      try Projections(self, name: name, pairs: count, student: student, teacher: teacher, layout: &layout)
+    }
+    let adaptor: any Adaptor
+    switch kind {
+    case .attnMiniLM:
+      try requireEqualHeads()
+      adaptor = AttentionDivergence(name: name, pairs: try pairs(lowest: 1), heads: student.heads)
+    case .attnTinyBERT:
+      try requireEqualHeads()
+      adaptor = AttentionError(
+        name: name, pairs: try pairs(lowest: 1), heads: student.heads, onScores: on == .scores)
+    case .valMiniLM:
+      try requireEqualHeads()
+      adaptor = ValueRelationDivergence(
+        name: name, pairs: try pairs(lowest: 1), heads: student.heads, studentHeadSize: student.headSize,
+        teacherHeadSize: teacher.headSize)
+    case .hidnTinyBERT:
+      let pairs = try pairs(lowest: 0)
+      adaptor = HiddenError(
+        name: name, pairs: pairs, projections: try projections(pairs.count), teacherWidth: teacher.hiddenSize)
+    case .embdTinyBERT:
+      adaptor = HiddenError(
+        name: name, pairs: [LayerPair(student: 0, teacher: 0)], projections: try projections(1),
+        teacherWidth: teacher.hiddenSize)
+    case .hidnPKD:
+      let pairs = try pairs(lowest: 0)
+      adaptor = HiddenDirection(name: name, pairs: pairs, projections: try projections(pairs.count))
+    case .logitMSE:
+      try requireEqualClasses()
+      adaptor = LogitError(
+        name: name, classes: student.labels.count, onProbabilities: on == .probabilities, temperature: temperature,
+        temperatureScaling: temperatureScaling)
+    case .logitCE:
+      try requireEqualClasses()
+      adaptor = LogitCrossEntropy(name: name, temperature: temperature, temperatureScaling: temperatureScaling)
+    }
+    return WeightedAdaptor(adaptor: adaptor, weight: weight)
+  }
+}
+
+extension ParameterLayout {
+  /// Whether a parameter is a projection: trained with the student, but not part of it.
+  package static func isProjection(_ key: String) -> Bool { key.hasPrefix(Projections.prefix) }
+}

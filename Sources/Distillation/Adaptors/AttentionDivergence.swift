@@ -1,0 +1,60 @@
+import Encoders
+import Kernels
+
+/// `AttnMiniLM`: Σ KL(A_T ‖ A_S) over layer pairs, heads and query tokens (Wang et al., 2020, MiniLM, eq. 2).
+///
+/// Taken from attention scores by log-softmax, so no smoothing constant is needed.
+struct AttentionDivergence: Adaptor {
+  let name: String
+  let pairs: [LayerPair]
+  let heads: Int
+
+  var studentTaps: TapSelection { .scores(pairs.map(\.student)) }
+  var teacherTaps: TapSelection { .scores(pairs.map(\.teacher)) }
+
+  func count(_ counts: GlobalCounts) -> Double { Double(pairs.count * heads * counts.tokens) }
+
+  func accumulate(_ pair: TapPair, scale: Double) -> Double {
+    var total = 0.0
+    for layers in pairs {
+      let teacher = pair.teacher.scores[layers.teacher]!
+      let student = pair.student.scores[layers.student]!
+      let dScores = pair.dStudent?.scores(layers.student)
+      for sentence in 0..<pair.batch.sentences {
+        for head in 0..<heads {
+          total += klDivergence(
+            teacher: teacher.map(sentence: sentence, head: head),
+            student: student.map(sentence: sentence, head: head),
+            d: dScores?.map(sentence: sentence, head: head), scale: Float(scale))
+        }
+      }
+    }
+    return total
+  }
+}
+
+extension TapSelection {
+  static func scores(_ layers: [Int]) -> TapSelection {
+    var taps = TapSelection()
+    taps.scores = Set(layers)
+    return taps
+  }
+
+  static func values(_ layers: [Int]) -> TapSelection {
+    var taps = TapSelection()
+    taps.values = Set(layers)
+    return taps
+  }
+
+  static func hidden(_ layers: [Int]) -> TapSelection {
+    var taps = TapSelection()
+    taps.hidden = Set(layers)
+    return taps
+  }
+
+  static var logitsOnly: TapSelection {
+    var taps = TapSelection()
+    taps.logits = true
+    return taps
+  }
+}

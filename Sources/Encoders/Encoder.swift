@@ -1,0 +1,150 @@
+import Kernels
+import Text
+
+/// A BERT encoder with a classification head: its configuration and where its parameters lie. Weights are elsewhere.
+package struct Encoder: Sendable {
+  package let configuration: EncoderConfiguration
+  package let parameters: EncoderParameters
+
+  /// Appends the model's parameters to `layout`.
+  package init(_ configuration: EncoderConfiguration, layout: inout ParameterLayout) {
+    self.configuration = configuration
+    parameters = EncoderParameters(configuration, layout: &layout)
+  }
+
+  /// Runs the layers that `taps` needs over a packed batch, without keeping what a backward pass would need.
+  package func infer(_ batch: Batch, weights: ParameterBuffer, taps: TapSelection, arena: Arena) -> Taps {
+    run(PassContext(batch: batch, weights: weights, arena: arena, dropoutKey: nil), taps, keeps: false).taps
+  }
+
+  /// Runs the layers that `taps` needs and keeps what `EncoderPass.backward` needs. Dropout applies where a key is
+  /// given.
+  package func forward(
+    _ batch: Batch, weights: ParameterBuffer, taps: TapSelection, arena: Arena, dropout: DropoutKey?
+  ) -> EncoderPass {
+    run(PassContext(batch: batch, weights: weights, arena: arena, dropoutKey: dropout), taps, keeps: true)
+  }
+
+  private func run(_ context: PassContext, _ selection: TapSelection, keeps: Bool) -> EncoderPass {
+    let arena = context.arena
+    let depth = selection.depth(of: configuration)
+    let (tokens, width) = (context.batch.tokens.count, configuration.hiddenSize)
+    var taps = Taps()
+    // Allocated before anything temporary, so that giving scratch back leaves them.
+    let logits = selection.logits ? arena.matrix(context.batch.sentences, configuration.labels.count) : nil
+    for layer in selection.scores {
+      taps.scores[layer] = AttentionMaps(context.batch, heads: configuration.heads, arena: arena)
+    }
+    let shared = keeps ? nil : (0..<2).map { _ in arena.matrix(tokens, width) }
+    // Without a backward pass two buffers take turns, except where a tap keeps a hidden state.
+    func hiddenState(_ layer: Int) -> Matrix {
+      if let shared, !selection.hidden.contains(layer) { return shared[layer % 2] }
+      return arena.matrix(tokens, width)
+    }
+    var hidden = hiddenState(0)
+    let embeddings = Embeddings(slots: parameters, configuration: configuration)
+    let embedded = embeddings.forward(out: hidden, context)
+    if selection.hidden.contains(0) { taps.hidden[0] = hidden }
+
+    var layers: [EncoderLayer.Activations] = []
+    for index in 0..<depth {
+      let out = hiddenState(index + 1)
+      let tapsValues = selection.values.contains(index + 1)
+      let early = tapsValues ? arena.matrix(tokens, 3 * width) : nil
+      let mark = arena.mark
+      let qkv = early ?? arena.matrix(tokens, 3 * width)
+      let activations = layer(index).forward(
+        out: out, input: hidden, qkv: qkv, scores: taps.scores[index + 1], context)
+      if keeps { layers.append(activations) } else { arena.reset(to: mark) }
+      if tapsValues { taps.values[index + 1] = qkv.columns(2 * width..<3 * width) }
+      hidden = out
+      if selection.hidden.contains(index + 1) { taps.hidden[index + 1] = hidden }
+    }
+    var head: ClassificationHead.Activations?
+    if let logits {
+      head = classificationHead.forward(logits: logits, hidden: hidden, context)
+      taps.logits = logits
+    }
+    return EncoderPass(
+      encoder: self, context: context, taps: taps, embeddings: embedded, layers: layers, head: head)
+  }
+
+  fileprivate func layer(_ index: Int) -> EncoderLayer {
+    EncoderLayer(configuration: configuration, slots: parameters.layers[index], index: index)
+  }
+
+  fileprivate var classificationHead: ClassificationHead {
+    ClassificationHead(configuration: configuration, slots: parameters)
+  }
+}
+
+/// What every part of one pass shares.
+struct PassContext {
+  let batch: Batch
+  let weights: ParameterBuffer
+  let arena: Arena
+  /// `nil` in evaluation.
+  let dropoutKey: DropoutKey?
+
+  /// Drops elements of x (tokens, width), each sentence under its own key.
+  func dropout(_ x: Matrix, rate: Float, site: Int) {
+    guard let dropoutKey, rate > 0 else { return }
+    for sentence in 0..<batch.sentences {
+      Kernels.dropout(
+        x.rows(batch.starts[sentence]..<batch.starts[sentence + 1]), rate: rate, key: dropoutKey,
+        sample: batch.samples[sentence], site: site)
+    }
+  }
+}
+
+/// A finished forward pass and what its backward pass needs, all in one arena.
+package struct EncoderPass {
+  private let encoder: Encoder
+  private let context: PassContext
+  package let taps: Taps
+  private let embeddings: Embeddings.Activations
+  private let layers: [EncoderLayer.Activations]
+  private let head: ClassificationHead.Activations?
+
+  fileprivate init(
+    encoder: Encoder, context: PassContext, taps: Taps, embeddings: Embeddings.Activations,
+    layers: [EncoderLayer.Activations], head: ClassificationHead.Activations?
+  ) {
+    self.encoder = encoder
+    self.context = context
+    self.taps = taps
+    self.embeddings = embeddings
+    self.layers = layers
+    self.head = head
+  }
+
+  /// Zeroed gradients of this pass's taps, for losses to add to.
+  package func makeGradients() -> TapGradients { TapGradients(taps, batch: context.batch, arena: context.arena) }
+
+  /// Adds the gradient of every parameter to `gradient`, given those of the taps. `headOnly` stops below the pooler,
+  /// for a frozen encoder.
+  package func backward(_ d: TapGradients, gradient: ParameterBuffer, headOnly: Bool) {
+    let lossReachesHead = d.dLogits != nil && head != nil
+    if headOnly {
+      if let dLogits = d.dLogits, let head {
+        encoder.classificationHead.backward(dLogits: dLogits, dHidden: nil, head, gradient: gradient, context)
+      }
+      return
+    }
+    // Nothing above the highest layer that a loss reaches has a gradient.
+    let top = lossReachesHead ? layers.count : d.highestLayer
+    let current = context.arena.zeros(context.batch.tokens.count, encoder.configuration.hiddenSize)
+    if let dLogits = d.dLogits, let head {
+      encoder.classificationHead.backward(dLogits: dLogits, dHidden: current, head, gradient: gradient, context)
+    }
+    for index in stride(from: top - 1, through: 0, by: -1) {
+      if let tap = d.dHidden[index + 1] { add(tap, to: current) }
+      encoder.layer(index).backward(
+        d: current, layers[index], dScores: d.dScores[index + 1], dValues: d.dValues[index + 1],
+        gradient: gradient, context)
+    }
+    if let tap = d.dHidden[0] { add(tap, to: current) }
+    Embeddings(slots: encoder.parameters, configuration: encoder.configuration).backward(
+      d: current, embeddings, gradient: gradient, context)
+  }
+}
