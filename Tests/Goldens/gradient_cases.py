@@ -1,0 +1,111 @@
+"""The cases of the gradient goldens: each adaptor alone in each variant, then mixtures."""
+
+from dataclasses import dataclass
+
+from loss_reference import Adaptor
+
+CROSSED = [[1, 4], [2, 1], [2, 3]]  # a student layer with two teachers, in no order
+WITH_EMBEDDINGS = [[0, 0], [1, 2], [2, 4]]
+
+
+@dataclass
+class Case:
+    name: str
+    student: str
+    adaptors: list[Adaptor]
+    labelWeight: float = 0.0
+    batch: str = "uneven"
+    teacher: str = "teacher"
+
+
+def _logit_cases() -> list[Case]:
+    cases = []
+    students = {"LogitCE": "student-narrow", "LogitMSE": "student-relu"}
+    for kind, on in (("LogitCE", "probabilities"), ("LogitMSE", "probabilities"), ("LogitMSE", "logits")):
+        title = "LogitCE" if kind == "LogitCE" else f"LogitMSE-{on}"
+        for temperature, scaling in ((1.0, True), (4.0, True), (4.0, False)):
+            adaptor = Adaptor(kind, on=on, temperature=temperature, temperatureScaling=scaling)
+            suffix = f"t{temperature:.0f}" + ("" if scaling else "-unscaled")
+            cases.append(Case(f"{title}-{suffix}", students[kind], [adaptor]))
+    for kind, student in students.items():
+        cases.append(Case(f"{kind}-one-sentence", student, [Adaptor(kind)], batch="one-sentence"))
+    return cases
+
+
+def _attention_cases() -> list[Case]:
+    cases = []
+    variants = (
+        ("AttnMiniLM", "probabilities", "AttnMiniLM", "student-narrow"),
+        ("AttnTinyBERT", "probabilities", "AttnTinyBERT-probabilities", "student-relu"),
+        ("AttnTinyBERT", "scores", "AttnTinyBERT-scores", "student-narrow"),
+        ("ValMiniLM", "probabilities", "ValMiniLM", "student-narrow"),
+    )
+    maps = (("last", "last"), ("uniform", "uniform"), ("crossed", CROSSED))
+    for kind, on, title, student in variants:
+        for name, layers in maps:
+            cases.append(Case(f"{title}-{name}", student, [Adaptor(kind, on=on, layers=layers)]))
+        cases.append(Case(f"{title}-one-sentence", student, [Adaptor(kind, on=on)], batch="one-sentence"))
+    return [*cases, Case("ValMiniLM-equal-head-size", "student", [Adaptor("ValMiniLM", weight=0.5)])]
+
+
+def _hidden_cases() -> list[Case]:
+    hidden, embeddings, pkd = "HidnTinyBERT", "EmbdTinyBERT", "HidnPKD"
+    narrow, equal = "student-narrow", "student"
+    return [
+        Case("HidnTinyBERT-equal-width", equal, [Adaptor(hidden)]),
+        Case("HidnTinyBERT-equal-width-never", equal, [Adaptor(hidden, layers=WITH_EMBEDDINGS, projection="never")]),
+        Case("HidnTinyBERT-equal-width-always", equal, [Adaptor(hidden, layers="uniform", projection="always")]),
+        Case("HidnTinyBERT-projected", narrow, [Adaptor(hidden)]),
+        Case("HidnTinyBERT-projected-per-layer", narrow, [Adaptor(hidden, layers="uniform", perLayer=True)]),
+        Case("HidnTinyBERT-projected-embeddings", narrow, [Adaptor(hidden, layers=WITH_EMBEDDINGS)]),
+        Case("HidnTinyBERT-projected-crossed", narrow, [Adaptor(hidden, layers=CROSSED, perLayer=True)]),
+        Case("HidnTinyBERT-one-sentence", "student-relu", [Adaptor(hidden)], batch="one-sentence"),
+        Case("EmbdTinyBERT-equal-width", equal, [Adaptor(embeddings)]),
+        Case("EmbdTinyBERT-equal-width-always", equal, [Adaptor(embeddings, projection="always")]),
+        Case("EmbdTinyBERT-projected", narrow, [Adaptor(embeddings)]),
+        Case("HidnPKD-equal-width-skip", equal, [Adaptor(pkd, layers="skip")]),
+        Case("HidnPKD-equal-width-pairs", equal, [Adaptor(pkd, layers=[[0, 0], [1, 3]])]),
+        Case("HidnPKD-projected-skip", narrow, [Adaptor(pkd, layers="skip")]),
+        Case("HidnPKD-projected-last", narrow, [Adaptor(pkd)]),
+        Case("HidnPKD-projected-per-layer", narrow, [Adaptor(pkd, layers=CROSSED, perLayer=True)]),
+        Case("HidnPKD-one-sentence", "student-relu", [Adaptor(pkd)], batch="one-sentence"),
+    ]
+
+
+def _mixtures() -> list[Case]:
+    everything = [
+        Adaptor("LogitCE", weight=0.7, temperature=2.0),
+        Adaptor("LogitMSE", weight=0.3, on="logits", temperature=3.0),
+        Adaptor("AttnMiniLM", weight=1.5, layers="uniform"),
+        Adaptor("AttnTinyBERT", weight=0.25, on="scores"),
+        Adaptor("ValMiniLM", weight=2.0),
+        Adaptor("HidnTinyBERT", weight=0.4, layers=WITH_EMBEDDINGS, perLayer=True),
+        Adaptor("EmbdTinyBERT", weight=1.25),
+        Adaptor("HidnPKD", weight=0.6, layers="skip"),
+    ]
+    no_projections = [
+        Adaptor("LogitCE", weight=0.5),
+        Adaptor("AttnMiniLM", layers=[[1, 2], [2, 4]]),
+        Adaptor("AttnTinyBERT", weight=10.0),
+        Adaptor("HidnTinyBERT", weight=0.2, layers="uniform"),
+        Adaptor("EmbdTinyBERT", weight=0.1),
+    ]
+    return [
+        Case("mix-gelu", "student", no_projections, labelWeight=1.0),
+        Case("mix-gelu-new", "student-narrow", everything, labelWeight=1.0),
+        Case("mix-relu", "student-relu", everything, labelWeight=0.5),
+        Case("mix-one-sentence", "student-narrow", everything, labelWeight=1.0, batch="one-sentence"),
+        Case("mix-long", "student-narrow", everything, labelWeight=1.0, batch="long"),
+    ]
+
+
+def all_cases() -> list[Case]:
+    hard = [
+        Case("hard-gelu", "student", [], labelWeight=1.0),
+        Case("hard-gelu-new", "student-narrow", [], labelWeight=1.0),
+        Case("hard-relu", "student-relu", [], labelWeight=1.0),
+        Case("hard-one-sentence", "student-narrow", [], labelWeight=1.0, batch="one-sentence"),
+    ]
+    cases = hard + _logit_cases() + _attention_cases() + _hidden_cases() + _mixtures()
+    assert len({case.name for case in cases}) == len(cases)
+    return cases
