@@ -1,0 +1,81 @@
+import Distillation
+
+/// One stage of a run: what the student learns from, which parameters it updates, and which checkpoint is kept.
+package struct StageSettings: Sendable, Equatable {
+  /// Which parameters are updated.
+  package enum Update: String, Sendable, CaseIterable {
+    case all
+    /// Embeddings and layers, and adaptors' projections.
+    case encoder
+    /// What follows the last layer: pooler and classifier.
+    case head
+  }
+
+  /// Which checkpoint of the previous stage this one starts from.
+  package enum Start: String, Sendable, CaseIterable {
+    case best
+    case last
+  }
+
+  /// Letters, digits, `_` and `-`, not digits alone; names the stage's directory.
+  package var name: String
+  package var adaptors: [AdaptorSettings] = []
+  /// The weight of the hard-label loss.
+  package var labelWeight: Double = 1
+  package var update = Update.all
+  package var initialize = Start.best
+  /// The configuration's `training` with what this stage overrides.
+  package var training = TrainingSettings()
+  package var checkpoint = CheckpointSettings()
+
+  package init(name: String) { self.name = name }
+}
+
+/// Which checkpoints a stage keeps and how it picks its best.
+package struct CheckpointSettings: Sendable, Equatable {
+  package enum Mode: String, Sendable, CaseIterable {
+    case min
+    case max
+  }
+
+  /// A name from `StageSettings.monitors`; `nil` where the run has no validation data.
+  package var monitor: String? = "val_loss"
+  /// Whether a smaller or a larger value of `monitor` is better.
+  package var mode = Mode.min
+  /// Best checkpoints kept, at least 1.
+  package var saveTopK = 1
+  /// Whether the stage's last state is kept beside the best.
+  package var saveLast = true
+
+  package init() {}
+}
+
+extension AdaptorSettings {
+  /// The metric key of each adaptor of a stage, in order: its name, with `_2`, `_3`… from its second appearance on.
+  ///
+  /// Validation metrics are these with `val_` in front: `val_AttnMiniLM`, `val_AttnMiniLM_2`.
+  package static func metricKeys(of adaptors: [AdaptorSettings]) -> [String] {
+    var seen: [Kind: Int] = [:]
+    return adaptors.map { adaptor in
+      seen[adaptor.kind, default: 0] += 1
+      let count = seen[adaptor.kind, default: 1]
+      return count == 1 ? adaptor.kind.rawValue : "\(adaptor.kind.rawValue)_\(count)"
+    }
+  }
+}
+
+extension StageSettings {
+  /// The validation metrics of a stage, which its checkpoint may monitor.
+  package var monitors: [String] {
+    let labels = ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"]
+    guard !adaptors.isEmpty else { return labels }
+    return labels + ["val_distillation"] + AdaptorSettings.metricKeys(of: adaptors).map { "val_\($0)" }
+  }
+}
+
+extension CheckpointSettings.Mode {
+  /// Losses are better small; accuracy, F1 and recall are better large.
+  package static func usual(for monitor: String) -> Self {
+    ["val_accuracy", "val_macro_f1", "val_macro_recall"].contains(monitor) ? .max : .min
+  }
+}

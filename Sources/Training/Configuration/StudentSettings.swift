@@ -1,0 +1,43 @@
+import Encoders
+
+/// The model that is trained: where its weights start and what its head and dropout are.
+package struct StudentSettings: Sendable, Equatable {
+  package enum Source: Sendable, Equatable {
+    /// A Hugging Face model directory (`model`).
+    case model(String)
+    /// The teacher's embeddings, head and these of its layers, from 1, ascending (`fromTeacher.layers`).
+    case teacherLayers([Int])
+    /// New random weights of this shape (`config`). Its `labels` are not set here: they are the task's.
+    case fresh(EncoderConfiguration)
+  }
+
+  /// What to do about the classification head.
+  package enum Head: String, Sendable, CaseIterable {
+    /// The source must have one of the task's size.
+    case required
+    /// Initialised, with a notice, where the source has none.
+    case newIfMissing
+    /// Always initialised anew.
+    case new
+  }
+
+  package var source: Source
+  /// The directory whose tokenizer the student uses; `nil` takes that of `model`, else the teacher's.
+  package var tokenizer: String?
+  package var head = Head.newIfMissing
+  package var dropout = DropoutSettings()
+
+  package init(source: Source) { self.source = source }
+}
+
+/// Dropout probabilities in [0, 1) that replace those of the student's own configuration; `nil` keeps them.
+package struct DropoutSettings: Sendable, Equatable {
+  /// After embeddings, attention outputs and feed-forward outputs (`hidden_dropout_prob`).
+  package var hidden: Float?
+  /// On attention probabilities (`attention_probs_dropout_prob`).
+  package var attention: Float?
+  /// Before the classification head (`classifier_dropout`).
+  package var classifier: Float?
+
+  package init() {}
+}

@@ -1,0 +1,94 @@
+/// How parameters are updated, for how long; a stage inherits all of it and overrides what it names.
+package struct TrainingSettings: Sendable, Equatable {
+  /// How long a stage trains.
+  package enum Duration: Sendable, Equatable {
+    case epochs(Int)
+    /// Optimizer steps, over as many epochs as that takes (`maxSteps`).
+    case steps(Int)
+  }
+
+  /// How a global batch is cut.
+  package enum MicroBatches: Sendable, Equatable {
+    /// By a token count, a function of the batch alone.
+    case auto
+    /// Into this many, or fewer where a batch has fewer sentences.
+    case count(Int)
+  }
+
+  /// Sentences an optimizer step, over all ranks.
+  package var batchSize = 32
+  package var duration = Duration.epochs(3)
+  package var optimizer = OptimizerSettings.adamW(AdamWSettings())
+  /// The schedule's peak.
+  package var learningRate: Double = 1e-4
+  package var schedule = ScheduleSettings()
+  /// Gradients are scaled down to this global norm; `nil` leaves them as they are.
+  package var maxGradientNorm: Double? = 1
+  /// Whether each epoch visits the rows in an order of its own.
+  package var shuffle = true
+  package var microBatches = MicroBatches.auto
+  /// Whether an epoch's short last batch is skipped.
+  package var dropLast = false
+  /// Steps between validations, each of which may write a checkpoint; `nil` validates at the end of each epoch.
+  package var validateEverySteps: Int?
+
+  package init() {}
+}
+
+/// The rule that turns a gradient into an update.
+package enum OptimizerSettings: Sendable, Equatable {
+  case adamW(AdamWSettings)
+  /// The learning rate times the gradient, nothing else.
+  case sgd
+
+  /// As written in a configuration.
+  package enum Kind: String, Sendable, CaseIterable {
+    case adamw
+    case sgd
+  }
+
+  package var kind: Kind {
+    switch self {
+    case .adamW: .adamw
+    case .sgd: .sgd
+    }
+  }
+}
+
+/// Adam with decoupled weight decay.
+package struct AdamWSettings: Sendable, Equatable {
+  /// Not applied to biases and LayerNorm.
+  package var weightDecay: Double = 5e-5
+  package var eps: Double = 1e-8
+  /// The decay rate of the gradient's mean.
+  package var beta1: Double = 0.9
+  /// The decay rate of the gradient's square.
+  package var beta2: Double = 0.999
+
+  package init() {}
+}
+
+/// How the learning rate rises and falls over a stage.
+package struct ScheduleSettings: Sendable, Equatable {
+  /// After warm-up.
+  package enum Kind: String, Sendable, CaseIterable {
+    /// Down to 0 at the stage's end.
+    case linear
+    /// Half a cosine, down to 0 at the stage's end.
+    case cosine
+    case constant
+  }
+
+  /// The linear rise from 0.
+  package enum Warmup: Sendable, Equatable {
+    /// A share of the stage's steps, in [0, 1).
+    case fraction(Double)
+    /// Steps, from 1.
+    case steps(Int)
+  }
+
+  package var kind = Kind.linear
+  package var warmup = Warmup.fraction(0.1)
+
+  package init() {}
+}
