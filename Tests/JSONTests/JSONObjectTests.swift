@@ -15,8 +15,9 @@ struct JSONObjectTests {
     #expect(members.keys == Array(keys.dropFirst()))
     #expect(members[keys[0]] == nil)
     for (index, key) in keys.enumerated().dropFirst(2) { #expect(members[key] == .integer(index)) }
-    #expect(!members.insert(keys[1], 0))
-    #expect(members.insert(keys[0], 0))
+    let again = members.insert(keys[1], 0)
+    let first = members.insert(keys[0], 0)
+    #expect(!again && first)
     #expect(members.keys.last == keys[0])
   }
 
@@ -35,7 +36,6 @@ struct JSONObjectTests {
     let elapsed = try (0..<3).map { _ in try clock.measure { value = try JSON.parse(text) } }.min()!
     #expect(value["[unused30521]é"] == 30_521)
     #expect(elapsed < .milliseconds(500))
-    print("30,522 entries parsed in \(elapsed)")
   }
 
   @Test func accessorsAnswerOnlyTheirKind() throws {
