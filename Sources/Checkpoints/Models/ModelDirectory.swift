@@ -1,0 +1,75 @@
+import JSON
+
+/// A model directory as Hugging Face lays it out: `config.json`, weights and tokenizer files.
+package struct ModelDirectory: Sendable {
+  package let path: String
+  /// The contents of `config.json`.
+  package let configuration: JSON
+  /// Names of the tokenizer files that are there.
+  package let tokenizerFiles: [String]
+
+  /// Every file that a tokenizer of the BERT family may consist of.
+  package static let tokenizerFileNames = [
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
+  ]
+
+  package init(_ path: String) throws {
+    let path = withoutTrailingSlashes(path)
+    switch fileKind(path) {
+    case .directory: break
+    case nil:
+      throw CheckpointError(path, "does not exist; expected a model directory on this machine (nothing is downloaded)")
+    default:
+      throw CheckpointError(path, "expected a directory that holds config.json, found a file; name its directory")
+    }
+    guard fileKind(join(path, "config.json")) != nil else {
+      throw CheckpointError(path, "expected config.json in this directory" + Self.hint(below: path))
+    }
+    self.path = path
+    configuration = try JSON(contentsOf: join(path, "config.json"))
+    guard configuration.object != nil else {
+      throw CheckpointError(join(path, "config.json"), "expected an object, found \(configuration.summary)")
+    }
+    tokenizerFiles = Self.tokenizerFileNames.filter { fileKind(join(path, $0)) != nil }
+  }
+
+  package var configurationPath: String { join(path, "config.json") }
+
+  /// The path of one of the directory's files.
+  package func path(of name: String) -> String { join(path, name) }
+
+  /// Opens the weights: `model.safetensors`, or the shards that `model.safetensors.index.json` lists.
+  package func weights() throws -> ModelWeights {
+    let single = join(path, "model.safetensors")
+    let index = join(path, "model.safetensors.index.json")
+    if fileKind(single) != nil { return try ModelWeights(file: single) }
+    if fileKind(index) != nil { return try ModelWeights(index: index) }
+    for name in ["pytorch_model.bin", "pytorch_model.bin.index.json"] where fileKind(join(path, name)) != nil {
+      throw CheckpointError(
+        path,
+        "expected model.safetensors, found only \(name); convert it once with Python: "
+          + "AutoModelForSequenceClassification.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True)")
+    }
+    throw CheckpointError(path, "expected model.safetensors or model.safetensors.index.json in this directory")
+  }
+
+  /// Where a configuration lies below a directory that has none, such as the snapshots of a download cache.
+  private static func hint(below path: String) -> String {
+    var found: [String] = []
+    var level = [""]
+    for _ in 0..<3 where found.isEmpty {
+      var next: [String] = []
+      for folder in level {
+        for name in (try? entries(of: join(path, folder))) ?? [] where !name.hasPrefix(".") && next.count < 1_000 {
+          let folder = folder.isEmpty ? name : join(folder, name)
+          guard fileKind(join(path, folder)) == .directory else { continue }
+          next.append(folder)
+          if fileKind(join(join(path, folder), "config.json")) != nil { found.append(folder) }
+        }
+      }
+      level = next
+    }
+    guard !found.isEmpty else { return "" }
+    return "; did you mean " + found.prefix(3).map { join(path, $0).escapedForDisplay }.joined(separator: " or ") + "?"
+  }
+}

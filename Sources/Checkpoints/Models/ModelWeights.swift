@@ -1,0 +1,62 @@
+import JSON
+
+/// The tensors of a model, in one file or in shards.
+package struct ModelWeights: Sendable {
+  package struct Tensor: Sendable {
+    package let description: TensorDescription
+    package let file: SafetensorsFile
+  }
+
+  /// What errors name: the file, or the index of the shards.
+  package let path: String
+  package let tensors: [Tensor]
+
+  package init(file path: String) throws {
+    let file = try SafetensorsFile(path)
+    self.path = path
+    tensors = file.tensors.map { Tensor(description: $0, file: file) }
+  }
+
+  /// Opens the shards that an index lists: `{"weight_map": {TENSOR: SHARD}}`, each shard a file beside the index.
+  package init(index path: String) throws {
+    guard let map = try JSON(contentsOf: path)["weight_map"]?.object else {
+      throw CheckpointError(path, "weight_map: expected an object of tensor names and shard names")
+    }
+    var namesByShard: [String: [String]] = [:]
+    for (name, value) in map {
+      guard let shard = value.string, Self.isShardName(shard) else {
+        throw CheckpointError(
+          path,
+          "weight_map: \(name.quoted): expected the name of a .safetensors file in the same directory, "
+            + "found \(value.summary)")
+      }
+      namesByShard[shard, default: []].append(name)
+    }
+    var tensors: [Tensor] = []
+    var problems: [String] = []
+    for (shard, names) in namesByShard.sorted(by: { $0.key < $1.key }) {
+      let file = try SafetensorsFile(join(parent(of: path), shard))
+      for name in names {
+        if let description = file[name] {
+          tensors.append(Tensor(description: description, file: file))
+        } else {
+          problems.append("weight_map: \(name.escapedForDisplay): not in \(shard.escapedForDisplay)")
+        }
+      }
+      let mapped = Set(names)
+      for tensor in file.tensors where !mapped.contains(tensor.name) {
+        problems.append(
+          "weight_map: \(tensor.name.escapedForDisplay): expected \(shard.escapedForDisplay), found no entry")
+      }
+    }
+    guard problems.isEmpty else { throw CheckpointError(path, problems) }
+    self.path = path
+    self.tensors = tensors
+  }
+
+  /// Whether this is a plain file name, on any system, that cannot leave its directory.
+  private static func isShardName(_ name: String) -> Bool {
+    name.hasSuffix(".safetensors") && !name.hasPrefix(".")
+      && name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "/" && $0 != "\\" && $0 != ":" }
+  }
+}

@@ -1,0 +1,92 @@
+import JSON
+import Kernels
+
+/// A model to be written as Hugging Face lays it out.
+package struct ModelExport {
+  /// The contents of `config.json`.
+  package var configuration: JSON
+  /// Of these, the model's own are written and projections are not.
+  package var parameters: ParameterBuffer
+  /// Paths of the tokenizer's files, copied under their names.
+  package var tokenizerFiles: [String]
+  /// `README.md`: what the model is and how it was made.
+  package var modelCard: String
+
+  package init(configuration: JSON, parameters: ParameterBuffer, tokenizerFiles: [String], modelCard: String) {
+    self.configuration = configuration
+    self.parameters = parameters
+    self.tokenizerFiles = tokenizerFiles
+    self.modelCard = modelCard
+  }
+
+  /// Writes a complete model directory at `path`, replacing an earlier model there; readers find the old or the new.
+  package func save(to path: String) throws {
+    try Self.refuseToReplaceOtherThings(at: path)
+    try replaceDirectory(path) { try write(into: $0) }
+  }
+
+  /// Writes the files into an existing directory, for callers who replace a larger directory as a whole.
+  package func write(into directory: String) throws {
+    try parameters.write(to: join(directory, "model.safetensors"), where: isModelKey)
+    for file in tokenizerFiles {
+      let name = lastComponent(of: file)
+      guard fileKind(join(directory, name), followingLinks: false) == nil else {
+        throw CheckpointError(file, "cannot be copied: the model has a file of that name already")
+      }
+      let source = try ReadableFile(file)
+      try writeAtomically(source.bytes(source.size, at: 0), to: join(directory, name))
+    }
+    try writeAtomically(Array(modelCard.utf8), to: join(directory, "README.md"))
+    // Last, as a directory counts as a model when it has a configuration.
+    try writeAtomically(configuration.bytes(.pretty) + Array("\n".utf8), to: join(directory, "config.json"))
+  }
+
+  /// Replacing deletes the old directory, so it must be a model and nothing more.
+  private static func refuseToReplaceOtherThings(at path: String) throws(CheckpointError) {
+    guard fileKind(path) == .directory else { return }
+    let names = try entries(of: path)
+    guard !names.isEmpty else { return }
+    if !names.contains("config.json") || names.contains(where: { fileKind(join(path, $0)) == .directory }) {
+      throw CheckpointError(
+        path,
+        "expected no directory, an empty one, or a model without subfolders to replace; "
+          + "choose another path or move this one away")
+    }
+  }
+}
+
+extension ParameterBuffer {
+  /// Writes the parameters whose keys pass as F32 tensors of a safetensors file.
+  package func write(to path: String, where isIncluded: (String) -> Bool = { _ in true }) throws(CheckpointError) {
+    let included = layout.entries.filter { isIncluded($0.key) }
+    let writer = try SafetensorsWriter(replacing: path, tensors: included.map { .init($0.key, .float32, $0.shape) })
+    for entry in included {
+      let range = entry.slot.offset..<entry.slot.offset + entry.slot.count
+      try writer.write(entry.key, UnsafeBufferPointer(rebasing: values[range]))
+    }
+    try writer.finish()
+  }
+
+  /// Reads what `write` wrote: exactly the layout's keys and shapes, all F32, or an error that lists the differences.
+  package func read(from path: String) throws(CheckpointError) {
+    let file = try SafetensorsFile(path)
+    var problems: [String] = []
+    for entry in layout.entries {
+      guard let tensor = file[entry.key] else {
+        problems.append("\(entry.key): missing")
+        continue
+      }
+      if tensor.shape != entry.shape || tensor.type != .float32 {
+        problems.append("\(entry.key): expected F32 \(entry.shape), found \(tensor.type.rawValue) \(tensor.shape)")
+      }
+    }
+    for tensor in file.tensors where layout[tensor.name] == nil {
+      problems.append("\(tensor.name.escapedForDisplay): unexpected")
+    }
+    guard problems.isEmpty else { throw CheckpointError(path, problems) }
+    for tensor in file.tensors {
+      guard let slot = layout[tensor.name]?.slot else { continue }
+      try file.read(tensor, into: UnsafeMutableBufferPointer(rebasing: values[slot.offset..<slot.offset + slot.count]))
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/// The element types of safetensors that are read and written, in the order in which the reference library ranks them.
+package enum TensorType: String, Sendable, CaseIterable {
+  case bool = "BOOL"
+  case uint8 = "U8"
+  case int8 = "I8"
+  case int16 = "I16"
+  case uint16 = "U16"
+  case float16 = "F16"
+  case bfloat16 = "BF16"
+  case int32 = "I32"
+  case uint32 = "U32"
+  case float32 = "F32"
+  case float64 = "F64"
+  case int64 = "I64"
+  case uint64 = "U64"
+
+  package var size: Int {
+    switch self {
+    case .bool, .uint8, .int8: 1
+    case .int16, .uint16, .float16, .bfloat16: 2
+    case .int32, .uint32, .float32: 4
+    case .float64, .int64, .uint64: 8
+    }
+  }
+
+  package var isFloatingPoint: Bool {
+    switch self {
+    case .float16, .bfloat16, .float32, .float64: true
+    default: false
+    }
+  }
+}
+
+/// A tensor's place and form in a safetensors file.
+package struct TensorDescription: Sendable, Equatable {
+  package let name: String
+  package let type: TensorType
+  /// Empty for a scalar; a dimension may be 0.
+  package let shape: [Int]
+  /// The product of the shape.
+  package let count: Int
+  /// Where its bytes are in the file, row-major and little-endian.
+  package let range: Range<Int>
+}
