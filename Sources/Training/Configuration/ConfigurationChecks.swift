@@ -1,0 +1,109 @@
+import Distillation
+
+extension RunConfiguration {
+  /// Reports what each key alone cannot show: stages that have nothing to learn from, metrics nobody computes.
+  ///
+  /// A section with problems of its own is left out, as its values are not those meant.
+  func check(_ reader: ConfigurationReader) {
+    let teacherIsSound = reader.isSound("teacher")
+    if case .teacherLayers = student.source, teacher == nil, teacherIsSound {
+      reader.report(
+        "needs a teacher to take layers from; give teacher.model", at: reader.node("student.fromTeacher"),
+        path: "student.fromTeacher")
+    }
+    if case .fresh = student.source, teacher == nil, student.tokenizer == nil, teacherIsSound,
+      reader.isSound("student")
+    {
+      reader.report(
+        "a new model needs a tokenizer; give student.tokenizer the directory of one", at: reader.node("student.config"),
+        path: "student.config")
+    }
+    checkLabels(reader)
+    for (index, stage) in stages.enumerated() {
+      let path = "stages.\(index)"
+      guard reader.isSound(path), reader.isSound("training") else { continue }
+      if !stage.adaptors.isEmpty, teacher == nil, teacherIsSound {
+        reader.report(
+          "adaptors need a teacher to learn from; give teacher.model", at: reader.node("\(path).adaptors"),
+          path: "\(path).adaptors")
+      }
+      checkGradients(of: stage, path, reader)
+      checkMonitor(of: stage, path, reader)
+    }
+  }
+
+  private func checkLabels(_ reader: ConfigurationReader) {
+    if reader.isSound("data.train"), reader.isSound("stages"), !data.train.hasLabels,
+      let stage = stages.first(where: { $0.labelWeight > 0 })
+    {
+      reader.report(
+        "stage \(stage.name) learns from labels, and there are none; give labels or labelColumn, or labelWeight 0",
+        at: reader.node("data.train"), path: "data.train")
+    }
+    if reader.isSound("data.validation"), let validation = data.validation, !validation.hasLabels {
+      reader.report(
+        "validation needs labels; give labels or labelColumn", at: reader.node("data.validation"),
+        path: "data.validation")
+    }
+  }
+
+  private func checkGradients(of stage: StageSettings, _ path: String, _ reader: ConfigurationReader) {
+    let counted = stage.adaptors.filter { $0.weight > 0 }
+    if stage.labelWeight == 0, counted.isEmpty {
+      reader.report(
+        "the stage has nothing to learn from; give it adaptors with a weight above 0, or a labelWeight above 0",
+        at: reader.node("\(path).labelWeight"), path: "\(path).labelWeight")
+    } else if stage.update == .head, stage.labelWeight == 0, counted.allSatisfy(\.kind.isIntermediate) {
+      let names = counted.map(\.kind.rawValue).joined(separator: ", ")
+      reader.report(
+        "nothing trains the head: \(names) learn inside the encoder; use update: encoder or all, add LogitMSE or LogitCE, "
+          + "or give a labelWeight above 0", at: reader.node("\(path).update"), path: "\(path).update")
+    }
+  }
+
+  private func checkMonitor(of stage: StageSettings, _ path: String, _ reader: ConfigurationReader) {
+    guard reader.isSound("data") else { return }
+    let monitorPath = "\(path).checkpoint.monitor"
+    if data.validation == nil {
+      if let monitor = stage.checkpoint.monitor {
+        reader.report(
+          "nothing computes \(quoted(monitor)) without validation data; give data.validation, or remove monitor",
+          at: reader.node(monitorPath), path: monitorPath)
+      }
+      if stage.training.validateEverySteps != nil {
+        let key = "\(path).validateEverySteps"
+        reader.report("there is nothing to validate on; give data.validation", at: reader.node(key), path: key)
+      }
+      return
+    }
+    guard let monitor = stage.checkpoint.monitor else {
+      reader.report(
+        "expected \(listed(stage.monitors)), found null; remove monitor for val_loss", at: reader.node(monitorPath),
+        path: monitorPath)
+      return
+    }
+    guard !stage.monitors.contains(monitor) else { return }
+    let remedy = nearest(to: monitor, among: stage.monitors).map { "; did you mean \($0)?" } ?? ""
+    let reason = stage.adaptors.isEmpty && monitor == "val_distillation" ? "; the stage has no adaptors" : remedy
+    reader.report(
+      "expected \(listed(stage.monitors)), found \(quoted(monitor))\(reason)", at: reader.node(monitorPath),
+      path: monitorPath)
+  }
+}
+
+extension ConfigurationReader {
+  /// The node at a path, or the nearest one above it.
+  fileprivate func node(_ path: String) -> ConfigurationNode {
+    var node = root
+    for key in path.split(separator: ".") {
+      if case .sequence(let elements) = node.content, let index = Int(key), elements.indices.contains(index) {
+        node = elements[index]
+      } else if let child = node[String(key)] {
+        node = child
+      } else {
+        break
+      }
+    }
+    return node
+  }
+}

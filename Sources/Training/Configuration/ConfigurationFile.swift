@@ -1,0 +1,40 @@
+import Glibc
+
+/// The bytes of a configuration file.
+enum ConfigurationFile {
+  /// Reads a small UTF-8 file; a byte order mark at its start is dropped.
+  static func read(_ path: String) throws(ConfigurationError) -> String {
+    func failure(_ message: String) -> ConfigurationError {
+      let name = quoted(path).dropFirst().dropLast()
+      return ConfigurationError(problems: [.init(location: String(name), path: "", message: message)])
+    }
+    guard !path.utf8.contains(0) else { throw failure("not a file's name") }
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw failure("cannot be read: \(String(cString: strerror(errno)))") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw failure("expected a file; give a configuration such as configs/finetune.yaml")
+    }
+    var bytes = [UInt8](repeating: 0, count: ConfigurationNode.maxBytes + 1)
+    var count = 0
+    while count < bytes.count {
+      let received = bytes.withUnsafeMutableBytes { buffer in
+        Glibc.read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+      }
+      if received < 0, errno == EINTR { continue }
+      guard received >= 0 else { throw failure("cannot be read: \(String(cString: strerror(errno)))") }
+      guard received > 0 else { break }
+      count += received
+    }
+    guard count <= ConfigurationNode.maxBytes else {
+      throw failure("expected at most \(ConfigurationNode.maxBytes) bytes, found more; is this a configuration?")
+    }
+    let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    guard let text = String(validating: bytes[start..<count], as: UTF8.self) else {
+      throw failure("expected UTF-8, found other bytes; save the file as UTF-8")
+    }
+    return text
+  }
+}

@@ -1,0 +1,91 @@
+import Text
+
+extension RunConfiguration {
+  /// Reads a configuration file, with overrides as `--set` takes them applied in order.
+  ///
+  /// - Throws: `ConfigurationError` with everything that is wrong.
+  package init(path: String, overrides: [String] = []) throws(ConfigurationError) {
+    try self.init(yaml: try ConfigurationFile.read(path), file: path, overrides: overrides)
+  }
+
+  /// Reads a configuration from its text; `file` is what messages call it.
+  package init(yaml: String, file: String, overrides: [String] = []) throws(ConfigurationError) {
+    let (configuration, reader) = try Self.read(yaml: yaml, file: file, overrides: overrides)
+    if let error = reader.error { throw error }
+    self = configuration
+  }
+
+  /// The configuration, with defaults in place of what is wrong, and the reader that knows what is.
+  static func read(
+    yaml: String, file: String, overrides: [String] = []
+  ) throws(ConfigurationError) -> (RunConfiguration, ConfigurationReader) {
+    var root = try ConfigurationNode(yaml: yaml, origin: file, isFile: true)
+    var problems: [ConfigurationError.Problem] = []
+    for override in overrides {
+      do { try root.apply(override: override) } catch { problems += error.problems }
+    }
+    if !problems.isEmpty { throw ConfigurationError(problems: problems) }
+    let reader = ConfigurationReader(root: root)
+    let configuration = reader.section(root, path: "", pattern: "", under: root) { RunConfiguration($0) }
+    configuration.check(reader)
+    return (configuration, reader)
+  }
+
+  private init(_ section: ConfigurationSection) {
+    let training = section.section("training") { TrainingSettings($0, inheriting: TrainingSettings()) }
+    let data = section.section("data") { DataSettings($0) }
+    self.init(
+      run: section.section("run") { RunSettings($0) },
+      data: data,
+      student: section.section("student") { StudentSettings($0) },
+      stages: StageSettings.readAll(section, inheriting: training, monitors: data.validation != nil))
+    task = section.section("task") { TaskSettings($0) }
+    teacher = section.sectionUnlessNull("teacher") { section in
+      TeacherSettings(model: section.require("model", .text("a Hugging Face model directory")) ?? "")
+    }
+    self.training = training
+  }
+}
+
+extension RunSettings {
+  fileprivate init(_ section: ConfigurationSection) {
+    self.init(directory: section.require("directory", .text("the directory to write the run to")) ?? "")
+    section.read("seed", .seed, into: &seed)
+    section.read("overwrite", .boolean, into: &overwrite)
+    section.read("threads", .orNull(.integer(1...1024)), into: &threads)
+    section.read("logEverySeconds", .number(from: 0.1, to: 86_400), into: &logEverySeconds)
+  }
+}
+
+extension TaskSettings {
+  fileprivate init(_ section: ConfigurationSection) {
+    self.init()
+    section.read("kind", .choice, into: &kind)
+    guard let node = section.value("labels"), !node.isNull,
+      let elements = section.elements("labels", of: "class names")
+    else { return }
+    let names = elements.compactMap { section.reader.read($0.node, .text("a class name"), path: $0.path) }
+    guard names.count == elements.count else { return }
+    if names.count < 2 { section.report("expected at least two classes, found \(names.count)", at: "labels") }
+    for (index, name) in names.enumerated() where names[..<index].contains(name) {
+      section.reader.report(
+        "expected each class once, found \(quoted(name)) again", at: elements[index].node, path: elements[index].path)
+    }
+    labels = names
+  }
+}
+
+extension DataSettings {
+  fileprivate init(_ section: ConfigurationSection) {
+    if section.value("train") == nil {
+      section.reportMissing("train", "the training data, such as {text: FILE, labels: FILE}")
+    }
+    self.init(train: section.sectionUnlessNull("train") { DatasetSource($0) } ?? DatasetSource(format: .csv, path: ""))
+    validation = section.sectionUnlessNull("validation") { DatasetSource($0) }
+    section.read("maxLength", .integer(3...65_536), into: &maxLength)
+  }
+}
+
+extension Expected where Value == UInt64 {
+  fileprivate static var seed: Expected { Expected<Int>.integer(0...Int.max).map(UInt64.init) }
+}

@@ -1,0 +1,194 @@
+import Distillation
+import Encoders
+import Text
+
+extension RunConfiguration {
+  /// The whole configuration with every default filled in, in a fixed order, as YAML that reads back as an equal value.
+  ///
+  /// - Throws: `ConfigurationError` where the value is one that no file could hold, such as two stages of one name.
+  package func resolvedYAML() throws(ConfigurationError) -> String {
+    var writer = YAMLWriter()
+    writer.section("run") { writer in
+      writer.write("directory", run.directory)
+      writer.write("seed", number: run.seed)
+      writer.write("overwrite", flag: run.overwrite)
+      writer.write("threads", number: run.threads)
+      writer.write("logEverySeconds", number: run.logEverySeconds)
+    }
+    writer.section("task") { writer in
+      writer.write("kind", task.kind.rawValue)
+      writer.write("labels", flow: task.labels.map { YAMLWriter.list($0.map(YAMLWriter.scalar)) } ?? "null")
+    }
+    writer.section("data") { writer in
+      data.train.write(as: "train", to: &writer)
+      if let validation = data.validation {
+        validation.write(as: "validation", to: &writer)
+      } else {
+        writer.write("validation", flow: "null")
+      }
+      writer.write("maxLength", number: data.maxLength)
+    }
+    if let teacher {
+      writer.section("teacher") { $0.write("model", teacher.model) }
+    } else {
+      writer.write("teacher", flow: "null")
+    }
+    writer.section("student") { student.write(to: &$0) }
+    writer.section("training") { training.write(to: &$0) }
+    writer.list("stages", stages) { stage, writer in stage.write(to: &writer) }
+
+    guard try RunConfiguration(yaml: writer.text, file: "the resolved configuration") == self else {
+      throw ConfigurationError(problems: [
+        .init(location: "the resolved configuration", path: "", message: "expected a value that a file can hold")
+      ])
+    }
+    return writer.text
+  }
+}
+
+extension DatasetSource {
+  fileprivate func write(as key: String, to writer: inout YAMLWriter) {
+    writer.section(key) { writer in
+      switch format {
+      case .lines(let labelsPath):
+        writer.write("text", path)
+        writer.write("labels", flow: labelsPath.map(YAMLWriter.scalar) ?? "null")
+        return
+      case .csv:
+        writer.write("csv", path)
+      case .tsv(let header):
+        writer.write("tsv", path)
+        writer.write("header", flag: header)
+      case .jsonl:
+        writer.write("jsonl", path)
+      }
+      writer.write("textColumn", flow: textColumn.flow)
+      writer.write("pairColumn", flow: pairColumn?.flow ?? "null")
+      writer.write("labelColumn", flow: labelColumn?.flow ?? "null")
+    }
+  }
+}
+
+extension DatasetSource.Column {
+  fileprivate var flow: String {
+    switch self {
+    case .name(let name): YAMLWriter.scalar(name)
+    case .index(let index): "\(index)"
+    }
+  }
+}
+
+extension StudentSettings {
+  fileprivate func write(to writer: inout YAMLWriter) {
+    switch source {
+    case .model(let directory):
+      writer.write("model", directory)
+    case .teacherLayers(let layers):
+      writer.section("fromTeacher") { $0.write("layers", flow: YAMLWriter.list(layers.map(String.init))) }
+    case .fresh(let shape):
+      writer.section("config") { writer in
+        writer.write("vocab_size", number: shape.vocabularySize)
+        writer.write("hidden_size", number: shape.hiddenSize)
+        writer.write("num_hidden_layers", number: shape.layers)
+        writer.write("num_attention_heads", number: shape.heads)
+        writer.write("intermediate_size", number: shape.intermediateSize)
+        writer.write("hidden_act", shape.activation.rawValue)
+        writer.write("hidden_dropout_prob", number: shape.hiddenDropout)
+        writer.write("attention_probs_dropout_prob", number: shape.attentionDropout)
+        writer.write("classifier_dropout", number: shape.classifierDropout)
+        writer.write("max_position_embeddings", number: shape.maxPositions)
+        writer.write("type_vocab_size", number: shape.typeVocabularySize)
+        writer.write("layer_norm_eps", number: shape.layerNormEps)
+        writer.write("initializer_range", number: shape.initializerRange)
+        writer.write("pad_token_id", number: shape.padTokenId)
+      }
+    }
+    writer.write("tokenizer", flow: tokenizer.map(YAMLWriter.scalar) ?? "null")
+    writer.write("head", head.rawValue)
+    writer.section("dropout") { writer in
+      writer.write("hidden", number: dropout.hidden)
+      writer.write("attention", number: dropout.attention)
+      writer.write("classifier", number: dropout.classifier)
+    }
+  }
+}
+
+extension TrainingSettings {
+  fileprivate func write(to writer: inout YAMLWriter) {
+    writer.write("batchSize", number: batchSize)
+    switch duration {
+    case .epochs(let epochs): writer.write("epochs", number: epochs)
+    case .steps(let steps): writer.write("maxSteps", number: steps)
+    }
+    writer.section("optimizer") { writer in
+      writer.write("kind", optimizer.kind.rawValue)
+      if case .adamW(let settings) = optimizer {
+        writer.write("weightDecay", number: settings.weightDecay)
+        writer.write("eps", number: settings.eps)
+        writer.write("betas", flow: YAMLWriter.list([settings.beta1, settings.beta2].map(YAMLWriter.number)))
+      }
+    }
+    writer.write("learningRate", number: learningRate)
+    writer.section("schedule") { writer in
+      writer.write("kind", schedule.kind.rawValue)
+      switch schedule.warmup {
+      case .fraction(let fraction): writer.write("warmup", number: fraction)
+      case .steps(let steps): writer.write("warmup", number: steps)
+      }
+    }
+    writer.write("maxGradientNorm", number: maxGradientNorm)
+    writer.write("shuffle", flag: shuffle)
+    switch microBatches {
+    case .auto: writer.write("microBatches", flow: "auto")
+    case .count(let count): writer.write("microBatches", number: count)
+    }
+    writer.write("dropLast", flag: dropLast)
+    writer.write("validateEverySteps", number: validateEverySteps)
+  }
+}
+
+extension StageSettings {
+  fileprivate func write(to writer: inout YAMLWriter) {
+    writer.write("name", name)
+    writer.list("adaptors", adaptors) { adaptor, writer in
+      writer.section(adaptor.kind.rawValue) { adaptor.write(to: &$0) }
+    }
+    writer.write("labelWeight", number: labelWeight)
+    writer.write("update", update.rawValue)
+    writer.write("initialize", initialize.rawValue)
+    training.write(to: &writer)
+    writer.section("checkpoint") { writer in
+      writer.write("monitor", flow: checkpoint.monitor.map(YAMLWriter.scalar) ?? "null")
+      writer.write("mode", checkpoint.mode.rawValue)
+      writer.write("saveTopK", number: checkpoint.saveTopK)
+      writer.write("saveLast", flag: checkpoint.saveLast)
+    }
+  }
+}
+
+extension AdaptorSettings {
+  fileprivate func write(to writer: inout YAMLWriter) {
+    for option in kind.options {
+      switch option {
+      case "weight": writer.write(option, number: weight)
+      case "layers": writer.write(option, flow: layers.flow)
+      case "on": writer.write(option, on.rawValue)
+      case "temperature": writer.write(option, number: temperature)
+      case "temperatureScaling": writer.write(option, flag: temperatureScaling)
+      case "projection": writer.write(option, projection.rawValue)
+      default: writer.write(option, flag: perLayer)
+      }
+    }
+  }
+}
+
+extension LayerMapSettings {
+  fileprivate var flow: String {
+    switch self {
+    case .last: "last"
+    case .uniform: "uniform"
+    case .skip: "skip"
+    case .pairs(let pairs): YAMLWriter.list(pairs.map { "[\($0.student), \($0.teacher)]" })
+    }
+  }
+}
