@@ -10,16 +10,17 @@
     package let localRank: Int
     package let localSize: Int
 
-    /// The most that goes into one reduction, 4 MiB of floats. Open MPI allocates a temporary as large as the message in
-    /// every call: above glibc's largest mmap threshold (32 MiB) that is fresh page faults each time.
-    private static let sumChunk = 1 << 20
+    /// The most bytes that go into one reduction. Open MPI allocates a temporary as large as the message in every call:
+    /// above glibc's largest mmap threshold (32 MiB) that is fresh page faults each time, and twice as slow; far below
+    /// it, ranks wait for each other more often.
+    private static let sumChunk = 8 << 20
     /// MPI counts are `Int32`.
     private static let broadcastChunk = 1 << 30
 
     /// Initialises MPI, enters `body` and finalises MPI. When `body` throws on one of several ranks, MPI stays up, since
     /// finalising would wait for ranks that wait for this one: the caller ends the job with ``abort(status:)``.
     static func run<Result>(_ body: (MPICommunicator) throws -> Result) throws -> Result {
-      CrossMemoryAttach.disableWhereBlocked()
+      OpenMPIParameters.set()
       let funneled = Int32(MPI_THREAD_FUNNELED)
       var provided: Int32 = 0
       try MPIError.check("MPI_Init_thread", MPI_Init_thread(nil, nil, funneled, &provided))
@@ -69,12 +70,10 @@
 
     private func sum(_ bytes: UnsafeMutableRawBufferPointer, stride: Int, type: MPI_Datatype) throws(MPIError) {
       guard let base = bytes.baseAddress, size > 1 else { return }
-      let count = bytes.count / stride
-      for start in Swift.stride(from: 0, to: count, by: Self.sumChunk) {
-        let part = Int32(min(Self.sumChunk, count - start))
+      for start in Swift.stride(from: 0, to: bytes.count, by: Self.sumChunk) {
+        let count = Int32(min(Self.sumChunk, bytes.count - start) / stride)
         try MPIError.check(
-          "MPI_Allreduce",
-          MPI_Allreduce(cmpi_in_place(), base + start * stride, part, type, cmpi_sum(), Self.world))
+          "MPI_Allreduce", MPI_Allreduce(cmpi_in_place(), base + start, count, type, cmpi_sum(), Self.world))
       }
     }
 
