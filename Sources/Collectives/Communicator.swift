@@ -1,4 +1,5 @@
-/// The ranks of one job and what they do together. Every call is collective: all ranks make it, in the same order.
+/// The ranks of one job and what they do together. Every collective call is made by all ranks, in the same order, from
+/// the thread that entered the job.
 package protocol Communicator: Sendable {
   /// This process's place, from 0.
   var rank: Int { get }
@@ -8,12 +9,12 @@ package protocol Communicator: Sendable {
   var localRank: Int { get }
   var localSize: Int { get }
 
-  /// Replaces `values` on every rank by their sum over ranks.
+  /// Replaces `values`, equally many on every rank, by their sum over ranks: bit for bit the same on every rank.
   func sum(_ values: UnsafeMutableBufferPointer<Float>) throws
   func sum(_ values: inout [Double]) throws
   /// Replaces `bytes` on every rank by the root's; the length may differ beforehand.
   func broadcast(_ bytes: inout [UInt8], from root: Int) throws
-  /// The bytes of every rank, in order, on the root; `nil` elsewhere.
+  /// The bytes of every rank, in order, on the root; `nil` elsewhere. At most 2 GiB in all.
   func gather(_ bytes: [UInt8], to root: Int) throws -> [[UInt8]]?
   func barrier() throws
   /// Ends every rank of the job at once with a status.

@@ -1,0 +1,47 @@
+import Collectives
+import Glibc
+
+/// Runs `body` as one of the ranks a launcher started, or as the only process where none did: then MPI is not even
+/// initialised.
+///
+/// An error that `body` throws in a job of one process is thrown on. On one of several ranks it ends the job: `report`
+/// prints the error and says with which status, and every rank is ended at once, whatever it waits for. Rank 0 goes
+/// first, so that an error they all find (a missing file, a bad setting) is told once.
+///
+/// - Parameters:
+///   - environment: who started this process.
+///   - report: prints an error of `body` and returns the job's exit status, not 0. Called only on one of several ranks.
+///   - body: the work, on every rank.
+/// - Throws: ``LaunchError`` where the ranks do not meet, ``MPIError``, and in one process what `body` throws.
+package func withCommunicator<Result>(
+  environment: LaunchEnvironment,
+  report: (any Error) -> Int32,
+  body: (any Communicator) throws -> Result
+) throws -> Result {
+  guard environment.launcher != nil else { return try body(SingleProcess()) }
+  #if MPI
+    try givingWay(rank: environment.rank) { try environment.checkMeeting(found: nil) }
+    return try MPICommunicator.run { communicator in
+      try givingWay(rank: environment.rank) { try environment.checkMeeting(found: communicator.size) }
+      guard communicator.size > 1 else { return try body(communicator) }
+      do {
+        return try givingWay(rank: communicator.rank) { try body(communicator) }
+      } catch {
+        communicator.abort(status: report(error))
+      }
+    }
+  #else
+    try givingWay(rank: environment.rank) { try environment.checkRunsAlone() }
+    return try body(SingleProcess())
+  #endif
+}
+
+/// Keeps an error of a rank other than 0 for a second: if rank 0 has the same one, the job is over by then.
+private func givingWay<Result>(rank: Int, _ body: () throws -> Result) throws -> Result {
+  do {
+    return try body()
+  } catch {
+    if rank > 0 { sleep(1) }
+    throw error
+  }
+}

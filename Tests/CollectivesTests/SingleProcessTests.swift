@@ -1,0 +1,34 @@
+import Testing
+
+@testable import Collectives
+
+@Suite struct SingleProcessTests {
+  private let ranks: any Communicator = SingleProcess()
+
+  @Test func isTheOnlyRank() {
+    #expect(ranks.rank == 0 && ranks.size == 1)
+    #expect(ranks.localRank == 0 && ranks.localSize == 1)
+  }
+
+  @Test func itsOwnValuesAreTheSumAndTheBroadcast() throws {
+    var floats: [Float] = [1, -2, 3.5]
+    try floats.withUnsafeMutableBufferPointer { try ranks.sum($0) }
+    #expect(floats == [1, -2, 3.5])
+    var doubles = [0.25, 4]
+    try ranks.sum(&doubles)
+    #expect(doubles == [0.25, 4])
+    var bytes: [UInt8] = [1, 2]
+    try ranks.broadcast(&bytes, from: 0)
+    #expect(bytes == [1, 2])
+    try ranks.barrier()
+  }
+
+  @Test func gathersItsOwnBytes() throws {
+    #expect(try ranks.gather([], to: 0) == [[]])
+    #expect(try ranks.gather([7, 8], to: 0) == [[7, 8]])
+  }
+
+  @Test func abortEndsTheProcessWithTheStatus() async {
+    await #expect(processExitsWith: .exitCode(3)) { SingleProcess().abort(status: 3) }
+  }
+}
