@@ -1,0 +1,103 @@
+"""Compares what `distill-ddp features` wrote with transformers (float32, eager attention, a sentence at a time).
+
+    python3 Tests/Goldens/compare_features.py MODEL_DIR --input lines.txt \\
+        --features features.safetensors --max-length 128
+
+`--pairs` reads two tab-separated sentences from each line. The features file holds, for each line i from 0:
+`i.logits` (classes), `i.hidden.0` … `i.hidden.L` (n, width), `i.attention.1` … `i.attention.L` (heads, n, n)
+probabilities and `i.values.1` … `i.values.L` (heads, n, head size).
+Exit status 1 where a tensor is missing, misshapen, unknown or further away than the tolerance.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+
+from tokenised_rows import read_rows, tokenise
+
+
+class Features:
+    """transformers' model with its value projections kept."""
+
+    def __init__(self, directory: Path):
+        model = AutoModelForSequenceClassification.from_pretrained(
+            directory, attn_implementation="eager", dtype=torch.float32
+        )
+        self.model = model.eval()
+        self.heads = model.config.num_attention_heads
+        self.values: dict[int, Tensor] = {}
+        for number, layer in enumerate(model.base_model.encoder.layer, start=1):
+            layer.attention.self.value.register_forward_hook(self._keep(number))
+
+    def _keep(self, number: int):
+        def hook(_module, _inputs, output: Tensor) -> None:
+            self.values[number] = output[0].reshape(output.shape[1], self.heads, -1).transpose(0, 1)
+
+        return hook
+
+    def of(self, row: dict[str, list[int]]) -> dict[str, Tensor]:
+        inputs = {name: torch.tensor([values]) for name, values in row.items()}
+        with torch.no_grad():
+            output = self.model(**inputs, output_hidden_states=True, output_attentions=True)
+        features = {"logits": output.logits[0]}
+        features |= {f"hidden.{i}": hidden[0] for i, hidden in enumerate(output.hidden_states)}
+        features |= {f"attention.{i}": attention[0] for i, attention in enumerate(output.attentions, start=1)}
+        features |= {f"values.{i}": values for i, values in self.values.items()}
+        return features
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--input", type=Path, required=True)
+    parser.add_argument("--pairs", action="store_true")
+    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--max-length", type=int, required=True)
+    parser.add_argument("--tolerance", type=float, default=1e-5)
+    arguments = parser.parse_args()
+
+    reference = Features(arguments.model)
+    rows = tokenise(arguments.model, read_rows(arguments.input, arguments.pairs), arguments.max_length)
+    worst: dict[str, tuple[float, str]] = {}
+    problems: list[str] = []
+    compared = 0
+    with safe_open(arguments.features, "pt") as file:
+        unknown = set(file.keys())
+        for i, row in enumerate(rows):
+            for name, expected in reference.of(row).items():
+                key = f"{i}.{name}"
+                if key not in unknown:
+                    problems.append(f"{key}: expected {list(expected.shape)}, found no such tensor")
+                    continue
+                unknown.remove(key)
+                found = file.get_tensor(key)
+                if found.shape != expected.shape:
+                    problems.append(f"{key}: expected {list(expected.shape)}, found {list(found.shape)}")
+                    continue
+                difference = (found.double() - expected.double()).abs().max().item()
+                if not difference <= arguments.tolerance:
+                    problems.append(f"{key}: differs by {difference:.3g}")
+                kind = name.split(".")[0]
+                # Not max(): a NaN must win.
+                if kind not in worst or not difference <= worst[kind][0]:
+                    worst[kind] = (difference, key)
+                compared += 1
+        problems += [f"{key}: not a tensor of these {len(rows)} lines and this model" for key in sorted(unknown)]
+    print(f"{compared} tensors of {len(rows)} lines; tolerance {arguments.tolerance:g}")
+    for kind, (difference, key) in sorted(worst.items()):
+        print(f"{kind:10} largest absolute difference {difference:.3g} ({key})")
+    for problem in problems[:20]:
+        print(problem)
+    if len(problems) > 20:
+        print(f"and {len(problems) - 20} more")
+    print("failed" if problems else "ok")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
