@@ -48,11 +48,25 @@ package func add(_ x: Matrix, to out: Matrix, scale: Float = 1) {
   }
 }
 
-/// values += others, element by element.
-package func add(_ others: UnsafeBufferPointer<Float>, to values: UnsafeMutableBufferPointer<Float>) {
+/// values += scale · others, element by element.
+package func add(
+  _ others: UnsafeBufferPointer<Float>, to values: UnsafeMutableBufferPointer<Float>, scale: Float = 1
+) {
   precondition(others.count == values.count)
   guard let to = values.baseAddress, let from = others.baseAddress else { return }
-  ck_add(to, from, values.count)
+  if scale == 1 {
+    ck_add(to, from, values.count)
+  } else {
+    ck_add_scaled(to, from, scale, values.count)
+  }
+}
+
+extension UnsafeMutableBufferPointer<Float> {
+  /// A stretch of the buffer, indexed from 0.
+  package subscript(part range: Range<Int>) -> UnsafeMutableBufferPointer<Float> {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count)
+    return UnsafeMutableBufferPointer(rebasing: self[range])
+  }
 }
 
 /// Σ x², in double precision.

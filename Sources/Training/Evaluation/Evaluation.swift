@@ -1,0 +1,134 @@
+import Collectives
+import Distillation
+import Encoders
+import Kernels
+import Text
+
+/// A pass over a dataset without gradients, shared among ranks and their workers.
+///
+/// The dataset is cut into micro-batches by a function of its lengths alone, and results are put together in the order
+/// of its rows: any number of ranks and threads gives the same bits.
+struct Evaluation {
+  private let student: Encoder
+  private let weights: ParameterBuffer
+  private let teacher: Teacher?
+  private let objective: StageObjective
+  private let places: Places
+  private let workers: [Worker]
+
+  /// What rank 0 learns.
+  struct Outcome: Sendable {
+    /// One row of logits for each row of the dataset, in order.
+    let logits: [[Float]]
+    let sums: StageObjective.Sums
+  }
+
+  /// What one micro-batch gives.
+  private struct Part {
+    /// Row after row.
+    let logits: [Float]
+    let sums: StageObjective.Sums
+  }
+
+  private static let microBatchTokens = 2048
+
+  init(student: Encoder, weights: ParameterBuffer, teacher: Teacher?, objective: StageObjective, places: Places) {
+    self.student = student
+    self.weights = weights
+    self.teacher = teacher
+    self.objective = objective
+    self.places = places
+    workers = (0..<places.pool.workers).map { _ in Worker(gradient: nil) }
+  }
+
+  /// - Returns: the outcome on rank 0, `nil` elsewhere.
+  func run(_ data: TokenizedDataset) throws -> Outcome? {
+    let parts = cut(data)
+    let counts = GlobalCounts(lengths: (0..<data.count).lazy.map { data.length($0) })
+    var results = [[UInt8]](repeating: [], count: workers.count)
+    results.withUnsafeMutableBufferPointer { results in
+      // Each worker writes the element of its index.
+      nonisolated(unsafe) let results = results
+      places.pool.run { worker in
+        for index in indices(rank: places.ranks.rank, worker: worker, of: parts.count) {
+          let part = compute(data.batch(parts[index]), counts, workers[worker].arena)
+          part.logits.withUnsafeBytes { results[worker] += $0 }
+          part.sums.values.withUnsafeBytes { results[worker] += $0 }
+        }
+      }
+    }
+    guard let all = try places.ranks.gather(results.flatMap { $0 }, to: 0) else { return nil }
+    return assemble(all, parts: parts, rows: data.count)
+  }
+
+  /// The micro-batches that a worker computes.
+  private func indices(rank: Int, worker: Int, of count: Int) -> StrideTo<Int> {
+    stride(from: places.place(rank: rank, worker: worker), to: count, by: places.count)
+  }
+
+  /// Rows of similar length run together, in micro-batches of about as many tokens.
+  private func cut(_ data: TokenizedDataset) -> [[Int]] {
+    let order = (0..<data.count).sorted { (data.length($0), $0) < (data.length($1), $1) }
+    var parts: [[Int]] = []
+    var tokens = Self.microBatchTokens
+    for row in order {
+      if tokens + data.length(row) > Self.microBatchTokens {
+        parts.append([])
+        tokens = 0
+      }
+      parts[parts.count - 1].append(row)
+      tokens += data.length(row)
+    }
+    return parts
+  }
+
+  private func compute(_ batch: Batch, _ counts: GlobalCounts, _ arena: Arena) -> Part {
+    arena.reset()
+    let features = teacher?.features(of: batch, taps: objective.teacherTaps, arena: arena) ?? Taps()
+    var selection = objective.studentTaps
+    selection.logits = true
+    let taps = student.infer(batch, weights: weights, taps: selection, arena: arena)
+    var sums = objective.zero
+    objective.accumulateAdaptors(
+      TapPair(
+        batch: batch, teacher: features, student: taps, dStudent: nil, weights: weights, gradient: nil,
+        arena: arena),
+      counts: counts, into: &sums)
+    let logits = taps.logits!
+    if batch.labels.allSatisfy({ $0 >= 0 }) {
+      sums.values[0] += crossEntropy(logits: logits, labels: batch.labels, dLogits: nil, scale: 0, arena: arena)
+    }
+    return Part(logits: Array(logits.values), sums: sums)
+  }
+
+  /// Puts the ranks' results in the order of the rows, and adds up sums in the order of the micro-batches.
+  private func assemble(_ results: [[UInt8]], parts: [[Int]], rows: Int) -> Outcome {
+    let classes = student.configuration.labels.count
+    var logits = [[Float]](repeating: [], count: rows)
+    var sums = [StageObjective.Sums](repeating: objective.zero, count: parts.count)
+    for (rank, bytes) in results.enumerated() {
+      bytes.withUnsafeBytes { bytes in
+        var offset = 0
+        for worker in 0..<places.workers(ofRank: rank) {
+          for index in indices(rank: rank, worker: worker, of: parts.count) {
+            for row in parts[index] { logits[row] = bytes.values(classes, at: &offset) }
+            sums[index].values = bytes.values(sums[index].values.count, at: &offset)
+          }
+        }
+      }
+    }
+    var total = objective.zero
+    for part in sums { for term in part.values.indices { total.values[term] += part.values[term] } }
+    return Outcome(logits: logits, sums: total)
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// The next `count` numbers, moving `offset` past them.
+  fileprivate func values<Number: BitwiseCopyable>(_ count: Int, at offset: inout Int) -> [Number] {
+    defer { offset += count * MemoryLayout<Number>.size }
+    return (0..<count).map {
+      loadUnaligned(fromByteOffset: offset + $0 * MemoryLayout<Number>.size, as: Number.self)
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import Distillation
+import Encoders
+import Kernels
+import Text
+
+/// What a stage minimises: labelWeight · hard + Σ weight · adaptor, each a sum divided by a count of the global batch.
+struct StageObjective: Sendable {
+  let labelWeight: Double
+  let adaptors: [WeightedAdaptor]
+
+  /// The sums of one micro-batch, batch or dataset, before division: the hard loss, then each adaptor.
+  struct Sums: Sendable {
+    var values: [Double]
+  }
+
+  /// The losses themselves.
+  struct Losses: Sendable {
+    let total: Double
+    /// `nil` where the rows have no labels.
+    let hard: Double?
+    /// Each adaptor's, in order, before its weight.
+    let adaptors: [Double]
+    /// Σ weight · adaptor: what the student still has to learn from the teacher.
+    let distillation: Double
+  }
+
+  var zero: Sums { Sums(values: [Double](repeating: 0, count: adaptors.count + 1)) }
+
+  var studentTaps: TapSelection {
+    var taps = TapSelection()
+    taps.logits = labelWeight != 0
+    for weighted in adaptors { taps.formUnion(weighted.adaptor.studentTaps) }
+    return taps
+  }
+
+  var teacherTaps: TapSelection {
+    var taps = TapSelection()
+    for weighted in adaptors { taps.formUnion(weighted.adaptor.teacherTaps) }
+    return taps
+  }
+
+  /// Adds the gradients of a micro-batch's part of the objective to the student's taps, and its sums to `sums`.
+  func accumulate(_ pair: TapPair, counts: GlobalCounts, into sums: inout Sums) {
+    if labelWeight != 0, let logits = pair.student.logits {
+      sums.values[0] += crossEntropy(
+        logits: logits, labels: pair.batch.labels, dLogits: pair.dStudent?.logits(),
+        scale: labelWeight / Double(counts.sentences), arena: pair.arena)
+    }
+    accumulateAdaptors(pair, counts: counts, into: &sums)
+  }
+
+  func accumulateAdaptors(_ pair: TapPair, counts: GlobalCounts, into sums: inout Sums) {
+    for (index, weighted) in adaptors.enumerated() {
+      let scale = weighted.weight / weighted.adaptor.count(counts)
+      sums.values[index + 1] += weighted.adaptor.accumulate(pair, scale: scale)
+    }
+  }
+
+  /// - Parameter hasLabels: whether the first sum means something.
+  func losses(_ sums: Sums, counts: GlobalCounts, hasLabels: Bool) -> Losses {
+    let terms = adaptors.indices.map { sums.values[$0 + 1] / adaptors[$0].adaptor.count(counts) }
+    let distillation = zip(adaptors, terms).reduce(0) { $0 + $1.0.weight * $1.1 }
+    let hard = hasLabels ? sums.values[0] / Double(counts.sentences) : nil
+    return Losses(
+      total: labelWeight * (hard ?? 0) + distillation, hard: hard, adaptors: terms, distillation: distillation)
+  }
+}

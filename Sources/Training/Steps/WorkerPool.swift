@@ -1,0 +1,56 @@
+import Collectives
+import Dispatch
+import Kernels
+
+/// A rank's worker threads. Work is handed out by index, and nothing runs between calls.
+package struct WorkerPool: Sendable {
+  package let workers: Int
+
+  package init(workers: Int) {
+    precondition(workers > 0)
+    self.workers = workers
+  }
+
+  /// Calls `body` once for each worker, from 0, and waits for all.
+  package func run(_ body: @Sendable (Int) -> Void) {
+    if workers == 1 {
+      flushDenormals()
+      return body(0)
+    }
+    DispatchQueue.concurrentPerform(iterations: workers) { worker in
+      flushDenormals()
+      body(worker)
+    }
+  }
+
+  /// Calls `body` for every index, each worker taking every `workers`-th.
+  package func forEach(_ indices: Range<Int>, _ body: @Sendable (Int) -> Void) {
+    run { worker in
+      for index in stride(from: indices.lowerBound + worker, to: indices.upperBound, by: workers) { body(index) }
+    }
+  }
+}
+
+/// The worker threads of all ranks, numbered through: the places where micro-batches run.
+package struct Places: Sendable {
+  package let pool: WorkerPool
+  package let ranks: any Communicator
+  private let workersByRank: [Int]
+
+  /// Collective: ranks may have different numbers of workers.
+  package init(pool: WorkerPool, ranks: any Communicator) throws {
+    self.pool = pool
+    self.ranks = ranks
+    var workers = [Double](repeating: 0, count: ranks.size)
+    workers[ranks.rank] = Double(pool.workers)
+    try ranks.sum(&workers)
+    workersByRank = workers.map { Int($0) }
+  }
+
+  package var count: Int { workersByRank.reduce(0, +) }
+
+  /// The place of a worker of a rank.
+  func place(rank: Int, worker: Int) -> Int { workersByRank[..<rank].reduce(0, +) + worker }
+
+  func workers(ofRank rank: Int) -> Int { workersByRank[rank] }
+}
