@@ -49,8 +49,11 @@ let package = Package(
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"]),
     .testTarget(name: "TextTests", dependencies: ["Text"]),
-    .testTarget(name: "EncodersTests", dependencies: ["Encoders"]),
-    .testTarget(name: "DistillationTests", dependencies: ["Distillation"]),
+    .target(
+      name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],
+      path: "Tests/GoldenFixtures"),
+    .testTarget(name: "EncodersTests", dependencies: ["Encoders", "GoldenFixtures"]),
+    .testTarget(name: "DistillationTests", dependencies: ["Distillation", "GoldenFixtures"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
     .testTarget(name: "CommandLineTests", dependencies: ["distill-ddp", "Checkpoints", "JSON"]),
