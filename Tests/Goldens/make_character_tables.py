@@ -1,4 +1,4 @@
-"""Writes Sources/Text/CharacterTables.swift: what tokenizers' BERT normaliser does to every code point.
+"""Writes Sources/Text/Tokenizer/CharacterTables.swift: what tokenizers' BERT normaliser does to every code point.
 
 Each property is asked of the library itself, because its crates carry Unicode tables of several ages, none of them
 the Swift standard library's. Run from the top of the repository with tokenizers 0.23.3 installed:
@@ -116,7 +116,7 @@ def main():
          mappings({c: s for c, s in stripped.items() if s})),
         ("lowered", "Lower case.", mappings(lowered)),
     ]
-    with open("Sources/Text/CharacterTables.swift", "w") as out:
+    with open("Sources/Text/Tokenizer/CharacterTables.swift", "w") as out:
         out.write("// Written by Tests/Goldens/make_character_tables.py from tokenizers 0.23.3; do not edit.\n\n")
         out.write("/// What the `tokenizers` library does to each code point, in hexadecimal: `A-B` is a range of code points,\n")
         out.write("/// `A=B,C+D` says that A becomes B and A + 1 becomes C D. A list goes on after a comma that ends a line.\n")
