@@ -1,0 +1,69 @@
+/// The records of a CSV file (RFC 4180): fields in quotes may hold commas, line ends and, doubled, quotes.
+///
+/// Lines end in `\n` or `\r\n`. Where the standard leaves no meaning, such as text after a closing quote, the row is an
+/// error.
+struct CSVRecords {
+  private let file: DatasetText
+  private var rest: ArraySlice<UInt8>
+  private var nextLine = 1
+  /// Where the last record starts, from 1.
+  private(set) var line = 0
+
+  init(_ file: DatasetText) {
+    self.file = file
+    rest = file.withoutByteOrderMark
+  }
+
+  private static let quote = UInt8(ascii: "\"")
+  private static let comma = UInt8(ascii: ",")
+  private static let lineFeed = UInt8(ascii: "\n")
+  private static let carriageReturn = UInt8(ascii: "\r")
+
+  /// The fields of the next record, or nil at the end.
+  mutating func next() throws(DatasetError) -> [ArraySlice<UInt8>]? {
+    guard !rest.isEmpty else { return nil }
+    line = nextLine
+    let start = rest.startIndex
+    var fields: [ArraySlice<UInt8>] = []
+    repeat {
+      fields.append(rest.first == Self.quote ? try quotedField() : try plainField())
+    } while skip(Self.comma)
+    try file.checkRow(rest.startIndex - start, line)
+    if rest.first == Self.carriageReturn { rest.removeFirst() }
+    guard rest.isEmpty || skip(Self.lineFeed) else {
+      throw DatasetError(file.path, line: nextLine, "expected a comma or the end of the line after a quoted field")
+    }
+    nextLine += 1
+    return fields
+  }
+
+  private mutating func plainField() throws(DatasetError) -> ArraySlice<UInt8> {
+    let end = rest.firstIndex { $0 == Self.comma || $0 == Self.lineFeed } ?? rest.endIndex
+    var field = rest[..<end]
+    if field.last == Self.carriageReturn, end == rest.endIndex || rest[end] == Self.lineFeed { field.removeLast() }
+    guard !field.contains(Self.quote) else {
+      throw DatasetError(file.path, line: nextLine, "a field with a quote in it must be quoted, and the quote doubled")
+    }
+    rest = rest[field.endIndex...]
+    return field
+  }
+
+  private mutating func quotedField() throws(DatasetError) -> ArraySlice<UInt8> {
+    rest.removeFirst()
+    var field: [UInt8] = []
+    while let end = rest.firstIndex(of: Self.quote) {
+      field.append(contentsOf: rest[..<end])
+      nextLine += rest[..<end].count { $0 == Self.lineFeed }
+      rest = rest[(end + 1)...]
+      guard skip(Self.quote) else { return field[...] }
+      field.append(Self.quote)
+    }
+    throw DatasetError(file.path, line: line, "a quoted field is never closed")
+  }
+
+  private mutating func skip(_ byte: UInt8) -> Bool {
+    guard rest.first == byte else { return false }
+    rest.removeFirst()
+    return true
+  }
+}

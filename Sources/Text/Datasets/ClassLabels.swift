@@ -1,0 +1,37 @@
+import JSON
+
+/// The classes of a task, and how a file names them: by name, or by number from 0.
+struct ClassLabels {
+  let names: [String]
+
+  /// The class that a file calls `text`. A name counts before a number, should classes be called `1` and `0`.
+  func id(of text: String) throws(Mismatch) -> Int32 {
+    if let id = names.firstIndex(where: { $0.utf8.elementsEqual(text.utf8) }) { return Int32(id) }
+    if text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let id = Int(text),
+      names.indices.contains(id)
+    {
+      return Int32(id)
+    }
+    throw Mismatch(expected: expected, found: text.quoted)
+  }
+
+  func id(of json: JSON?) throws(Mismatch) -> Int32 {
+    switch json {
+    case .string(let text): return try id(of: text)
+    case .integer(let number): return try id(of: String(number))
+    default: throw Mismatch(expected: expected, found: json?.summary ?? "nothing")
+    }
+  }
+
+  struct Mismatch: Error, CustomStringConvertible {
+    let expected: String
+    let found: String
+
+    var description: String { "expected \(expected), found \(found)" }
+  }
+
+  private var expected: String {
+    guard names.count > 1 else { return "0" + (names.first.map { " or \($0.escapedForDisplay)" } ?? "") }
+    return "0…\(names.count - 1) or one of \(names.map(\.escapedForDisplay).joined(separator: ", "))"
+  }
+}

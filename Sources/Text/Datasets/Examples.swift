@@ -1,0 +1,57 @@
+/// One row of a dataset.
+package struct Example: Sendable, Equatable {
+  package var text: String
+  /// The second sentence of a pair.
+  package var pair: String?
+  /// The class, or nil if the row has none.
+  package var label: Int?
+}
+
+/// Rows of a dataset in the order of the file, their texts end to end in one buffer.
+///
+/// An empty text is a row like any other: it is tokenised to the special tokens alone, as the `tokenizers` library
+/// does, and predictions stay in step with the lines of the input.
+package struct Examples: Sendable {
+  /// UTF-8 of all texts: of each row the text, then its pair.
+  private var bytes: [UInt8] = []
+  /// Where each text ends.
+  private var ends: [Int] = []
+  /// Classes, −1 where a row has none. (rows)
+  package private(set) var labels: [Int32] = []
+  package let hasPairs: Bool
+
+  init(hasPairs: Bool) { self.hasPairs = hasPairs }
+
+  package var count: Int { labels.count }
+
+  package subscript(row: Int) -> Example {
+    Example(
+      text: String(decoding: text(row), as: UTF8.self), pair: pair(row).map { String(decoding: $0, as: UTF8.self) },
+      label: labels[row] < 0 ? nil : Int(labels[row]))
+  }
+
+  func text(_ row: Int) -> ArraySlice<UInt8> {
+    slice(hasPairs ? 2 * row : row)
+  }
+
+  func pair(_ row: Int) -> ArraySlice<UInt8>? {
+    hasPairs ? slice(2 * row + 1) : nil
+  }
+
+  private func slice(_ text: Int) -> ArraySlice<UInt8> {
+    bytes[(text == 0 ? 0 : ends[text - 1])..<ends[text]]
+  }
+
+  /// - Parameters:
+  ///   - pair: There if and only if rows have pairs.
+  ///   - label: −1 for none.
+  mutating func append(_ text: some Sequence<UInt8>, pair: (some Sequence<UInt8>)?, label: Int32) {
+    bytes.append(contentsOf: text)
+    ends.append(bytes.count)
+    if let pair {
+      bytes.append(contentsOf: pair)
+      ends.append(bytes.count)
+    }
+    labels.append(label)
+  }
+}

@@ -1,0 +1,117 @@
+import Dispatch
+import Synchronization
+
+/// A dataset as tokens, made once a run. The same for any number of threads.
+package struct TokenizedDataset: Sendable {
+  /// Token ids of all rows. (tokens)
+  private let tokens: [Int32]
+  /// Segment ids. (tokens)
+  private let types: [UInt8]
+  /// Where each row starts, with the total at the end. (rows + 1)
+  private let starts: [Int]
+  /// Classes, −1 where a row has none. (rows)
+  package let labels: [Int32]
+  /// How many rows lost tokens to `maxLength`.
+  package let truncatedRows: Int
+
+  /// Tokenises every row.
+  /// - Parameters:
+  ///   - maxLength: The most tokens of a row, special ones included; nil for no limit.
+  ///   - threads: How many work at it.
+  /// - Throws: If `maxLength` has no room for the special tokens, or `truncation` cannot cut a row to it.
+  package init(
+    _ examples: Examples, tokenizer: Tokenizer, maxLength: Int?, truncation: Truncation = .longestFirst,
+    threads: Int = 1
+  ) throws(TokenizerError) {
+    let chunks = Self.tokenize(examples, tokenizer, maxLength, truncation, threads: max(1, threads))
+    var tokens: [Int32] = []
+    var types: [UInt8] = []
+    var starts = [0]
+    var truncatedRows = 0
+    starts.reserveCapacity(examples.count + 1)
+    for chunk in chunks {
+      if let error = chunk.error { throw error }
+      starts.append(contentsOf: chunk.ends.lazy.map { [base = tokens.count] in base + $0 })
+      tokens.append(contentsOf: chunk.tokens)
+      types.append(contentsOf: chunk.types)
+      truncatedRows += chunk.truncatedRows
+    }
+    (self.tokens, self.types, self.starts, self.truncatedRows) = (tokens, types, starts, truncatedRows)
+    labels = examples.labels
+  }
+
+  package var count: Int { labels.count }
+
+  /// The tokens of a row, special ones included.
+  package func length(_ row: Int) -> Int { starts[row + 1] - starts[row] }
+
+  /// Tokens a row, on average; 0 of no rows.
+  package var meanLength: Double { count == 0 ? 0 : Double(tokens.count) / Double(count) }
+
+  /// The tokens of the longest row; 0 of no rows.
+  package var maximumLength: Int { (0..<count).reduce(0) { max($0, length($1)) } }
+
+  /// The named rows, packed in the order given.
+  package func batch(_ samples: some Sequence<Int>) -> Batch {
+    var batch = Batch()
+    for sample in samples {
+      let row = starts[sample]..<starts[sample + 1]
+      batch.tokens.append(contentsOf: tokens[row])
+      batch.types.append(contentsOf: types[row].lazy.map(Int32.init))
+      batch.starts.append(batch.tokens.count)
+      batch.labels.append(labels[sample])
+      batch.samples.append(sample)
+    }
+    return batch
+  }
+
+  // MARK: Tokenising
+
+  private struct Chunk: Sendable {
+    var tokens: [Int32] = []
+    var types: [UInt8] = []
+    var ends: [Int] = []
+    var truncatedRows = 0
+    var error: TokenizerError?
+  }
+
+  /// Few enough rows that threads end at about the same time.
+  private static let chunkRows = 512
+
+  private static func tokenize(
+    _ examples: Examples, _ tokenizer: Tokenizer, _ maxLength: Int?, _ truncation: Truncation, threads: Int
+  ) -> [Chunk] {
+    let count = (examples.count + chunkRows - 1) / chunkRows
+    let chunks = Mutex([Chunk](repeating: Chunk(), count: count))
+    DispatchQueue.concurrentPerform(iterations: min(threads, count)) { thread in
+      var work = Tokenizer.Workspace()
+      for index in stride(from: thread, to: count, by: threads) {
+        let rows = (index * chunkRows)..<min((index + 1) * chunkRows, examples.count)
+        let chunk = tokenize(examples, rows, tokenizer, maxLength, truncation, &work)
+        chunks.withLock { $0[index] = chunk }
+      }
+    }
+    return chunks.withLock { $0 }
+  }
+
+  private static func tokenize(
+    _ examples: Examples, _ rows: Range<Int>, _ tokenizer: Tokenizer, _ maxLength: Int?, _ truncation: Truncation,
+    _ work: inout Tokenizer.Workspace
+  ) -> Chunk {
+    var chunk = Chunk()
+    for row in rows {
+      do {
+        let encoding = try tokenizer.encode(
+          examples.text(row), pair: examples.pair(row), maxLength: maxLength, truncation: truncation, &work)
+        chunk.tokens.append(contentsOf: encoding.ids)
+        chunk.types.append(contentsOf: encoding.typeIds.lazy.map(UInt8.init))
+        chunk.ends.append(chunk.tokens.count)
+        chunk.truncatedRows += encoding.isTruncated ? 1 : 0
+      } catch {
+        chunk.error = TokenizerError(nil, "row \(row + 1): \(error.reason)")
+        return chunk
+      }
+    }
+    return chunk
+  }
+}

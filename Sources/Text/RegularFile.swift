@@ -1,0 +1,50 @@
+import Glibc
+
+/// Reading of whole files that a user named.
+enum RegularFile {
+  struct Failure: Error {
+    let reason: String
+    /// Whether there is no such file.
+    var isMissing = false
+  }
+
+  static func contents(_ path: String, limit: Int = .max) throws(Failure) -> [UInt8] {
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      throw Failure(reason: "cannot be opened: \(String(cString: strerror(errno)))", isMissing: errno == ENOENT)
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw Failure(reason: "cannot be examined: \(String(cString: strerror(errno)))")
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw Failure(reason: "expected a regular file, found \(kind(status.st_mode))")
+    }
+    guard status.st_size <= limit else {
+      throw Failure(reason: "expected at most \(limit) bytes, found \(status.st_size)")
+    }
+    var failure: Int32 = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, count in
+      while count < buffer.count {
+        let got = read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+        if got < 0, errno == EINTR { continue }
+        if got < 0 { failure = errno }
+        if got <= 0 { break }
+        count += got
+      }
+    }
+    guard failure == 0 else { throw Failure(reason: "cannot be read: \(String(cString: strerror(failure)))") }
+    return bytes
+  }
+
+  private static func kind(_ mode: mode_t) -> String {
+    switch mode & S_IFMT {
+    case S_IFDIR: "a directory"
+    case S_IFIFO: "a FIFO"
+    case S_IFSOCK: "a socket"
+    default: "a device"
+    }
+  }
+}
