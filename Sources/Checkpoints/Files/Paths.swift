@@ -54,7 +54,7 @@ func entries(of directory: String) throws(CheckpointError) -> [String] {
 }
 
 /// Deletes a file, a link or a directory with all it holds; links are not followed.
-func removeTree(_ path: String) throws(CheckpointError) {
+package func removeTree(_ path: String) throws(CheckpointError) {
   if fileKind(path, followingLinks: false) == .directory {
     for name in try entries(of: path) { try removeTree(join(path, name)) }
     guard rmdir(path) == 0 else { throw CheckpointError(path, failedTo: "remove") }

@@ -36,12 +36,12 @@ struct GradientStep {
   ///   - samples: the global batch: rows of `data`.
   ///   - ranges: the parameters whose gradient is wanted.
   func run(
-    samples: [Int], data: TokenizedDataset, microBatches: TrainingSettings.MicroBatches, dropout: DropoutKey,
+    samples: ArraySlice<Int>, data: TokenizedDataset, microBatches: TrainingSettings.MicroBatches, dropout: DropoutKey,
     headOnly: Bool, ranges: [Range<Int>]
   ) throws -> StageObjective.Losses {
     let counts = GlobalCounts(lengths: samples.lazy.map { data.length($0) })
     let parts = MicroBatches.cut(
-      samples, lengths: samples.map { data.length($0) }, count: count(microBatches, tokens: counts.tokens))
+      samples, into: count(microBatches, tokens: counts.tokens), length: { data.length($0) })
     // Each place, over ranks and their workers, takes a contiguous stretch of micro-batches.
     let sums = perWorker { worker in
       let place = places.place(rank: places.ranks.rank, worker: worker)

@@ -1,0 +1,102 @@
+import Checkpoints
+import Encoders
+import JSON
+import Kernels
+import Text
+
+/// A model and its data, task or tokenizer do not fit together.
+package struct ModelError: Error, CustomStringConvertible, Equatable {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}
+
+/// A classifier in memory: what it is, its weights, and where its tokenizer lies.
+package struct ClassifierModel: Sendable {
+  package let encoder: Encoder
+  package let weights: ParameterBuffer
+  /// The `config.json` it came with, whose unknown keys are kept when it is saved.
+  package let configurationJSON: JSON?
+  /// The directory whose tokenizer it uses.
+  package let tokenizerDirectory: String
+  /// What the user should know although it is no error.
+  package let notices: [String]
+  /// Whether the classification head was read rather than drawn.
+  package let hasTrainedHead: Bool
+
+  package var configuration: EncoderConfiguration { encoder.configuration }
+  package var parameterCount: Int { weights.layout.count }
+
+  package init(
+    encoder: Encoder, weights: ParameterBuffer, configurationJSON: JSON?, tokenizerDirectory: String,
+    notices: [String], hasTrainedHead: Bool
+  ) {
+    self.encoder = encoder
+    self.weights = weights
+    self.configurationJSON = configurationJSON
+    self.tokenizerDirectory = tokenizerDirectory
+    self.notices = notices
+    self.hasTrainedHead = hasTrainedHead
+  }
+
+  /// Reads a Hugging Face model directory.
+  ///
+  /// - Parameters:
+  ///   - labels: the task's classes; `nil` takes the model's own.
+  ///   - layers: the file's layers to read, from 0; `nil` reads all.
+  ///   - seed: keys the numbers of a new head.
+  package init(
+    directory path: String, head: HeadPolicy, labels: [String]? = nil, layers: [Int]? = nil, seed: UInt64 = 0
+  ) throws {
+    let directory = try ModelDirectory(path)
+    var notices: [String] = []
+    var configuration = try EncoderConfiguration(
+      huggingFace: directory.configuration, path: directory.configurationPath, notices: &notices)
+    let ownLabels = configuration.labels
+    if let labels { configuration.labels = labels }
+    if let layers { configuration.layers = layers.count }
+    var layout = ParameterLayout()
+    let encoder = Encoder(configuration, layout: &layout)
+    let weights = ParameterBuffer(layout)
+    let report = try directory.weights().load(into: weights, head: head, layers: layers)
+    weights.initialize(report.new, deviation: configuration.initializerRange, seed: seed)
+    let isNew = report.new.contains("classifier.weight")
+    if isNew {
+      notices.append("\(path): the classification head is new (\(configuration.labels.count) classes), to be trained")
+    } else if let labels {
+      try Self.check(labels, against: ownLabels, path: path)
+    }
+    self.init(
+      encoder: encoder, weights: weights, configurationJSON: directory.configuration, tokenizerDirectory: path,
+      notices: notices, hasTrainedHead: !isNew)
+  }
+
+  /// A trained head's classes must be the task's, in order: a permutation would train and score nonsense quietly.
+  private static func check(_ labels: [String], against own: [String], path: String) throws {
+    let isUnnamed = own.indices.allSatisfy { own[$0] == "LABEL_\($0)" }
+    guard own != labels, !isUnnamed else { return }
+    throw ModelError(
+      "\(path): id2label: expected the task's labels \(labels), found \(own); write task.labels in the model's order, "
+        + "or start a new head with student.head: new")
+  }
+
+  /// Opens the tokenizer and checks that the model has an embedding for each of its tokens.
+  package func tokenizer() throws -> Tokenizer {
+    let tokenizer = try Tokenizer(directory: tokenizerDirectory)
+    guard tokenizer.vocabularySize <= configuration.vocabularySize else {
+      throw ModelError(
+        "\(tokenizerDirectory): the tokenizer has \(tokenizer.vocabularySize) tokens, but the model's vocab_size is "
+          + "\(configuration.vocabularySize); use the tokenizer that belongs to the model")
+    }
+    return tokenizer
+  }
+
+  /// The limit on a sequence's tokens, special ones included.
+  package func checkLength(_ maxLength: Int, key: String = "data.maxLength") throws {
+    guard maxLength <= configuration.maxPositions else {
+      throw ModelError(
+        "\(key): expected at most \(configuration.maxPositions), the model's max_position_embeddings, found "
+          + "\(maxLength)")
+    }
+  }
+}

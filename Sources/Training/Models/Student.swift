@@ -1,0 +1,75 @@
+import Checkpoints
+import Encoders
+import Kernels
+
+extension ClassifierModel {
+  /// Makes the model a run trains: read, picked from the teacher's layers, or drawn.
+  ///
+  /// - Parameter teacherPath: the teacher's directory, which `fromTeacher` reads.
+  package init(
+    student settings: StudentSettings, teacherPath: String?, task: TaskSettings, seed: UInt64
+  ) throws {
+    let model: ClassifierModel
+    switch settings.source {
+    case .model(let path):
+      model = try ClassifierModel(directory: path, head: settings.head.policy, labels: task.labels, seed: seed)
+    case .teacherLayers(let layers):
+      guard let teacherPath else {
+        throw ModelError("student.fromTeacher: expected a teacher to take layers from; set teacher.model")
+      }
+      let directory = try ModelDirectory(teacherPath)
+      let depth = try EncoderConfiguration(
+        huggingFace: directory.configuration, path: directory.configurationPath
+      ).layers
+      guard layers.allSatisfy({ (1...depth).contains($0) }) else {
+        throw ModelError(
+          "student.fromTeacher.layers: expected layers 1…\(depth), which \(teacherPath) has, found \(layers)")
+      }
+      model = try ClassifierModel(
+        directory: teacherPath, head: settings.head.policy, labels: task.labels, layers: layers.map { $0 - 1 },
+        seed: seed)
+    case .fresh(var configuration):
+      guard let tokenizer = settings.tokenizer ?? teacherPath else {
+        throw ModelError("student.config: expected a tokenizer; set student.tokenizer or teacher.model")
+      }
+      guard let labels = task.labels else {
+        throw ModelError("student.config: expected the classes of the new student; set task.labels")
+      }
+      configuration.labels = labels
+      var layout = ParameterLayout()
+      let encoder = Encoder(configuration, layout: &layout)
+      let weights = ParameterBuffer(layout)
+      weights.initialize(layout.entries.map(\.key), deviation: configuration.initializerRange, seed: seed)
+      model = ClassifierModel(
+        encoder: encoder, weights: weights, configurationJSON: nil, tokenizerDirectory: tokenizer,
+        notices: [
+          "student.config: the student starts from random weights and will learn slowly; fromTeacher or a pretrained "
+            + "model starts far ahead"
+        ], hasTrainedHead: false)
+    }
+    self = try model.replacing(dropout: settings.dropout, tokenizer: settings.tokenizer)
+  }
+
+  /// The same weights with other dropout probabilities, or another directory's tokenizer.
+  private func replacing(dropout: DropoutSettings, tokenizer: String?) throws -> ClassifierModel {
+    var configuration = self.configuration
+    configuration.hiddenDropout = dropout.hidden ?? configuration.hiddenDropout
+    configuration.attentionDropout = dropout.attention ?? configuration.attentionDropout
+    configuration.classifierDropout = dropout.classifier ?? configuration.classifierDropout
+    var layout = ParameterLayout()
+    let encoder = Encoder(configuration, layout: &layout)
+    return ClassifierModel(
+      encoder: encoder, weights: weights, configurationJSON: configurationJSON,
+      tokenizerDirectory: tokenizer ?? tokenizerDirectory, notices: notices, hasTrainedHead: hasTrainedHead)
+  }
+}
+
+extension StudentSettings.Head {
+  fileprivate var policy: HeadPolicy {
+    switch self {
+    case .required: .required
+    case .newIfMissing: .newIfMissing
+    case .new: .new
+    }
+  }
+}

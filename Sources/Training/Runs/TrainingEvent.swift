@@ -1,0 +1,184 @@
+import JSON
+
+/// What happens in a run, as rank 0 tells it: to the console, and as a line of `metrics.jsonl` each.
+package enum TrainingEvent: Sendable {
+  case notice(String)
+  case runStarted(RunOverview)
+  case stageStarted(StageOverview)
+  case step(StepReport)
+  case validationStarted(stage: String, rows: Int)
+  case validated(ValidationReport)
+  case checkpointSaved(stage: String, path: String, isBest: Bool)
+  case stageFinished(StageReport)
+  case runFinished(RunReport)
+}
+
+/// What a run is about to do, and on what.
+package struct RunOverview: Sendable {
+  package let directory: String
+  package let ranks: Int
+  package let threads: Int
+  package let simd: String
+  package let blas: String
+  package let teacher: String?
+  package let teacherParameters: Int?
+  package let studentParameters: Int
+  package let trainRows: Int
+  package let trainMeanLength: Double
+  package let truncatedRows: Int
+  package let validationRows: Int?
+}
+
+package struct StageOverview: Sendable {
+  package let name: String
+  /// From 1, of `count`.
+  package let index: Int
+  package let count: Int
+  package let steps: Int
+  package let epochs: Int
+  package let trainedParameters: Int
+  /// Each adaptor with its weight and pairs of layers.
+  package let adaptors: [(name: String, weight: Double, pairs: [(student: Int, teacher: Int)])]
+  package let labelWeight: Double
+  package let monitor: String?
+}
+
+/// One optimizer step.
+package struct StepReport: Sendable {
+  package let stage: String
+  /// From 1.
+  package let step: Int
+  package let steps: Int
+  /// From 1.
+  package let epoch: Int
+  package let epochs: Int
+  /// This step's place in its epoch, from 1.
+  package let stepInEpoch: Int
+  package let stepsInEpoch: Int
+  package let loss: Double
+  /// The hard loss and each adaptor's, by name, before their weights.
+  package let terms: [(name: String, value: Double)]
+  package let learningRate: Double
+  /// Over all updated parameters, before clipping.
+  package let gradientNorm: Double
+  package let sentences: Int
+  package let tokens: Int
+  package let seconds: Double
+}
+
+package struct ValidationReport: Sendable {
+  package let stage: String
+  package let step: Int
+  package let epoch: Int
+  /// By the names a checkpoint can monitor.
+  package let metrics: [(name: String, value: Double)]
+  package let isBest: Bool
+  package let seconds: Double
+
+  package func value(_ name: String) -> Double? { metrics.first { $0.name == name }?.value }
+}
+
+package struct StageReport: Sendable {
+  package let stage: String
+  package let steps: Int
+  package let seconds: Double
+  package let sentencesPerSecond: Double
+  /// The checkpoint the stage picked, and its metrics; `nil` without validation.
+  package let best: ValidationReport?
+  package let bestCheckpoint: String?
+}
+
+package struct RunReport: Sendable {
+  package let directory: String
+  package let stages: [StageReport]
+  package let seconds: Double
+  package let studentParameters: Int
+  /// The model to use: the last stage's best.
+  package let model: String
+}
+
+extension TrainingEvent {
+  /// The event as a line of `metrics.jsonl`.
+  package var json: JSON {
+    switch self {
+    case .notice(let text): ["event": "notice", "text": .string(text)]
+    case .runStarted(let run):
+      [
+        "event": "run_started", "ranks": .integer(run.ranks), "threads": .integer(run.threads),
+        "simd": .string(run.simd), "blas": .string(run.blas), "teacher": run.teacher.map(JSON.string) ?? .null,
+        "teacher_parameters": run.teacherParameters.map(JSON.integer) ?? .null,
+        "student_parameters": .integer(run.studentParameters), "train_rows": .integer(run.trainRows),
+        "validation_rows": run.validationRows.map(JSON.integer) ?? .null,
+      ]
+    case .stageStarted(let stage):
+      [
+        "event": "stage_started", "stage": .string(stage.name), "steps": .integer(stage.steps),
+        "epochs": .integer(stage.epochs), "trained_parameters": .integer(stage.trainedParameters),
+        "label_weight": .number(stage.labelWeight), "monitor": stage.monitor.map(JSON.string) ?? .null,
+        "adaptors": .array(
+          stage.adaptors.map { adaptor in
+            [
+              "name": .string(adaptor.name), "weight": .number(adaptor.weight),
+              "layers": .array(adaptor.pairs.map { [.integer($0.student), .integer($0.teacher)] }),
+            ]
+          }),
+      ]
+    case .step(let step):
+      .members(
+        [
+          ("event", "step"), ("stage", .string(step.stage)), ("step", .integer(step.step)),
+          ("epoch", .integer(step.epoch)), ("loss", .number(step.loss)),
+        ] + step.terms.map { ($0.name, .number($0.value)) } + [
+          ("learning_rate", .number(step.learningRate)), ("gradient_norm", .number(step.gradientNorm)),
+          ("sentences", .integer(step.sentences)), ("tokens", .integer(step.tokens)),
+          ("seconds", .number(step.seconds)),
+        ])
+    case .validationStarted(let stage, let rows):
+      ["event": "validation_started", "stage": .string(stage), "rows": .integer(rows)]
+    case .validated(let report): .members([("event", "validation")] + report.members)
+    case .checkpointSaved(let stage, let path, let isBest):
+      ["event": "checkpoint", "stage": .string(stage), "path": .string(path), "best": .bool(isBest)]
+    case .stageFinished(let stage): .members([("event", "stage_finished")] + stage.members)
+    case .runFinished(let run): .members([("event", "run_finished")] + run.members)
+    }
+  }
+}
+
+extension ValidationReport {
+  fileprivate var members: [(String, JSON)] {
+    [("stage", .string(stage)), ("step", .integer(step)), ("epoch", .integer(epoch))]
+      + metrics.map { ($0.name, .number($0.value)) } + [("best", .bool(isBest)), ("seconds", .number(seconds))]
+  }
+}
+
+extension StageReport {
+  fileprivate var members: [(String, JSON)] {
+    [
+      ("stage", .string(stage)), ("steps", .integer(steps)), ("seconds", .number(seconds)),
+      ("sentences_per_second", .number(sentencesPerSecond)),
+      ("best_checkpoint", bestCheckpoint.map(JSON.string) ?? .null),
+      ("best", best.map { .members($0.members) } ?? .null),
+    ]
+  }
+}
+
+extension RunReport {
+  fileprivate var members: [(String, JSON)] {
+    [
+      ("model", .string(model)), ("student_parameters", .integer(studentParameters)), ("seconds", .number(seconds)),
+      ("stages", .array(stages.map { .members($0.members) })),
+    ]
+  }
+
+  /// The contents of `summary.json`.
+  package var json: JSON { .members(members) }
+}
+
+extension JSON {
+  /// An object of these members, in this order.
+  fileprivate static func members(_ members: [(String, JSON)]) -> JSON {
+    var object = JSONObject()
+    for (key, value) in members { object[key] = value }
+    return .object(object)
+  }
+}
