@@ -42,7 +42,7 @@ class __legacy__:
 PYTHON
   PYTHONPATH="$work/backend" python3 -m pip download --disable-pip-version-check --no-deps --require-hashes \
     --no-build-isolation --use-pep517 --requirement launch/quickstart-requirements.txt --dest "$work" ||
-    fail "the download failed; is there a network, and does pip reach PyPI (pip config list)?"
+    fail "the download failed, for the reason above; without one, does pip reach PyPI (pip config list)?"
 }
 
 extract_model() {
