@@ -1,6 +1,5 @@
+import Collectives
 import Testing
-
-@testable import Collectives
 
 @Suite struct CoreAllotmentTests {
   struct Host: Sendable, CustomTestStringConvertible {

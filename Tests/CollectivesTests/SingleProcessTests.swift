@@ -1,6 +1,5 @@
+import Collectives
 import Testing
-
-@testable import Collectives
 
 @Suite struct SingleProcessTests {
   private let ranks: any Communicator = SingleProcess()

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR
+# Builds distill-ddp for release and runs the whole test suite, the tests under mpirun included, after installing what
+# is missing. Then checks the format of the sources, and that they build where there is no MPI.
+#
+#   launch/test.sh
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
+
+step "Installing what is missing"
+launch/install.sh
+
+step "Building for release"
+swift build -c release --build-tests
+
+step "Testing"
+swift test -c release --skip-build
+
+step "Checking the format"
+swift format lint --strict --recursive Sources Tests Package.swift
+
+step "Building without MPI"
+swift build --disable-default-traits --scratch-path .build-nompi --product distill-ddp
+if ldd .build-nompi/debug/distill-ddp | grep libmpi; then
+  fail "the build without MPI is linked to it; only MPICollectives may depend on CMPI, under the trait MPI"
+fi
+
+step "Done"
