@@ -40,7 +40,7 @@ let package = Package(
     .executableTarget(
       name: "distill-ddp",
       dependencies: [
-        "Training", "MPICollectives",
+        "Training", "MPICollectives", "Collectives", "Checkpoints", "Encoders", "Kernels", "JSON", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -7,7 +7,7 @@ extension ParameterBuffer {
   /// A parameter's numbers depend on `seed` and its key alone, so every rank draws the same.
   package func initialize(_ keys: [String], deviation: Float, seed: UInt64) {
     for key in keys {
-      guard let entry = layout[key: key] else { preconditionFailure("\(key) is not in the layout") }
+      guard let entry = layout[key] else { preconditionFailure("\(key) is not in the layout") }
       let values = self[entry.slot].values
       if entry.shape.count == 1 {
         values.update(repeating: key.hasSuffix("LayerNorm.weight") ? 1 : 0)

@@ -63,6 +63,9 @@ package struct Taps {
   package internal(set) var scores: [Int: AttentionMaps] = [:]
   /// By layer from 1: the value projection, heads side by side. (tokens, hidden) each
   package internal(set) var values: [Int: Matrix] = [:]
+
+  /// Nothing kept.
+  package init() {}
 }
 
 /// Gradients of a loss in a model's taps. Each starts as zeros when it is first asked for, and losses add to it.

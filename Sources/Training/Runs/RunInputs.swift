@@ -6,7 +6,6 @@ import Text
 struct RunInputs: Sendable {
   let teacher: ClassifierModel?
   let student: ClassifierModel
-  let tokenizer: Tokenizer
   let train: TokenizedDataset
   let validation: TokenizedDataset?
   let notices: [String]
@@ -16,10 +15,10 @@ struct RunInputs: Sendable {
       stage.adaptors.contains { $0.kind == .logitMSE || $0.kind == .logitCE }
     }
     let usesTeacher = configuration.stages.contains { !$0.adaptors.isEmpty }
-    student = try ClassifierModel(
+    let student = try ClassifierModel(
       student: configuration.student, teacherPath: configuration.teacher?.model, task: configuration.task,
       seed: configuration.run.seed)
-    teacher =
+    let teacher =
       usesTeacher
       ? try configuration.teacher.map {
         // An untrained head would teach noise; where no adaptor reads logits it is never run.
@@ -28,7 +27,7 @@ struct RunInputs: Sendable {
           labels: usesTeacherLogits ? student.configuration.labels : nil)
       } : nil
 
-    tokenizer = try student.tokenizer()
+    let tokenizer = try student.tokenizer()
     try student.checkLength(configuration.data.maxLength)
     if let teacher {
       try teacher.checkLength(configuration.data.maxLength)
@@ -45,6 +44,8 @@ struct RunInputs: Sendable {
           ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"].contains(stage.checkpoint.monitor)
         }.map { "stage \($0.name) monitors \($0.checkpoint.monitor ?? "")" })
     }
+    self.student = student
+    self.teacher = teacher
     notices = student.notices + (usesTeacherLogits ? teacher?.notices ?? [] : [])
   }
 

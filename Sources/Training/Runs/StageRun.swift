@@ -69,7 +69,7 @@ final class StageRun {
     let head = encoder.parameters.headRange
     let update = settings.update
     optimizer = Optimizer(training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout) { key in
-      guard let slot = layout[key: key]?.slot else { return false }
+      guard let slot = layout[key]?.slot else { return false }
       switch update {
       case .all: return true
       case .encoder: return !head.contains(slot.offset)

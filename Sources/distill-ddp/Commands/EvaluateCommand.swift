@@ -1,0 +1,89 @@
+import ArgumentParser
+import Checkpoints
+import JSON
+import Text
+import Training
+
+/// `distill-ddp evaluate`: how good a model is on labelled data.
+struct EvaluateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Measure a model on labelled data.",
+    discussion: """
+      Data is a text file and a file of labels, one a line each, or one file of labelled rows:
+
+        distill-ddp evaluate --model runs/teacher/best --data val_text.txt val_labels.txt
+        distill-ddp evaluate --model runs/teacher/best --data dev.tsv --text sentence --label label
+      """)
+
+  @Option(help: "A Hugging Face model directory.")
+  var model: String
+
+  @OptionGroup var data: LabelledDataOptions
+
+  @OptionGroup var limits: InferenceOptions
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  func run() throws {
+    try onEveryRank(threads: limits.threads) { places in
+      let classifier = try ClassifierModel(directory: model, head: .required)
+      let dataset = try limits.tokenize(
+        try data.source().read(labels: classifier.configuration.labels), for: classifier,
+        threads: places.pool.workers)
+      guard dataset.count > 0 else { throw ValidationError("\(data.data[0]): expected rows, found none") }
+      if let row = dataset.labels.firstIndex(where: { $0 < 0 }) {
+        throw ValidationError("\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row")
+      }
+      guard let predictions = try classifier.predict(dataset, places: places) else { return }
+      let result = EvaluationResult(classifier, dataset, predictions)
+      printLine(json ? result.json.text() : result.text)
+    }
+  }
+}
+
+/// What `evaluate` prints.
+private struct EvaluationResult {
+  let labels: [String]
+  let parameters: Int
+  let rows: Int
+  let loss: Double
+  let metrics: ClassificationMetrics
+  let secondsPer1000: Double
+
+  init(_ classifier: ClassifierModel, _ dataset: TokenizedDataset, _ predictions: Predictions) {
+    labels = classifier.configuration.labels
+    parameters = classifier.parameterCount
+    rows = dataset.count
+    loss = predictions.crossEntropySum / Double(dataset.count)
+    metrics = ClassificationMetrics(
+      labels: dataset.labels.map(Int.init), predictions: predictions.logits.map(\.indexOfLargest),
+      classes: labels.count)
+    secondsPer1000 = predictions.seconds / Double(dataset.count) * 1000
+  }
+
+  var json: JSON {
+    [
+      "rows": .integer(rows), "parameters": .integer(parameters), "loss": .number(loss),
+      "accuracy": .number(metrics.accuracy), "macro_f1": .number(metrics.macroF1),
+      "macro_recall": .number(metrics.macroRecall), "matthews": .number(metrics.matthews),
+      "seconds_per_1000": .number(secondsPer1000), "labels": .array(labels.map(JSON.string)),
+      "confusion": .array(metrics.confusion.map { .array($0.map(JSON.integer)) }),
+    ]
+  }
+
+  var text: String {
+    let names = labels.map(\.escapedForDisplay)
+    let facts = table([
+      ["rows", grouped(rows)], ["parameters", grouped(parameters)], ["loss", fixed(loss, 4)],
+      ["accuracy", fixed(metrics.accuracy, 4)], ["macro-F1", fixed(metrics.macroF1, 4)],
+      ["macro-recall", fixed(metrics.macroRecall, 4)], ["Matthews", fixed(metrics.matthews, 4)],
+      ["s/1,000 rows", fixed(secondsPer1000, 3)],
+    ])
+    let confusion = table(
+      [["true \\ predicted"] + names]
+        + zip(names, metrics.confusion).map { name, row in [name] + row.map(grouped) })
+    return (facts + [""] + confusion).joined(separator: "\n")
+  }
+}

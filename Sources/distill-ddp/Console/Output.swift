@@ -1,0 +1,32 @@
+import Glibc
+
+/// Writes a line to standard output, at once: progress that waits in a buffer is none.
+func printLine(_ text: String) { write(text + "\n", to: 1) }
+
+/// Writes a line to standard error.
+func printError(_ text: String) { write(text + "\n", to: 2) }
+
+/// Writes text to standard output as it is.
+func printPart(_ text: String) { write(text, to: 1) }
+
+private func write(_ text: String, to descriptor: Int32) {
+  var bytes = Array(text.utf8)[...]
+  while !bytes.isEmpty {
+    let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    if written < 0 && errno == EINTR { continue }
+    // A reader that went away is no reason to stop training.
+    guard written > 0 else { return }
+    bytes = bytes.dropFirst(written)
+  }
+}
+
+func exitProcess(_ status: Int32) -> Never { exit(status) }
+
+/// Whether standard output is a terminal, where a line can be drawn over.
+var outputIsTerminal: Bool { isatty(1) == 1 }
+
+/// The terminal's width in columns.
+var terminalWidth: Int {
+  var size = winsize()
+  return ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+}
