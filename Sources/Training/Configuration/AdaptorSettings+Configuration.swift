@@ -42,7 +42,8 @@ extension AdaptorSettings {
         content: .scalar(entries[0].key, isPlain: true))
       guard let kind = reader.read(name, Expected<Kind>.choice, path: path) else { return nil }
       return reader.section(
-        entries[0].value, path: "\(path).\(kind.rawValue)", pattern: "\(pattern).NAME", under: node
+        entries[0].value, path: "\(path).\(kind.rawValue)", pattern: "\(pattern).NAME", under: node,
+        reportsMissing: true
       ) { section in
         AdaptorSettings(kind: kind, section)
       }

@@ -18,20 +18,22 @@ package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
   package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-/// Text from a configuration as it may appear in a message: quoted, shortened, control characters escaped.
-func quoted(_ text: some StringProtocol) -> String {
-  var result = "\""
-  for scalar in text.unicodeScalars.prefix(60) {
+/// Text from a configuration or a command line as it may stand in a message: control characters escaped, and short.
+func visible(_ text: some StringProtocol, upTo limit: Int = 200) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars.prefix(limit) {
     switch scalar.properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse:
       result += "\\u{\(String(scalar.value, radix: 16))}"
     default:
-      if scalar == "\"" || scalar == "\\" { result += "\\" }
       result.unicodeScalars.append(scalar)
     }
   }
-  return result + (text.unicodeScalars.count > 60 ? "…\"" : "\"")
+  return result + (text.unicodeScalars.count > limit ? "…" : "")
 }
+
+/// The same in quotation marks.
+func quoted(_ text: some StringProtocol) -> String { "\"\(visible(text, upTo: 60))\"" }
 
 /// The candidate that a misspelt `word` most likely means, or `nil` when none is near.
 ///

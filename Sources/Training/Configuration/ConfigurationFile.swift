@@ -5,8 +5,7 @@ enum ConfigurationFile {
   /// Reads a small UTF-8 file; a byte order mark at its start is dropped.
   static func read(_ path: String) throws(ConfigurationError) -> String {
     func failure(_ message: String) -> ConfigurationError {
-      let name = quoted(path).dropFirst().dropLast()
-      return ConfigurationError(problems: [.init(location: String(name), path: "", message: message)])
+      return ConfigurationError(problems: [.init(location: visible(path), path: "", message: message)])
     }
     guard !path.utf8.contains(0) else { throw failure("not a file's name") }
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.

@@ -83,6 +83,3 @@ extension ConfigurationNode {
     ConfigurationError(problems: [.init(location: origin, path: "", message: message)])
   }
 }
-
-/// Text as it may appear unquoted in a message.
-private func visible(_ text: String) -> String { String(quoted(text).dropFirst().dropLast()) }

@@ -49,7 +49,7 @@ final class ConfigurationReader {
   /// missing keys are not reported as well.
   func section<Value>(
     _ node: ConfigurationNode?, path: String, pattern: String, under parent: ConfigurationNode,
-    _ body: (ConfigurationSection) -> Value
+    reportsMissing: Bool, _ body: (ConfigurationSection) -> Value
   ) -> Value {
     let given = node.flatMap { $0.isNull ? nil : $0 }
     var isMapping = false
@@ -59,7 +59,7 @@ final class ConfigurationReader {
     }
     let section = ConfigurationSection(
       reader: self, node: node ?? parent, path: path, pattern: pattern, isPresent: isMapping,
-      reportsMissing: given == nil || isMapping)
+      reportsMissing: reportsMissing && (given == nil || isMapping))
     let value = body(section)
     section.reportUnknownKeys()
     return value
@@ -74,6 +74,7 @@ final class ConfigurationSection {
   let path: String
   let isPresent: Bool
   private let pattern: String
+  /// Not where this section or one above it is no mapping, as that says enough.
   private let reportsMissing: Bool
   private var known: [String] = []
 
@@ -129,7 +130,8 @@ final class ConfigurationSection {
 
   /// Reads the mapping under `key`.
   func section<Value>(_ key: String, _ body: (ConfigurationSection) -> Value) -> Value {
-    reader.section(value(key), path: path(of: key), pattern: pattern(of: key), under: node, body)
+    reader.section(
+      value(key), path: path(of: key), pattern: pattern(of: key), under: node, reportsMissing: reportsMissing, body)
   }
 
   /// Reads the mapping under `key` where it is present and not null.
@@ -140,11 +142,19 @@ final class ConfigurationSection {
 
   func reportMissing(_ key: String, _ description: String) {
     guard reportsMissing else { return }
-    reader.report("missing; give \(description)", at: node, path: path(of: key))
+    reader.report("missing; give \(description)", at: node[key] ?? node, path: path(of: key))
   }
 
   func report(_ message: String, at key: String) {
     reader.report(message, at: node[key] ?? node, path: path(of: key))
+  }
+
+  /// Reports keys of which only one may be given, at the one from the command line where there is one.
+  func reportAlternatives(_ keys: [String], orWhole whole: (String) -> String) {
+    let last = keys.last { node[$0]?.position.line == 0 } ?? keys[keys.count - 1]
+    report(
+      "\(keys.joined(separator: " and ")) are alternatives; keep one, or replace the whole with "
+        + "--set '\(path)=\(whole(last))'", at: last)
   }
 
   func reportUnknownKeys() {

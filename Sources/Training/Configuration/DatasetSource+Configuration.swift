@@ -23,9 +23,7 @@ extension DatasetSource {
       return
     }
     guard formats.count == 1 else {
-      section.report(
-        "\(formats.joined(separator: " and ")) are alternatives; keep one, or replace the whole with "
-          + "--set '\(section.path)={\(formats[formats.count - 1]): FILE}'", at: formats[formats.count - 1])
+      section.reportAlternatives(formats) { "{\($0): FILE}" }
       return
     }
     path = section.read(format, .text("a file")) ?? ""

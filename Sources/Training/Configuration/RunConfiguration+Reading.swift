@@ -18,15 +18,17 @@ extension RunConfiguration {
   /// The configuration, with defaults in place of what is wrong, and the reader that knows what is.
   static func read(
     yaml: String, file: String, overrides: [String] = []
-  ) throws(ConfigurationError) -> (RunConfiguration, ConfigurationReader) {
-    var root = try ConfigurationNode(yaml: yaml, origin: file, isFile: true)
+  ) throws(ConfigurationError) -> (configuration: RunConfiguration, reader: ConfigurationReader) {
+    var root = try ConfigurationNode(yaml: yaml, origin: visible(file), isFile: true)
     var problems: [ConfigurationError.Problem] = []
     for override in overrides {
       do { try root.apply(override: override) } catch { problems += error.problems }
     }
     if !problems.isEmpty { throw ConfigurationError(problems: problems) }
     let reader = ConfigurationReader(root: root)
-    let configuration = reader.section(root, path: "", pattern: "", under: root) { RunConfiguration($0) }
+    let configuration = reader.section(root, path: "", pattern: "", under: root, reportsMissing: true) {
+      RunConfiguration($0)
+    }
     configuration.check(reader)
     return (configuration, reader)
   }
@@ -77,7 +79,7 @@ extension TaskSettings {
 
 extension DataSettings {
   fileprivate init(_ section: ConfigurationSection) {
-    if section.value("train") == nil {
+    if section.value("train")?.isNull ?? true {
       section.reportMissing("train", "the training data, such as {text: FILE, labels: FILE}")
     }
     self.init(train: section.sectionUnlessNull("train") { DatasetSource($0) } ?? DatasetSource(format: .csv, path: ""))

@@ -103,7 +103,7 @@ extension StageSettings {
     let reader = section.reader
     var names: Set<String> = []
     return elements.map { node, path in
-      let stage = reader.section(node, path: path, pattern: "stages.N", under: node) { section in
+      let stage = reader.section(node, path: path, pattern: "stages.N", under: node, reportsMissing: true) { section in
         StageSettings(section, inheriting: training, monitors: monitors)
       }
       if !stage.name.isEmpty, !names.insert(stage.name).inserted {

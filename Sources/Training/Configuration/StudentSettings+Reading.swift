@@ -18,10 +18,7 @@ extension StudentSettings {
       if given != ["model"], section.node[given[0]]?.isNull == true {
         section.reportMissing(given[0], "its keys in { }")
       }
-    default:
-      section.report(
-        "\(given.joined(separator: " and ")) are alternatives; keep one, or replace the whole with "
-          + "--set 'student={\(given[given.count - 1]): …}'", at: given[given.count - 1])
+    default: section.reportAlternatives(given) { "{\($0): …}" }
     }
     section.read("tokenizer", .orNull(.text("a Hugging Face model directory")), into: &tokenizer)
     section.read("head", .choice, into: &head)

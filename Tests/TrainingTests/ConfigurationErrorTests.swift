@@ -1,0 +1,342 @@
+import Testing
+
+@testable import Training
+
+/// Something wrong, and the message a user sees of it.
+struct Mistake: Sendable {
+  /// A document, or an override of `minimal` or `distilling`.
+  let yaml: String
+  let message: String
+
+  init(_ yaml: String, _ message: String) {
+    self.yaml = yaml
+    self.message = message
+  }
+}
+
+/// What reading a document says; `nil` where it is right.
+func complaint(_ yaml: String) -> String? {
+  do {
+    _ = try configuration(yaml)
+    return nil
+  } catch {
+    return error.description
+  }
+}
+
+private let everyAdaptor =
+  "AttnMiniLM, AttnTinyBERT, ValMiniLM, HidnTinyBERT, EmbdTinyBERT, HidnPKD, LogitMSE or LogitCE"
+
+private func layerMap(from first: Int) -> String {
+  "last, uniform, skip or distinct pairs [[student, teacher], …] of layers from \(first)"
+}
+
+@Suite struct ConfigurationErrors {
+  @Test(arguments: [
+    Mistake("batchSize=0", #"batchSize: expected an integer from 1 to 1000000, found "0""#),
+    Mistake("batchSize=-4", #"batchSize: expected an integer from 1 to 1000000, found "-4""#),
+    Mistake("batchSize=32.0", #"batchSize: expected an integer from 1 to 1000000, found "32.0""#),
+    Mistake("batchSize=010", #"batchSize: expected an integer from 1 to 1000000, found "010""#),
+    Mistake(
+      "batchSize=\"32\"", #"batchSize: expected an integer from 1 to 1000000, found the text "32"; remove the quotes"#),
+    Mistake("batchSize=null", "batchSize: expected an integer from 1 to 1000000, found null"),
+    Mistake("batchSize=[32]", "batchSize: expected an integer from 1 to 1000000, found a list"),
+    Mistake(
+      "batchSize=99999999999999999999",
+      #"batchSize: expected an integer from 1 to 1000000, found "99999999999999999999""#),
+    Mistake("epochs=0", #"epochs: expected an integer from 1 to 1000000, found "0""#),
+    Mistake("maxSteps=0", #"maxSteps: expected an integer from 1 to 1000000000, or null, found "0""#),
+    Mistake("learningRate=0", #"learningRate: expected a number above 0, at most 1000, found "0""#),
+    Mistake("learningRate=nan", #"learningRate: expected a number above 0, at most 1000, found "nan""#),
+    Mistake("learningRate=.inf", #"learningRate: expected a number above 0, at most 1000, found ".inf""#),
+    Mistake("learningRate=1e999", #"learningRate: expected a number above 0, at most 1000, found "1e999""#),
+    Mistake("learningRate=0x1p3", #"learningRate: expected a number above 0, at most 1000, found "0x1p3""#),
+    Mistake("learningRate=1e", #"learningRate: expected a number above 0, at most 1000, found "1e""#),
+    Mistake(
+      "schedule.warmup=1.5",
+      #"schedule.warmup: expected a share of the steps from 0, below 1, or a whole number of steps, found "1.5""#),
+    Mistake(
+      "schedule.warmup=-1",
+      #"schedule.warmup: expected a share of the steps from 0, below 1, or a whole number of steps, found "-1""#),
+    Mistake(
+      "schedule.kind=liner",
+      #"schedule.kind: expected linear, cosine or constant, found "liner"; did you mean linear?"#),
+    Mistake(
+      "maxGradientNorm=0", #"maxGradientNorm: expected a number above 0, at most 1000000000, or null, found "0""#),
+    Mistake("shuffle=yes", #"shuffle: expected true or false, found "yes"; write true"#),
+    Mistake("shuffle=\"false\"", #"shuffle: expected true or false, found the text "false"; write false"#),
+    Mistake("shuffle=maybe", #"shuffle: expected true or false, found "maybe""#),
+    Mistake("microBatches=0", #"microBatches: expected auto or an integer from 1 to 1000000, found "0""#),
+    Mistake(
+      "validateEverySteps=0", #"validateEverySteps: expected an integer from 1 to 1000000000, or null, found "0""#),
+    Mistake(
+      "optimizer.betas=[0.9]",
+      "optimizer.betas: expected two numbers from 0, below 1, such as [0.9, 0.999], found a list"),
+    Mistake(
+      "optimizer={kind: sgd, eps: 1e-8}",
+      "optimizer.eps: sgd has no such option; remove it, or replace the whole with "
+        + "--set 'training.optimizer={kind: sgd}'"),
+  ])
+  func trainingIsChecked(mistake: Mistake) {
+    let error = #expect(throws: ConfigurationError.self) { try configuration(minimal, "training.\(mistake.yaml)") }
+    #expect(error?.description == "--set training.\(mistake.yaml): training.\(mistake.message)")
+  }
+
+  @Test(arguments: [
+    Mistake("training={epochs: 1, maxSteps: 2}", "training.maxSteps: epochs and maxSteps are alternatives; keep one"),
+    Mistake("training=5", #"training: expected a mapping of keys, found "5""#),
+    Mistake("run.seed=-1", #"run.seed: expected an integer from 0 to 9223372036854775807, found "-1""#),
+    Mistake(
+      "run.directory=null",
+      "run.directory: expected the directory to write the run to, found null; put it in quotes if it is meant as text"),
+    Mistake("run.directory=\"\"", #"run.directory: expected the directory to write the run to, found the text """#),
+    Mistake(
+      #"run.directory="a\eb""#,
+      #"run.directory: expected the directory to write the run to, found the text "a\u{1b}b"; remove control characters"#
+    ),
+    Mistake(
+      "run.directory={a: b}",
+      "run.directory: expected the directory to write the run to, found a mapping; put text that holds `: ` in quotes"),
+    Mistake("run.threads=0", #"run.threads: expected an integer from 1 to 1024, or null, found "0""#),
+    Mistake("data.maxLength=2", #"data.maxLength: expected an integer from 3 to 65536, found "2""#),
+    Mistake("task.kind=regression", #"task.kind: expected classification, found "regression""#),
+    Mistake("task.labels=[a]", "task.labels: expected at least two classes, found 1"),
+    Mistake("task.labels=[a, b, a]", #"task.labels.2: expected each class once, found "a" again"#),
+    Mistake("task.labels=abc", #"task.labels: expected a list of class names, found "abc"; put it in [ ]"#),
+    Mistake(
+      "task.labels=[a, null]",
+      "task.labels.1: expected a class name, found null; put it in quotes if it is meant as text"),
+    Mistake("teacher={}", "teacher.model: missing; give a Hugging Face model directory"),
+    Mistake("teacher=d", #"teacher: expected a mapping of keys, found "d""#),
+  ])
+  func runTaskAndTeacherAreChecked(mistake: Mistake) { check(mistake) }
+
+  @Test(arguments: [
+    Mistake("data.train={}", "data.train.text: missing; give a file as one of text, csv, tsv or jsonl"),
+    Mistake("data.train={labels: f}", "data.train.text: missing; give a file as one of text, csv, tsv or jsonl"),
+    Mistake("data.train=null", "data.train: missing; give the training data, such as {text: FILE, labels: FILE}"),
+    Mistake(
+      "data.train={text: a, labels: b, textColumn: c}",
+      "data.train.textColumn: does not go with text, which has labels"),
+    Mistake(
+      "data.train={csv: a, header: false}",
+      "data.train.header: does not go with csv, which has textColumn, pairColumn, labelColumn"),
+    Mistake(
+      "data.train={tsv: a, header: false, labelColumn: 1}",
+      "data.train.textColumn: missing; give the column's number from 0, as there is no header"),
+    Mistake(
+      "data.train={tsv: a, header: false, textColumn: text, labelColumn: 1}",
+      #"data.train.textColumn: expected an integer from 0 to 10000, found "text""#),
+    Mistake(
+      "data.train={csv: a, textColumn: -1}",
+      #"data.train.textColumn: expected a column's name in the header, or its number from 0, found "-1""#),
+    Mistake(
+      "data.train={text: a}",
+      "data.train: stage only learns from labels, and there are none; give labels or labelColumn, or labelWeight 0"),
+    Mistake("data.validation={text: a}", "data.validation: validation needs labels; give labels or labelColumn"),
+  ])
+  func dataAreChecked(mistake: Mistake) { check(mistake) }
+
+  @Test(arguments: [
+    Mistake("student={}", "student.model: missing; give a model directory, or fromTeacher or config in its place"),
+    Mistake(
+      "student={fromTeacher: {layers: [2]}}",
+      "student.fromTeacher: needs a teacher to take layers from; give teacher.model"),
+    Mistake("student={fromTeacher: null}", "student.fromTeacher: missing; give its keys in { }"),
+    Mistake(
+      "student={config: {}}",
+      "student.config: a new model needs a tokenizer; give student.tokenizer the directory of one"),
+    Mistake(
+      "student={tokenizer: d, config: {hidden_size: 100}}",
+      "student.config.num_attention_heads: expected a divisor of hidden_size 100, found 12; give both"),
+    Mistake(
+      "student={tokenizer: d, config: {hidden_act: swish}}",
+      #"student.config.hidden_act: expected gelu, gelu_new or relu, found "swish""#),
+    Mistake("student.head=old", #"student.head: expected required, newIfMissing or new, found "old""#),
+    Mistake(
+      "student.dropout.hidden=1", #"student.dropout.hidden: expected a number from 0, below 1, or null, found "1""#),
+  ])
+  func studentIsChecked(mistake: Mistake) { check(mistake) }
+
+  @Test(arguments: [
+    ("{}", "layers: missing; give the teacher's layers, such as [2, 4, 6]"),
+    ("{layers: []}", "layers: expected at least one of the teacher's layers, found none"),
+    ("{layers: [4, 2]}", "layers.1: expected layers in ascending order, found 2 after 4"),
+    ("{layers: [2, 2]}", "layers.1: expected layers in ascending order, found 2 after 2"),
+    ("{layers: [0, 2]}", #"layers.0: expected an integer from 1 to 256, found "0""#),
+    ("{layers: 2}", #"layers: expected a list of the teacher's layers, such as [2, 4, 6], found "2"; put it in [ ]"#),
+  ])
+  func teacherLayersAreChecked(yaml: String, message: String) {
+    let error = #expect(throws: ConfigurationError.self) {
+      try configuration(distilling, "student.fromTeacher=\(yaml)")
+    }
+    #expect(error?.description == "--set student.fromTeacher=\(yaml): student.fromTeacher.\(message)")
+  }
+
+  @Test(arguments: [
+    Mistake("stages=[]", "stages: expected at least one stage, found none"),
+    Mistake("stages=5", #"stages: expected a list of stages, found "5"; put it in [ ]"#),
+    Mistake("stages=[5]", #"stages.0: expected a mapping of keys, found "5""#),
+    Mistake(
+      "stages=[{}]", "stages.0.name: missing; give a name of at most 64 letters, digits, _ and -, not digits alone"),
+    Mistake(
+      "stages=[{name: ../x}]",
+      #"stages.0.name: expected a name of at most 64 letters, digits, _ and -, not digits alone, found "../x""#),
+    Mistake(
+      "stages=[{name: 7}]",
+      #"stages.0.name: expected a name of at most 64 letters, digits, _ and -, not digits alone, found "7""#),
+    Mistake("stages=[{name: a}, {name: a}]", "stages.1.name: expected a name of its own for each stage, found a again"),
+    Mistake(
+      "stages.0.update=heads", #"stages.0.update: expected all, encoder or head, found "heads"; did you mean head?"#),
+    Mistake("stages.0.initialize=worst", #"stages.0.initialize: expected best or last, found "worst""#),
+    Mistake(
+      "stages.0.labelWeight=0",
+      "stages.0.labelWeight: the stage has nothing to learn from; give it adaptors with a weight above 0, "
+        + "or a labelWeight above 0"),
+    Mistake(
+      "stages.0.adaptors=[LogitMSE]", "stages.0.adaptors: adaptors need a teacher to learn from; give teacher.model"),
+    Mistake(
+      "stages.0.checkpoint.monitor=val_distillation",
+      "stages.0.checkpoint.monitor: expected val_loss, val_accuracy, val_macro_f1 or val_macro_recall, "
+        + #"found "val_distillation"; the stage has no adaptors"#),
+    Mistake(
+      "stages.0.checkpoint.monitor=val_acuracy",
+      "stages.0.checkpoint.monitor: expected val_loss, val_accuracy, val_macro_f1 or val_macro_recall, "
+        + #"found "val_acuracy"; did you mean val_accuracy?"#),
+    Mistake("stages.0.checkpoint.mode=most", #"stages.0.checkpoint.mode: expected min or max, found "most""#),
+    Mistake(
+      "stages.0.checkpoint.saveTopK=0",
+      #"stages.0.checkpoint.saveTopK: expected an integer from 1 to 10000, found "0""#),
+  ])
+  func stagesAreChecked(mistake: Mistake) { check(mistake) }
+
+  private func check(_ mistake: Mistake) {
+    let error = #expect(throws: ConfigurationError.self) { try configuration(minimal, mistake.yaml) }
+    #expect(error?.description == "--set \(mistake.yaml): \(mistake.message)")
+  }
+
+  @Test(arguments: [
+    Mistake("LogitMES", #": expected \#(everyAdaptor), found "LogitMES"; did you mean LogitMSE?"#),
+    Mistake("{LogitMES: {weight: 1}}", #": expected \#(everyAdaptor), found "LogitMES"; did you mean LogitMSE?"#),
+    Mistake(
+      "{AttnMiniLM: {temperature: 2}}",
+      ".AttnMiniLM.temperature: AttnMiniLM has no such option; it has weight, layers"),
+    Mistake(
+      "{EmbdTinyBERT: {layers: last}}",
+      ".EmbdTinyBERT.layers: EmbdTinyBERT has no such option; it has weight, projection"),
+    Mistake(
+      "{LogitCE: {on: logits}}",
+      ".LogitCE.on: LogitCE has no such option; it has weight, temperature, temperatureScaling"),
+    Mistake("{LogitCE: {temprature: 2}}", ".LogitCE.temprature: unknown key; did you mean temperature?"),
+    Mistake("{LogitMSE: {on: scores}}", #".LogitMSE.on: expected probabilities or logits, found "scores""#),
+    Mistake(
+      "{LogitMSE: {temperature: 0}}", #".LogitMSE.temperature: expected a number above 0, at most 1000, found "0""#),
+    Mistake("{LogitMSE: {weight: -1}}", #".LogitMSE.weight: expected a number from 0 to 1000000, found "-1""#),
+    Mistake(
+      "{LogitMSE: null, weight: 1}",
+      ": expected one adaptor, found a mapping of several keys; write its options as {Name: {weight: 1}}"),
+    Mistake("[LogitMSE]", ": expected an adaptor, found a list; write its name"),
+    Mistake("{LogitMSE: 3}", #".LogitMSE: expected a mapping of keys, found "3""#),
+    Mistake("{AttnMiniLM: {layers: first}}", #".AttnMiniLM.layers: expected \#(layerMap(from: 1)), found "first""#),
+    Mistake(
+      "{AttnMiniLM: {layers: [[0, 1]]}}",
+      ".AttnMiniLM.layers: expected \(layerMap(from: 1)), found a list; "
+        + "look for a pair that is not two such numbers, or comes twice"),
+    Mistake(
+      "{HidnPKD: {layers: [[1, 2], [1, 2]]}}",
+      ".HidnPKD.layers: expected \(layerMap(from: 0)), found a list; "
+        + "look for a pair that is not two such numbers, or comes twice"),
+    Mistake(
+      "{HidnPKD: {layers: []}}",
+      ".HidnPKD.layers: expected \(layerMap(from: 0)), found a list; name at least one pair"),
+  ])
+  func adaptorsAreChecked(mistake: Mistake) {
+    let override = "stages.first.adaptors=[\(mistake.yaml)]"
+    let error = #expect(throws: ConfigurationError.self) { try configuration(distilling, override) }
+    #expect(error?.description == "--set \(override): stages.0.adaptors.0\(mistake.message)")
+  }
+
+  @Test func headThatNothingTrainsIsAnError() {
+    let error = #expect(throws: ConfigurationError.self) {
+      try configuration(
+        distilling, "stages.first={name: first, adaptors: [AttnMiniLM, HidnPKD], labelWeight: 0, update: head}")
+    }
+    #expect(
+      error?.problems.map(\.message) == [
+        "nothing trains the head: AttnMiniLM, HidnPKD learn inside the encoder; use update: encoder or all, "
+          + "add LogitMSE or LogitCE, or give a labelWeight above 0"
+      ])
+  }
+
+  @Test func adaptorsOfWeightZeroTrainNothing() {
+    let error = #expect(throws: ConfigurationError.self) {
+      try configuration(
+        distilling, "stages.first={name: first, adaptors: [{LogitMSE: {weight: 0}}], labelWeight: 0}")
+    }
+    #expect(error?.problems.map(\.path) == ["stages.0.labelWeight"])
+  }
+
+  @Test func withoutValidationDataMonitorsAndCadencesAreErrors() {
+    let error = #expect(throws: ConfigurationError.self) {
+      try configuration(
+        minimal, "data.validation=null", "stages.0.checkpoint.monitor=val_loss", "stages.0.validateEverySteps=5")
+    }
+    #expect(
+      error?.problems.map(\.message) == [
+        "nothing computes \"val_loss\" without validation data; give data.validation, or remove monitor",
+        "there is nothing to validate on; give data.validation",
+      ])
+  }
+
+  @Test func everyProblemIsListedInTheOrderOfTheFile() {
+    let found = complaint(
+      """
+      run: {directory: runs/x, sed: 1}
+      data:
+        train: {text: t.txt, labels: l.txt}
+        maxLenght: 12
+      student: {model: m}
+      training:
+        batch_size: 5
+        learningRate: fast
+        colour: red
+      stages:
+        - name: a
+          update: everything
+        - name: a
+      """)
+    #expect(
+      found == """
+        x.yaml:1:26: run.sed: unknown key; did you mean seed?
+        x.yaml:4:3: data.maxLenght: unknown key; did you mean maxLength?
+        x.yaml:7:3: training.batch_size: unknown key; did you mean batchSize?
+        x.yaml:8:3: training.learningRate: expected a number above 0, at most 1000, found "fast"
+        x.yaml:9:3: training.colour: unknown key; the keys here are batchSize, epochs, maxSteps, optimizer, \
+        learningRate, schedule, maxGradientNorm, shuffle, microBatches, dropLast, validateEverySteps
+        x.yaml:12:5: stages.0.update: expected all, encoder or head, found "everything"
+        x.yaml:13:5: stages.1.name: expected a name of its own for each stage, found a again
+        """)
+  }
+
+  @Test func oneMistakeDoesNotCauseOthers() {
+    let found = complaint(
+      distilling.replacing("teacher: {model: t}", with: "teacher: {modle: t}")
+        .replacing("[AttnMiniLM, LogitMSE]", with: "[AtnMiniLM]\n    labelWeight: 0"))
+    #expect(
+      found == """
+        x.yaml:3:1: teacher.model: missing; give a Hugging Face model directory
+        x.yaml:3:11: teacher.modle: unknown key; did you mean model?
+        x.yaml:7:16: stages.0.adaptors.0: expected \(everyAdaptor), found "AtnMiniLM"; did you mean AttnMiniLM?
+        """)
+  }
+
+  @Test func emptyFileNamesWhatIsMissing() {
+    #expect(
+      complaint("# nothing\n") == """
+        x.yaml: data.train: missing; give the training data, such as {text: FILE, labels: FILE}
+        x.yaml: run.directory: missing; give the directory to write the run to
+        x.yaml: student.model: missing; give a model directory, or fromTeacher or config in its place
+        x.yaml: stages: missing; give a list with at least one stage
+        """)
+  }
+}

@@ -1,0 +1,194 @@
+import Distillation
+import Encoders
+import Foundation
+import Testing
+import Text
+
+@testable import Training
+
+private let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent()
+
+private let shipped = [
+  "finetune", "student_baseline", "distillation_ms", "distillation_ts", "distillation_ts_1st", "distillation_ts_2nd",
+]
+
+@Suite struct ShippedConfigurations {
+  private func read(_ name: String) throws -> RunConfiguration {
+    try RunConfiguration(path: root.appending(path: "configs/\(name).yaml").path)
+  }
+
+  @Test(arguments: shipped)
+  func readAndSurviveWriting(name: String) throws {
+    let read = try read(name)
+    let yaml = try read.resolvedYAML()
+    #expect(try RunConfiguration(yaml: yaml, file: "resolved") == read)
+    #expect(try RunConfiguration(yaml: yaml, file: "resolved").resolvedYAML() == yaml)
+  }
+
+  @Test(arguments: shipped)
+  func openWithTheCommandsThatUseThem(name: String) throws {
+    let text = try String(contentsOf: root.appending(path: "configs/\(name).yaml"), encoding: .utf8)
+    for command in [
+      ".build/release/distill-ddp", "mpirun -np 4 .build/release/distill-ddp", "srun -n 8 .build/release/distill-ddp",
+    ] {
+      #expect(text.contains("#   \(command) --config configs/\(name).yaml\n"))
+    }
+  }
+
+  @Test func directoryHoldsNoOthers() throws {
+    let files = try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "configs").path)
+    #expect(Set(files) == Set(shipped.map { "\($0).yaml" }))
+  }
+
+  @Test func twoStepsAloneAreTheStagesOfBoth() throws {
+    let both = try read("distillation_ts")
+    let (first, second) = (try read("distillation_ts_1st"), try read("distillation_ts_2nd"))
+    #expect(both.stages == first.stages + second.stages)
+    #expect(second.student.source == .model(first.run.directory + "/best"))
+    #expect(both.stages[0].update == .encoder && both.stages[0].checkpoint.monitor == "val_distillation")
+    #expect(both.stages[1].update == .head && both.stages[1].adaptors.map(\.kind) == [.logitMSE])
+    let teacher = try read("finetune").run.directory + "/best"
+    #expect(both.teacher?.model == teacher)
+  }
+}
+
+@Suite struct ConfigurationWriting {
+  /// Values that no default has, in every field.
+  private func unusual() -> RunConfiguration {
+    var train = DatasetSource(format: .tsv(header: false), path: "a: b # \"c\"\\é\u{2028}.tsv")
+    train.textColumn = .index(3)
+    train.pairColumn = .index(4)
+    train.labelColumn = .index(0)
+    var validation = DatasetSource(format: .csv, path: "yes")
+    validation.textColumn = .name("3")
+    validation.labelColumn = .name("null")
+    var shape = EncoderConfiguration()
+    shape.vocabularySize = 100
+    shape.hiddenSize = 12
+    shape.heads = 3
+    shape.layers = 2
+    shape.intermediateSize = 5
+    shape.activation = .geluNew
+    shape.hiddenDropout = 0.3
+    shape.attentionDropout = 0
+    shape.classifierDropout = 0.7
+    shape.maxPositions = 64
+    shape.typeVocabularySize = 1
+    shape.layerNormEps = 1e-5
+    shape.initializerRange = 0.3
+    shape.padTokenId = 7
+    var student = StudentSettings(source: .fresh(shape))
+    student.tokenizer = "- t"
+    student.head = .new
+    student.dropout.hidden = 1 / 3
+    student.dropout.classifier = 0.1
+    var hidden = AdaptorSettings(kind: .hidnTinyBERT)
+    hidden.layers = .pairs([LayerPair(student: 0, teacher: 0), LayerPair(student: 2, teacher: 9)])
+    hidden.projection = .never
+    hidden.perLayer = true
+    var attention = AdaptorSettings(kind: .attnTinyBERT)
+    attention.on = .scores
+    attention.weight = 1e-7
+    var logits = AdaptorSettings(kind: .logitMSE)
+    logits.temperature = 1.0 / 3
+    logits.temperatureScaling = false
+    var first = StageSettings(name: "a-1_B")
+    first.adaptors = [hidden, attention, logits, hidden]
+    first.labelWeight = 0
+    first.update = .encoder
+    first.initialize = .last
+    first.training.optimizer = .sgd
+    first.training.duration = .steps(9)
+    first.training.maxGradientNorm = nil
+    first.training.schedule.kind = .constant
+    first.training.schedule.warmup = .steps(12)
+    first.checkpoint.monitor = "val_HidnTinyBERT_2"
+    first.checkpoint.mode = .max
+    first.checkpoint.saveTopK = 4
+    first.checkpoint.saveLast = false
+    var second = StageSettings(name: "second")
+    second.training.microBatches = .count(6)
+    second.training.shuffle = false
+    second.training.dropLast = true
+    second.training.validateEverySteps = 11
+    var data = DataSettings(train: train)
+    data.validation = validation
+    data.maxLength = 77
+    var configuration = RunConfiguration(
+      run: RunSettings(directory: "runs/übung"), data: data, student: student, stages: [first, second])
+    configuration.run.seed = UInt64(Int.max)
+    configuration.run.overwrite = true
+    configuration.run.threads = 3
+    configuration.run.logEverySeconds = 0.25
+    configuration.task.labels = ["no", "0", "a, b", "[", "~", " ", "5e-5", "a\u{FEFF}b"]
+    configuration.teacher = TeacherSettings(model: "./t")
+    configuration.training.learningRate = 5e-5
+    return configuration
+  }
+
+  @Test func everyFieldSurvives() throws {
+    let configuration = unusual()
+    let yaml = try configuration.resolvedYAML()
+    #expect(try RunConfiguration(yaml: yaml, file: "resolved") == configuration)
+    #expect(yaml.contains("learningRate: 5.0e-05"))
+  }
+
+  @Test func overridesOfTheResolvedConfigurationWork() throws {
+    let yaml = try configuration(distilling).resolvedYAML()
+    let read = try configuration(yaml, "stages.first.adaptors.LogitMSE.temperature=2", "stages.second.maxSteps=5")
+    #expect(read.stages[0].adaptors[1].temperature == 2 && read.stages[1].training.duration == .steps(5))
+  }
+
+  @Test func valuesNoFileCouldHoldAreRefused() {
+    var configuration = unusual()
+    configuration.stages[1].name = configuration.stages[0].name
+    #expect(throws: ConfigurationError.self) { try configuration.resolvedYAML() }
+    configuration = unusual()
+    configuration.run.directory = "a\nb"
+    #expect(throws: ConfigurationError.self) { try configuration.resolvedYAML() }
+  }
+}
+
+@Suite struct ConfigurationReference {
+  private func reference() throws -> String {
+    try String(contentsOf: root.appending(path: "docs/configuration.md"), encoding: .utf8)
+  }
+
+  @Test func everyKeyIsInTheReference() throws {
+    let text = try reference()
+    let adaptors = AdaptorSettings.Kind.allCases.map { "{\($0.rawValue): {}}" }.joined(separator: ", ")
+    let everything = """
+      run: {directory: d}
+      data: {train: {tsv: t}, validation: {tsv: v}}
+      teacher: {model: t}
+      student: {fromTeacher: {layers: [1]}, config: {}}
+      stages: [{name: a, adaptors: [\(adaptors)]}]
+      """
+    let keys = try RunConfiguration.read(yaml: everything, file: "x").reader.keys
+    #expect(keys.count > 90)
+    for key in keys {
+      let sharedByStages = key.replacing("stages.N.", with: "training.")
+      let documented =
+        if let option = key.split(separator: ".NAME.").dropFirst().first {
+          String(option)
+        } else if key.hasPrefix("stages.N."), keys.contains(sharedByStages) {
+          sharedByStages
+        } else {
+          key.replacing("data.validation.", with: "data.train.")
+        }
+      let isHeading = ["run", "task", "data", "student", "training", "stages"].contains(key)
+      #expect(
+        isHeading ? text.contains("## \(key)\n") : text.contains("| `\(documented)` |"), "\(key) is not documented")
+    }
+  }
+
+  @Test(arguments: AdaptorSettings.Kind.allCases)
+  func everyAdaptorHasItsOptionsInTheReference(kind: AdaptorSettings.Kind) throws {
+    let options = kind.options.map { "`\($0)`" }.joined(separator: ", ")
+    #expect(
+      try reference().split(separator: "\n").contains {
+        $0.hasPrefix("| `\(kind.rawValue)` |") && $0.hasSuffix("| \(options) |")
+      })
+  }
+}
