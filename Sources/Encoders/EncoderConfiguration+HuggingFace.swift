@@ -212,10 +212,12 @@ extension EncoderConfiguration {
     members["label2id"] = .object(labelToId)
     members["problem_type"] = "single_label_classification"
     // transformers renamed the key; a reader of either knows only its own.
-    let typeKey = members["torch_dtype"] != nil ? "torch_dtype" : "dtype"
-    members["torch_dtype"] = nil
-    members["dtype"] = nil
-    members[typeKey] = "float32"
+    if members["torch_dtype"] != nil && members["dtype"] == nil {
+      members["torch_dtype"] = "float32"
+    } else {
+      members["torch_dtype"] = nil
+      members["dtype"] = "float32"
+    }
     return .object(members)
   }
 }

@@ -25,7 +25,8 @@ struct JSONWritingTests {
   }
 
   @Test(arguments: [
-    0.1, 1.0 / 3, 5e-324, .leastNormalMagnitude, .greatestFiniteMagnitude, -0.0, 1e16, 1e22, 123_456_789.123, 1e-12,
+    0.1, 1.0 / 3, .leastNonzeroMagnitude, .leastNormalMagnitude, .greatestFiniteMagnitude, -0.0, 1e16, 1e22,
+    123_456_789.123, 1e-12,
     2e-5,
   ])
   func doublesSurvive(value: Double) throws {

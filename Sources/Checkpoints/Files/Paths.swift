@@ -53,6 +53,17 @@ func entries(of directory: String) throws(CheckpointError) -> [String] {
   return names.sorted()
 }
 
+/// Creates a directory and those above it, as far as they do not exist.
+package func createDirectories(_ path: String) throws(CheckpointError) {
+  guard fileKind(path) != .directory else { return }
+  let above = parent(of: path)
+  if above != path { try createDirectories(above) }
+  // Another process may have created it meanwhile.
+  guard mkdir(path, 0o777) == 0 || fileKind(path) == .directory else {
+    throw CheckpointError(path, failedTo: "create the directory")
+  }
+}
+
 /// Deletes a file, a link or a directory with all it holds; links are not followed.
 package func removeTree(_ path: String) throws(CheckpointError) {
   if fileKind(path, followingLinks: false) == .directory {

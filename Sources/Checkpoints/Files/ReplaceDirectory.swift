@@ -10,6 +10,7 @@ package func replaceDirectory(_ path: String, fill: (_ temporaryPath: String) th
   case nil, .directory: break
   default: throw CheckpointError(path, "expected a directory or nothing; choose another path")
   }
+  try createDirectories(parent(of: path))
   let temporaryPath = hiddenSibling(of: path, mark: temporaryMark)
   guard mkdir(temporaryPath, 0o777) == 0 else { throw CheckpointError(path, failedTo: "create a directory beside it") }
   do {

@@ -2,7 +2,7 @@ import JSON
 import Kernels
 
 /// What to do about the classification head: the classifier, and where files lack it the pooler.
-package enum HeadPolicy: Sendable {
+package enum HeadPolicy: String, Sendable, CaseIterable {
   /// The file must have it.
   case required
   /// Start a new one if the file has none; one of another shape is an error.

@@ -26,7 +26,7 @@ package struct ModelDirectory: Sendable {
       throw CheckpointError(path, "expected config.json in this directory" + Self.hint(below: path))
     }
     self.path = path
-    configuration = try JSON(contentsOf: join(path, "config.json"))
+    configuration = try JSON(contentsOf: join(path, "config.json"), limits: JSON.Limits(bytes: 4 << 20))
     guard configuration.object != nil else {
       throw CheckpointError(join(path, "config.json"), "expected an object, found \(configuration.summary)")
     }

@@ -19,7 +19,7 @@ package struct ModelWeights: Sendable {
 
   /// Opens the shards that an index lists: `{"weight_map": {TENSOR: SHARD}}`, each shard a file beside the index.
   package init(index path: String) throws {
-    guard let map = try JSON(contentsOf: path)["weight_map"]?.object else {
+    guard let map = try JSON(contentsOf: path, limits: SafetensorsHeader.limits)["weight_map"]?.object else {
       throw CheckpointError(path, "weight_map: expected an object of tensor names and shard names")
     }
     var namesByShard: [String: [String]] = [:]

@@ -7,6 +7,8 @@ import JSON
 struct SafetensorsHeader {
   /// Longer headers than any real model has are refused before they are read.
   static let maximumLength = 25_000_000
+  /// What the JSON of a header or a shard index may hold: some 100,000 tensors.
+  static let limits = JSON.Limits(bytes: maximumLength, values: 1_000_000)
   /// More elements than any real tensor has.
   static let maximumCount = Int(Int32.max)
 
@@ -22,7 +24,7 @@ struct SafetensorsHeader {
     }
     let parsed: JSON
     do throws(JSONError) {
-      parsed = try JSON.parse(json, limits: JSON.Limits(bytes: Self.maximumLength))
+      parsed = try JSON.parse(json, limits: Self.limits)
     } catch {
       throw Problem("header: \(error)")
     }
