@@ -47,8 +47,8 @@ let package = Package(
     // MARK: Tests
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"]),
-    .testTarget(name: "TextTests", dependencies: ["Text"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], exclude: ["Fixtures"]),
+    .testTarget(name: "TextTests", dependencies: ["Text"], exclude: ["Fixtures"]),
     .target(
       name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],
       path: "Tests/GoldenFixtures"),

@@ -19,9 +19,9 @@ struct RunDirectory {
 
   /// Creates the directory, empties it of an earlier run, and saves the configuration.
   func begin(configuration: RunConfiguration) throws {
-    try createDirectory(path)
+    try createDirectories(path)
     for name in Self.names where exists("\(path)/\(name)") { try removeTree("\(path)/\(name)") }
-    try createDirectory("\(path)/stages")
+    try createDirectories("\(path)/stages")
     try writeAtomically(Array(configuration.resolvedYAML().utf8), to: "\(path)/config.yaml")
   }
 
@@ -38,7 +38,7 @@ struct RunDirectory {
 
   func stage(_ name: String) throws -> StageDirectory {
     let stage = StageDirectory(name: name, path: "\(path)/stages/\(name)")
-    try createDirectory("\(stage.path)/checkpoints")
+    try createDirectories("\(stage.path)/checkpoints")
     return stage
   }
 
