@@ -1,7 +1,7 @@
 import Kernels
 
 /// Updates some of a buffer's parameters from their gradient: AdamW or plain SGD, after clipping by global norm.
-final class Optimizer {
+package final class Optimizer {
   private let settings: OptimizerSettings
   private let maxGradientNorm: Double?
   /// Contiguous stretches of parameters that decay alike, cut short enough to share among workers. The cut depends
@@ -19,7 +19,9 @@ final class Optimizer {
   private static let longestStretch = 1 << 18
 
   /// - Parameter updated: which parameters are updated, by key; the others keep their values, undecayed.
-  init(_ settings: OptimizerSettings, maxGradientNorm: Double?, layout: ParameterLayout, updated: (String) -> Bool) {
+  package init(
+    _ settings: OptimizerSettings, maxGradientNorm: Double?, layout: ParameterLayout, updated: (String) -> Bool
+  ) {
     self.settings = settings
     self.maxGradientNorm = maxGradientNorm
     var stretches: [Stretch] = []
@@ -36,7 +38,7 @@ final class Optimizer {
   }
 
   /// The updated parameters as few contiguous ranges: what ranks must sum.
-  var updatedRanges: [Range<Int>] {
+  package var updatedRanges: [Range<Int>] {
     stretches.reduce(into: []) { ranges, stretch in
       if let last = ranges.last, last.upperBound == stretch.range.lowerBound {
         ranges[ranges.count - 1] = last.lowerBound..<stretch.range.upperBound
@@ -47,7 +49,9 @@ final class Optimizer {
   }
 
   /// Updates `weights` and returns the gradient's global norm before clipping.
-  func step(weights: ParameterBuffer, gradient: ParameterBuffer, learningRate: Double, pool: WorkerPool) -> Double {
+  package func step(
+    weights: ParameterBuffer, gradient: ParameterBuffer, learningRate: Double, pool: WorkerPool
+  ) -> Double {
     var squares = [Double](repeating: 0, count: stretches.count)
     squares.withUnsafeMutableBufferPointer { squares in
       // Each worker writes elements of its own.

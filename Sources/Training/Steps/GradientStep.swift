@@ -5,18 +5,18 @@ import Kernels
 import Text
 
 /// One optimizer step's gradient: micro-batches run end to end on worker threads of all ranks, then summed.
-struct GradientStep {
-  let student: Encoder
-  let teacher: Teacher?
-  let objective: StageObjective
-  let weights: ParameterBuffer
-  let places: Places
+package struct GradientStep {
+  private let student: Encoder
+  private let teacher: Teacher?
+  private let objective: StageObjective
+  private let weights: ParameterBuffer
+  private let places: Places
   private let workers: [Worker]
 
   /// The longest micro-batch in tokens, which bounds the memory of activations.
   private static let longestMicroBatch = 4096
 
-  init(
+  package init(
     student: Encoder, teacher: Teacher?, objective: StageObjective, weights: ParameterBuffer, places: Places
   ) {
     self.student = student
@@ -28,14 +28,14 @@ struct GradientStep {
   }
 
   /// The gradient of the last `run`, summed over ranks.
-  var gradient: ParameterBuffer { workers[0].gradient! }
+  package var gradient: ParameterBuffer { workers[0].gradient! }
 
   /// Computes the gradient of a global batch, the same on every rank, and its losses.
   ///
   /// - Parameters:
   ///   - samples: the global batch: rows of `data`.
   ///   - ranges: the parameters whose gradient is wanted.
-  func run(
+  package func run(
     samples: ArraySlice<Int>, data: TokenizedDataset, microBatches: TrainingSettings.MicroBatches, dropout: DropoutKey,
     headOnly: Bool, ranges: [Range<Int>]
   ) throws -> StageObjective.Losses {
