@@ -23,7 +23,15 @@ private func write(_ text: String, to descriptor: Int32) {
 func exitProcess(_ status: Int32) -> Never { exit(status) }
 
 /// Whether standard output is a terminal, where a line can be drawn over.
-var outputIsTerminal: Bool { isatty(1) == 1 }
+///
+/// mpirun gives each rank a terminal of its own and passes on what it reads there, so what counts is mpirun's output.
+func outputIsTerminal(underLauncher: Bool) -> Bool {
+  guard isatty(1) == 1 else { return false }
+  guard underLauncher else { return true }
+  var target = [UInt8](repeating: 0, count: 64)
+  let length = target.withUnsafeMutableBytes { readlink("/proc/\(getppid())/fd/1", $0.baseAddress, $0.count) }
+  return length > 0 && String(decoding: target.prefix(length), as: UTF8.self).hasPrefix("/dev/pts/")
+}
 
 /// The terminal's width in columns.
 var terminalWidth: Int {
