@@ -28,9 +28,9 @@ func exitProcess(_ status: Int32) -> Never { exit(status) }
 func outputIsTerminal(underLauncher: Bool) -> Bool {
   guard isatty(1) == 1 else { return false }
   guard underLauncher else { return true }
-  var target = [UInt8](repeating: 0, count: 64)
-  let length = target.withUnsafeMutableBytes { readlink("/proc/\(getppid())/fd/1", $0.baseAddress, $0.count) }
-  return length > 0 && String(decoding: target.prefix(length), as: UTF8.self).hasPrefix("/dev/pts/")
+  var target = [CChar](repeating: 0, count: 64)
+  let length = readlink("/proc/\(getppid())/fd/1", &target, target.count)
+  return length > 0 && target.starts(with: "/dev/pts/".utf8.lazy.map { CChar($0) })
 }
 
 /// The terminal's width in columns.
