@@ -219,14 +219,13 @@ final class StageRun {
   }
 
   private func save(to path: String, report: ValidationReport?) throws {
-    let tokenizer = try ModelDirectory(student.tokenizerDirectory)
     let card = ModelCard(
       configuration: configuration, stage: settings, report: report, parameters: student.parameterCount,
       layers: student.configuration.layers, hiddenSize: student.configuration.hiddenSize,
       labels: student.configuration.labels)
     try ModelExport(
       configuration: student.configuration.huggingFaceJSON(preserving: student.configurationJSON),
-      parameters: weights, tokenizerFiles: tokenizer.tokenizerFiles.map(tokenizer.path(of:)), modelCard: card.text
+      parameters: weights, tokenizerFiles: inputs.tokenizer.files(), modelCard: card.text
     ).save(to: path)
   }
 
