@@ -9,6 +9,8 @@ enum Fixtures {
     ProcessInfo.processInfo.environment["DISTILL_TOKENIZER_FIXTURES"]
     ?? String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.endIndex)) + "/Fixtures"
 
+  static let fuzzRounds = ProcessInfo.processInfo.environment["DISTILL_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 200
+
   static func rows(_ name: String, in directory: String = Fixtures.directory) throws -> [JSON] {
     try RegularFile.contents("\(directory)/\(name)").split(separator: UInt8(ascii: "\n")).map {
       try JSON.parse(Array($0))
