@@ -19,6 +19,9 @@ struct OptimizerStepsTests {
     var testDescription: String { "\(microBatches), \(workers) workers" }
   }
 
+  /// No matrix is updated by rows.
+  private static let nothing = Slot(offset: 0, rows: 0, columns: 1)
+
   static let sharings = [
     Sharing(microBatches: .count(1), workers: 1), Sharing(microBatches: .count(3), workers: 2),
     Sharing(microBatches: .auto, workers: 3),
@@ -46,8 +49,9 @@ struct OptimizerStepsTests {
     let gradientStep = GradientStep(
       student: student, teacher: Teacher(encoder: teacher, weights: teacherWeights),
       objective: StageObjective(labelWeight: labelWeight, adaptors: adaptors), weights: weights, places: places)
+    let updated = UpdatedParameters(layout, byRows: student.parameters.wordEmbeddings, isUpdated: { _ in true })
     let optimizer = Optimizer(
-      try settings(run), maxGradientNorm: try #require(run["clipNorm"]?.double), layout: layout, updated: { _ in true })
+      try settings(run), maxGradientNorm: try #require(run["clipNorm"]?.double), layout: layout, updated: updated)
     var scheduleSettings = ScheduleSettings()
     scheduleSettings.kind = try #require(ScheduleSettings.Kind(rawValue: run["optimizer"]?["schedule"]?.string ?? ""))
     scheduleSettings.warmup = .steps(try #require(run["warmupSteps"]?.int))
@@ -57,11 +61,11 @@ struct OptimizerStepsTests {
 
     for (index, expected) in steps.enumerated() {
       let learningRate = schedule.learningRate(at: index)
-      let losses = try gradientStep.run(
+      let (losses, rows) = try gradientStep.run(
         samples: data.batches[index], data: data.dataset, microBatches: sharing.microBatches,
-        dropout: DropoutKey(seed: 1, step: UInt32(index)), headOnly: false, ranges: optimizer.updatedRanges)
+        dropout: DropoutKey(seed: 1, step: UInt32(index)), updated: updated)
       let norm = optimizer.step(
-        weights: weights, gradient: gradientStep.gradient, learningRate: learningRate, pool: places.pool)
+        weights: weights, gradient: gradientStep.gradient, rows: rows, learningRate: learningRate, pool: places.pool)
       func expectClose(_ found: Double?, _ key: String, relative: Double = 1e-5) throws {
         let found = try #require(found)
         let wanted = try #require(expected[key]?.double)
@@ -107,10 +111,10 @@ struct OptimizerStepsTests {
     var settings = AdamWSettings()
     settings.weightDecay = 0.1
     let optimizer = Optimizer(
-      .adamW(settings), maxGradientNorm: nil, layout: layout, updated: { $0 != "second.weight" })
-    #expect(optimizer.updatedRanges == [0..<15, 19..<23])
+      .adamW(settings), maxGradientNorm: nil, layout: layout,
+      updated: UpdatedParameters(layout, byRows: Self.nothing, isUpdated: { $0 != "second.weight" }))
     let norm = optimizer.step(
-      weights: weights, gradient: gradient, learningRate: 0.5, pool: WorkerPool(workers: 2))
+      weights: weights, gradient: gradient, rows: [], learningRate: 0.5, pool: WorkerPool(workers: 2))
     #expect(abs(norm - (19 * 4.0).squareRoot()) < 1e-12)
     #expect(weights[second].values.allSatisfy { $0 == 1 })
     // Adam's first step is the learning rate; decay takes another 1/20 where it applies.
@@ -125,8 +129,11 @@ struct OptimizerStepsTests {
     for (length, expected) in [(0.5, 0.5), (7.0, 2.0)] {
       let (weights, gradient) = (ParameterBuffer(layout), ParameterBuffer(layout))
       gradient.values.update(repeating: Float(length / 600_000.0.squareRoot()))
-      let optimizer = Optimizer(.sgd, maxGradientNorm: 2, layout: layout, updated: { _ in true })
-      let norm = optimizer.step(weights: weights, gradient: gradient, learningRate: 1, pool: WorkerPool(workers: 2))
+      let optimizer = Optimizer(
+        .sgd, maxGradientNorm: 2, layout: layout,
+        updated: UpdatedParameters(layout, byRows: Self.nothing, isUpdated: { _ in true }))
+      let norm = optimizer.step(
+        weights: weights, gradient: gradient, rows: [], learningRate: 1, pool: WorkerPool(workers: 2))
       #expect(abs(norm - length) < 1e-5)
       #expect(abs(sumOfSquares(UnsafeBufferPointer(weights.values)).squareRoot() - expected) < 1e-5)
       #expect(weights.values[599_999] < 0)

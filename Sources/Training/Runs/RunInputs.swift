@@ -6,6 +6,7 @@ import Text
 struct RunInputs: Sendable {
   let teacher: ClassifierModel?
   let student: ClassifierModel
+  let tokenizer: Tokenizer
   let train: TokenizedDataset
   let validation: TokenizedDataset?
   let notices: [String]
@@ -45,6 +46,7 @@ struct RunInputs: Sendable {
         }.map { "stage \($0.name) monitors \($0.checkpoint.monitor ?? "")" })
     }
     self.student = student
+    self.tokenizer = tokenizer
     self.teacher = teacher
     notices = student.notices + (usesTeacherLogits ? teacher?.notices ?? [] : [])
   }
