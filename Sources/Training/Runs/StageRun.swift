@@ -69,12 +69,7 @@ final class StageRun {
     let head = encoder.parameters.headRange
     let update = settings.update
     optimizer = Optimizer(training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout) { key in
-      guard let slot = layout[key]?.slot else { return false }
-      switch update {
-      case .all: return true
-      case .encoder: return !head.contains(slot.offset)
-      case .head: return head.contains(slot.offset)
-      }
+      layout[key].map { update.includes($0.slot, head: head) } ?? false
     }
     epochBatches = try Self.epochBatches(training, rows: inputs.train.count)
     schedule = Schedule(training.schedule, peak: training.learningRate, totalSteps: epochBatches.reduce(0, +))
@@ -82,7 +77,7 @@ final class StageRun {
   }
 
   /// The number of batches of each epoch.
-  private static func epochBatches(_ training: TrainingSettings, rows: Int) throws -> [Int] {
+  static func epochBatches(_ training: TrainingSettings, rows: Int) throws -> [Int] {
     let whole = training.dropLast ? rows / training.batchSize : (rows + training.batchSize - 1) / training.batchSize
     guard whole > 0 else {
       throw ModelError(
@@ -259,6 +254,18 @@ final class StageRun {
   private func terms(_ losses: StageObjective.Losses) -> [(name: String, value: Double)] {
     (losses.hard.map { [("hard", $0)] } ?? [])
       + zip(objective.adaptors, losses.adaptors).map { ($0.adaptor.name, $1) }
+  }
+}
+
+extension StageSettings.Update {
+  /// Whether a parameter is updated.
+  /// - Parameter head: where the pooler and the classifier lie.
+  func includes(_ slot: Slot, head: Range<Int>) -> Bool {
+    switch self {
+    case .all: true
+    case .encoder: !head.contains(slot.offset)
+    case .head: head.contains(slot.offset)
+    }
   }
 }
 
