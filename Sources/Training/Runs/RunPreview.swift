@@ -61,8 +61,10 @@ package struct RunPreview: Sendable {
     do {
       return try body()
     } catch {
-      let problem = "\(error)"
-      problems.append(problem.hasPrefix(key) || problem.hasPrefix("data.") ? problem : "\(key): \(problem)")
+      let text = "\(error)"
+      let problem = text.hasPrefix(key) || text.hasPrefix("data.") ? text : "\(key): \(text)"
+      // A limit that both models have is one problem.
+      if !problems.contains(problem) { problems.append(problem) }
       return nil
     }
   }

@@ -14,9 +14,9 @@ struct FeaturesCommand: ParsableCommand {
         i.hidden.0 … i.hidden.L        (n, width); 0 is the embeddings' output
         i.attention.1 … i.attention.L  (heads, n, n) probabilities, rows are queries
         i.values.1 … i.values.L        (heads, n, head size)
-        i.logits                       (classes), where the model has a classification head
+        i.logits                       (classes), if the model has a head for them
 
-        distill-ddp features --model runs/teacher/best --input tweets.txt --output features.safetensors
+        distill-ddp features --model DIR --input tweets.txt --output F.safetensors
       """)
 
   @Option(help: "A Hugging Face model directory.")

@@ -102,7 +102,7 @@ struct TextInputOptions: ParsableArguments {
       case .jsonl: DatasetSource(format: .jsonl, path: input)
       }
     source.textColumn = DatasetSource.Column(argument: text)
-    source.pairColumn = textPair.map(DatasetSource.Column.init) ?? start.pairColumn(in: format)
+    source.pairColumn = textPair.map(DatasetSource.Column.init) ?? (noHeader ? nil : start.pairColumn(in: format))
     source.labelColumn = nil
     return try source.read(labels: nil)
   }

@@ -12,8 +12,8 @@ struct PredictCommand: ParsableCommand {
     discussion: """
       Writes a JSON object a line, in the order of the input: the label, and each class's logit and probability.
 
-        distill-ddp predict --model runs/teacher/best --input tweets.txt --output predictions.jsonl
-        distill-ddp predict --model runs/teacher/best --input dev.tsv --text sentence
+        distill-ddp predict --model runs/teacher/best --input tweets.txt
+        distill-ddp predict --model DIR --input dev.tsv --text sentence --output FILE
       """)
 
   @Option(help: "A Hugging Face model directory.")

@@ -10,7 +10,7 @@ struct ValidateCommand: ParsableCommand {
     discussion: """
       Reads what a run would read and lists every problem; writes nothing.
 
-        distill-ddp validate --config configs/distillation_ts.yaml --set teacher.model=runs/teacher/best
+        distill-ddp validate --config configs/finetune.yaml --set student.model=DIR
       """)
 
   @OptionGroup var source: ConfigurationOptions
