@@ -72,15 +72,14 @@ struct ModelDirectoryTests {
       _ = layout.add("projections.hidden.0.weight", [4, 4], decays: true)
       let parameters = ParameterBuffer(layout)
       parameters.number()
-      try writeAtomically(Array("[PAD]\n".utf8), to: directory + "/vocab.txt")
       let export = ModelExport(
-        configuration: ["model_type": "bert"], parameters: parameters, tokenizerFiles: [directory + "/vocab.txt"],
+        configuration: ["model_type": "bert"], parameters: parameters, tokenizerFiles: [("vocab.txt", Array("[PAD]\n".utf8))],
         modelCard: "# Model\n")
       let path = directory + "/model"
       for _ in 0..<2 {
         try export.save(to: path)
         #expect(try names(in: path) == ["README.md", "config.json", "model.safetensors", "vocab.txt"])
-        #expect(try names(in: directory) == ["model", "vocab.txt"])
+        #expect(try names(in: directory) == ["model"])
       }
       let model = try ModelDirectory(path)
       #expect(model.configuration == ["model_type": "bert"])
@@ -98,7 +97,7 @@ struct ModelDirectoryTests {
         configuration: [:], parameters: ParameterBuffer(classifierLayout()), tokenizerFiles: [], modelCard: "old")
       try export.save(to: directory + "/model")
       export.modelCard = "new"
-      export.tokenizerFiles = [directory + "/none.txt"]
+      export.tokenizerFiles = [("model.safetensors", [])]
       #expect(throws: CheckpointError.self) { try export.save(to: directory + "/model") }
       #expect(try contents(directory + "/model/README.md") == Array("old".utf8))
       #expect(try names(in: directory) == ["model"])

@@ -7,12 +7,15 @@ package struct ModelExport {
   package var configuration: JSON
   /// Of these, the model's own are written and projections are not.
   package var parameters: ParameterBuffer
-  /// Paths of the tokenizer's files, copied under their names.
-  package var tokenizerFiles: [String]
+  /// The tokenizer's files.
+  package var tokenizerFiles: [(name: String, bytes: [UInt8])]
   /// `README.md`: what the model is and how it was made.
   package var modelCard: String
 
-  package init(configuration: JSON, parameters: ParameterBuffer, tokenizerFiles: [String], modelCard: String) {
+  package init(
+    configuration: JSON, parameters: ParameterBuffer, tokenizerFiles: [(name: String, bytes: [UInt8])],
+    modelCard: String
+  ) {
     self.configuration = configuration
     self.parameters = parameters
     self.tokenizerFiles = tokenizerFiles
@@ -29,12 +32,11 @@ package struct ModelExport {
   package func write(into directory: String) throws {
     try parameters.write(to: join(directory, "model.safetensors"), where: isModelKey)
     for file in tokenizerFiles {
-      let name = lastComponent(of: file)
-      guard fileKind(join(directory, name), followingLinks: false) == nil else {
-        throw CheckpointError(file, "cannot be copied: the model has a file of that name already")
+      guard fileKind(join(directory, file.name), followingLinks: false) == nil else {
+        throw CheckpointError(
+          join(directory, file.name), "cannot be written: the model has a file of that name already")
       }
-      let source = try ReadableFile(file)
-      try writeAtomically(source.bytes(source.size, at: 0), to: join(directory, name))
+      try writeAtomically(file.bytes, to: join(directory, file.name))
     }
     try writeAtomically(Array(modelCard.utf8), to: join(directory, "README.md"))
     // Last, as a directory counts as a model when it has a configuration.

@@ -6,6 +6,7 @@ import Text
 struct RunInputs: Sendable {
   let teacher: ClassifierModel?
   let student: ClassifierModel
+  let tokenizer: Tokenizer
   let train: TokenizedDataset
   let validation: TokenizedDataset?
   let notices: [String]
@@ -13,7 +14,7 @@ struct RunInputs: Sendable {
   init(_ configuration: RunConfiguration, threads: Int) throws {
     student = try Self.student(configuration)
     teacher = try Self.teacher(configuration, labels: student.configuration.labels)
-    let tokenizer = try student.tokenizer()
+    tokenizer = try student.tokenizer()
     try student.checkLength(configuration.data.maxLength)
     if let teacher {
       try teacher.checkLength(configuration.data.maxLength)

@@ -138,12 +138,11 @@ package struct RunPreview: Sendable {
       }
       guard let rows = train?.rows else { continue }
       let batches = attempt(key) { try StageRun.epochBatches(stage.training, rows: rows) } ?? []
-      let head = encoder.parameters.headRange
-      let trained = layout.entries.filter { stage.update.includes($0.slot, head: head) }
       stages.append(
         StageOverview(
           name: stage.name, index: index + 1, count: configuration.stages.count, steps: batches.reduce(0, +),
-          epochs: batches.count, trainedParameters: trained.reduce(0) { $0 + $1.slot.count },
+          epochs: batches.count,
+          trainedParameters: StageRun.updatedParameters(stage.update, encoder: encoder, layout: layout).count,
           adaptors: adaptors.map { weighted in
             (weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) })
           },
