@@ -33,14 +33,14 @@ struct Embeddings {
     layerNormForward(
       out: out, sum: sum, residual: nil, gamma: context.weights[slots.embeddingsNorm.weight],
       beta: context.weights[slots.embeddingsNorm.bias], eps: configuration.layerNormEps, statistics: statistics)
-    context.dropout(out, rate: configuration.hiddenDropout, site: DropoutSite.embeddings)
+    OutputRows.all.dropout(out, rate: configuration.hiddenDropout, site: DropoutSite.embeddings, context)
     return Activations(sum: sum, statistics: statistics)
   }
 
   /// `d` is the gradient of `out`, and is used up.
   func backward(d: Matrix, _ activations: Activations, gradient: ParameterBuffer, _ context: PassContext) {
     // out = dropout(LayerNorm(sum))
-    context.dropout(d, rate: configuration.hiddenDropout, site: DropoutSite.embeddings)
+    OutputRows.all.dropout(d, rate: configuration.hiddenDropout, site: DropoutSite.embeddings, context)
     layerNormBackward(
       d: d, sum: activations.sum, gamma: context.weights[slots.embeddingsNorm.weight],
       dGamma: gradient[slots.embeddingsNorm.weight], dBeta: gradient[slots.embeddingsNorm.bias],

@@ -48,21 +48,30 @@ package struct Encoder: Sendable {
 
     var layers: [EncoderLayer.Activations] = []
     for index in 0..<depth {
-      let out = hiddenState(index + 1)
-      let tapsValues = selection.values.contains(index + 1)
-      let early = tapsValues ? arena.matrix(tokens, 3 * width) : nil
+      let work = selection.work(at: index + 1, depth: depth)
+      let out: Matrix? =
+        switch work.output {
+        case .all: hiddenState(index + 1)
+        case .first: arena.matrix(context.batch.sentences, width)
+        case nil: nil
+        }
+      let slots = parameters.layers[index].qkv
+      let kept = selection.values.contains(index + 1) ? QKV(work.need, slots: slots, context) : nil
       let mark = arena.mark
-      let qkv = early ?? arena.matrix(tokens, 3 * width)
+      let qkv = kept ?? QKV(work.need, slots: slots, context)
       let activations = layer(index).forward(
-        out: out, input: hidden, qkv: qkv, scores: taps.scores[index + 1], context)
+        out: out, rows: work.output ?? .all, input: hidden, qkv: qkv, need: work.need,
+        scores: taps.scores[index + 1], context)
       if keeps { layers.append(activations) } else { arena.reset(to: mark) }
-      if tapsValues { taps.values[index + 1] = qkv.columns(2 * width..<3 * width) }
-      hidden = out
+      if kept != nil { taps.values[index + 1] = qkv.parts.values }
+      hidden = out ?? hidden
       if selection.hidden.contains(index + 1) { taps.hidden[index + 1] = hidden }
     }
     var head: ClassificationHead.Activations?
     if let logits {
-      head = classificationHead.forward(logits: logits, hidden: hidden, context)
+      // The last layer gave each sentence's first token only, or a tap wanted all.
+      let cls = hidden.rows == context.batch.sentences ? hidden : OutputRows.first.rows(of: hidden, context)
+      head = classificationHead.forward(logits: logits, cls: cls, context)
       taps.logits = logits
     }
     return EncoderPass(
@@ -85,16 +94,6 @@ struct PassContext {
   let arena: Arena
   /// `nil` in evaluation.
   let dropoutKey: DropoutKey?
-
-  /// Drops elements of x (tokens, width), each sentence under its own key.
-  func dropout(_ x: Matrix, rate: Float, site: Int) {
-    guard let dropoutKey, rate > 0 else { return }
-    for sentence in 0..<batch.sentences {
-      Kernels.dropout(
-        x.rows(batch.starts[sentence]..<batch.starts[sentence + 1]), rate: rate, key: dropoutKey,
-        sample: batch.samples[sentence], site: site)
-    }
-  }
 }
 
 /// A finished forward pass and what its backward pass needs, all in one arena.
@@ -121,30 +120,39 @@ package struct EncoderPass {
   /// Zeroed gradients of this pass's taps, for losses to add to.
   package func makeGradients() -> TapGradients { TapGradients(taps, batch: context.batch, arena: context.arena) }
 
-  /// Adds the gradient of every parameter to `gradient`, given those of the taps. `headOnly` stops below the pooler,
-  /// for a frozen encoder.
+  /// Adds the gradient of every parameter to `gradient`, given those of the taps, which are used up. `headOnly` stops
+  /// below the pooler, for a frozen encoder.
   package func backward(_ d: TapGradients, gradient: ParameterBuffer, headOnly: Bool) {
-    let lossReachesHead = d.dLogits != nil && head != nil
-    if headOnly {
-      if let dLogits = d.dLogits, let head {
-        encoder.classificationHead.backward(dLogits: dLogits, dHidden: nil, head, gradient: gradient, context)
-      }
-      return
-    }
-    // Nothing above the highest layer that a loss reaches has a gradient.
-    let top = lossReachesHead ? layers.count : d.highestLayer
-    let current = context.arena.zeros(context.batch.tokens.count, encoder.configuration.hiddenSize)
+    var current: Matrix?
     if let dLogits = d.dLogits, let head {
-      encoder.classificationHead.backward(dLogits: dLogits, dHidden: current, head, gradient: gradient, context)
+      let dCls = headOnly ? nil : context.arena.matrix(context.batch.sentences, width)
+      encoder.classificationHead.backward(dLogits: dLogits, dCls: dCls, head, gradient: gradient, context)
+      current = dCls
+    }
+    guard !headOnly else { return }
+    // Nothing above the highest layer that a loss reaches has a gradient.
+    let top = current == nil ? d.highestLayer : layers.count
+    if let dCls = current, layers.last?.output?.rows != .first {
+      current = zeros()
+      if let all = current { OutputRows.first.add(dCls, to: all, context) }
     }
     for index in stride(from: top - 1, through: 0, by: -1) {
-      if let tap = d.dHidden[index + 1] { add(tap, to: current) }
-      encoder.layer(index).backward(
-        d: current, layers[index], dScores: d.dScores[index + 1], dValues: d.dValues[index + 1],
-        gradient: gradient, context)
+      if let tap = d.dHidden[index + 1] {
+        let sum = current ?? zeros()
+        add(tap, to: sum)
+        current = sum
+      }
+      current = encoder.layer(index).backward(
+        d: current, layers[index],
+        EncoderLayer.TapsBackward(dScores: d.dScores[index + 1], dValues: d.dValues[index + 1]), gradient: gradient,
+        context)
     }
-    if let tap = d.dHidden[0] { add(tap, to: current) }
+    let dEmbedded = current ?? zeros()
+    if let tap = d.dHidden[0] { add(tap, to: dEmbedded) }
     Embeddings(slots: encoder.parameters, configuration: encoder.configuration).backward(
-      d: current, embeddings, gradient: gradient, context)
+      d: dEmbedded, embeddings, gradient: gradient, context)
   }
+
+  private var width: Int { encoder.configuration.hiddenSize }
+  private func zeros() -> Matrix { context.arena.zeros(context.batch.tokens.count, width) }
 }

@@ -12,18 +12,27 @@ struct EncoderLayer {
 
   private var attention: SelfAttention { SelfAttention(configuration: configuration, layer: index) }
 
-  /// What the backward pass needs. Shapes: (tokens, hidden) unless said otherwise.
+  /// What the backward pass needs.
   struct Activations {
+    /// (tokens, hidden)
     let input: Matrix
-    /// (tokens, 3·hidden)
-    let qkv: Matrix
+    let qkv: QKV
+    let need: QKV.Need
+    /// `nil` where the layer was run for taps on its scores or values only.
+    let output: Output?
+  }
+
+  /// What happens behind queries, keys and values. (rows, hidden) each unless said otherwise, of all tokens or of each
+  /// sentence's first.
+  struct Output {
+    let rows: OutputRows
     let probabilities: AttentionMaps
     let context: Matrix
-    /// x + attention output, before LayerNorm.
+    /// input + attention output, before LayerNorm.
     let attentionSum: Matrix
     let attentionStatistics: LayerNormStatistics
     let middle: Matrix
-    /// Before the activation function, and after it. (tokens, inner)
+    /// Before the activation function, and after it. (rows, inner)
     let preactivation: Matrix
     let inner: Matrix
     /// middle + feed-forward output, before LayerNorm.
@@ -31,101 +40,148 @@ struct EncoderLayer {
     let outputStatistics: LayerNormStatistics
   }
 
-  /// Returns activations only where the pass keeps them; then all scratch memory stays allocated.
+  // MARK: Forward
+
+  /// - Parameters:
+  ///   - out: (rows, hidden); `nil` where only taps are wanted.
+  ///   - input: (tokens, hidden)
   func forward(
-    out: Matrix, input: Matrix, qkv: Matrix, scores: AttentionMaps?, _ context: PassContext
+    out: Matrix?, rows: OutputRows, input: Matrix, qkv: QKV, need: QKV.Need, scores: AttentionMaps?,
+    _ context: PassContext
   ) -> Activations {
+    qkv.forward(input: input, context)
+    guard let out else {
+      if let scores { attention.scores(scores, queries: qkv.parts.queries, keys: qkv.parts.keys, context) }
+      return Activations(input: input, qkv: qkv, need: need, output: nil)
+    }
+    let output = forwardOutput(out: out, rows: rows, input: input, qkv: qkv, scores: scores, context)
+    return Activations(input: input, qkv: qkv, need: need, output: output)
+  }
+
+  private func forwardOutput(
+    out: Matrix, rows: OutputRows, input: Matrix, qkv: QKV, scores: AttentionMaps?, _ context: PassContext
+  ) -> Output {
     let arena = context.arena
     let weights = context.weights
-    let (tokens, width) = (input.rows, configuration.hiddenSize)
-    linearForward(out: qkv, input: input, weight: weights[slots.qkv.weight], bias: weights[slots.qkv.bias])
+    let (count, width) = (rows.count(in: context.batch), configuration.hiddenSize)
     let probabilities = AttentionMaps(context.batch, heads: configuration.heads, arena: arena)
-    let attended = arena.matrix(tokens, width)
-    attention.forward(context: attended, qkv: qkv, probabilities: probabilities, scores: scores, context)
+    let attended = arena.matrix(count, width)
+    attention.forward(
+      context: attended, qkv.parts, rows: rows, probabilities: probabilities, scores: scores, context)
 
-    let attentionSum = arena.matrix(tokens, width)
-    let attentionStatistics = LayerNormStatistics(rows: tokens, arena: arena)
-    let middle = arena.matrix(tokens, width)
+    let attentionSum = arena.matrix(count, width)
+    let attentionStatistics = LayerNormStatistics(rows: count, arena: arena)
+    let middle = arena.matrix(count, width)
     linearForward(
       out: attentionSum, input: attended, weight: weights[slots.attentionOutput.weight],
       bias: weights[slots.attentionOutput.bias])
-    context.dropout(
-      attentionSum, rate: configuration.hiddenDropout, site: DropoutSite.attentionOutput(layer: index))
+    rows.dropout(
+      attentionSum, rate: configuration.hiddenDropout, site: DropoutSite.attentionOutput(layer: index), context)
     layerNormForward(
-      out: middle, sum: attentionSum, residual: input, gamma: weights[slots.attentionNorm.weight],
-      beta: weights[slots.attentionNorm.bias], eps: configuration.layerNormEps, statistics: attentionStatistics)
+      out: middle, sum: attentionSum, residual: rows.rows(of: input, context),
+      gamma: weights[slots.attentionNorm.weight], beta: weights[slots.attentionNorm.bias],
+      eps: configuration.layerNormEps, statistics: attentionStatistics)
 
-    let preactivation = arena.matrix(tokens, configuration.intermediateSize)
-    let inner = arena.matrix(tokens, configuration.intermediateSize)
+    let preactivation = arena.matrix(count, configuration.intermediateSize)
+    let inner = arena.matrix(count, configuration.intermediateSize)
     linearForward(
       out: preactivation, input: middle, weight: weights[slots.intermediate.weight],
       bias: weights[slots.intermediate.bias])
     activationForward(configuration.activation, out: inner, input: preactivation)
 
-    let outputSum = arena.matrix(tokens, width)
-    let outputStatistics = LayerNormStatistics(rows: tokens, arena: arena)
+    let outputSum = arena.matrix(count, width)
+    let outputStatistics = LayerNormStatistics(rows: count, arena: arena)
     linearForward(
       out: outputSum, input: inner, weight: weights[slots.output.weight], bias: weights[slots.output.bias])
-    context.dropout(outputSum, rate: configuration.hiddenDropout, site: DropoutSite.output(layer: index))
+    rows.dropout(outputSum, rate: configuration.hiddenDropout, site: DropoutSite.output(layer: index), context)
     layerNormForward(
       out: out, sum: outputSum, residual: middle, gamma: weights[slots.outputNorm.weight],
       beta: weights[slots.outputNorm.bias], eps: configuration.layerNormEps, statistics: outputStatistics)
-    return Activations(
-      input: input, qkv: qkv, probabilities: probabilities, context: attended, attentionSum: attentionSum,
+    return Output(
+      rows: rows, probabilities: probabilities, context: attended, attentionSum: attentionSum,
       attentionStatistics: attentionStatistics, middle: middle, preactivation: preactivation, inner: inner,
       outputSum: outputSum, outputStatistics: outputStatistics)
   }
 
-  /// Turns the gradient of `out` in `d` into that of `input`, in place. (tokens, hidden)
+  // MARK: Backward
+
+  /// Gradients that reach a layer besides that of its output.
+  struct TapsBackward {
+    let dScores: AttentionMaps?
+    let dValues: Matrix?
+  }
+
+  /// Returns the gradient of the input (tokens, hidden), given that of the output, which is used up.
+  ///
+  /// - Parameter d: (rows, hidden); `nil` where no loss reaches the output.
   func backward(
-    d: Matrix, _ activations: Activations, dScores: AttentionMaps?, dValues: Matrix?, gradient: ParameterBuffer,
-    _ context: PassContext
-  ) {
+    d: Matrix?, _ activations: Activations, _ taps: TapsBackward, gradient: ParameterBuffer, _ context: PassContext
+  ) -> Matrix {
     let arena = context.arena
+    // Where the output is that of all tokens, its gradient's memory becomes the input's.
+    let inPlace = activations.output?.rows == .all ? d : nil
+    let dInput = inPlace ?? arena.zeros(activations.input.rows, configuration.hiddenSize)
     let mark = arena.mark
     defer { arena.reset(to: mark) }
-    let weights = context.weights
-    let (tokens, width) = (d.rows, configuration.hiddenSize)
+    let dQKV = QKV(activations.need, slots: slots.qkv, context)
+    if let d, let output = activations.output {
+      let dContext = backwardOutput(d: d, output, gradient: gradient, context)
+      if inPlace == nil { output.rows.add(d, to: dInput, context) }
+      // context = attention(qkv)
+      attention.backward(
+        d: dQKV.parts, dContext: dContext, activations.qkv.parts, rows: output.rows,
+        probabilities: output.probabilities, dScores: taps.dScores, context)
+    } else {
+      dQKV.fill(0)
+      if let dScores = taps.dScores {
+        attention.backward(d: dQKV.parts, dScores: dScores, activations.qkv.parts, context)
+      }
+    }
+    if let dValues = taps.dValues { add(dValues, to: dQKV.parts.values) }
+    // qkv = input·Wqkv + bqkv
+    activations.qkv.backward(dQKV, dInput: dInput, input: activations.input, gradient: gradient, context)
+    return dInput
+  }
 
+  /// Turns the gradient of `out` in `d` into that of the residual input, in place, and returns that of the attention's
+  /// context. (rows, hidden) each
+  private func backwardOutput(
+    d: Matrix, _ output: Output, gradient: ParameterBuffer, _ context: PassContext
+  ) -> Matrix {
+    let arena = context.arena
+    let weights = context.weights
     // out = LayerNorm(middle + dropout(inner·W2 + b2)); d becomes the gradient of the sum, and so of middle
     layerNormBackward(
-      d: d, sum: activations.outputSum, gamma: weights[slots.outputNorm.weight],
+      d: d, sum: output.outputSum, gamma: weights[slots.outputNorm.weight],
       dGamma: gradient[slots.outputNorm.weight], dBeta: gradient[slots.outputNorm.bias],
-      statistics: activations.outputStatistics)
-    let branch = arena.matrix(tokens, width)
+      statistics: output.outputStatistics)
+    let branch = arena.matrix(d.rows, d.columns)
     branch.copy(from: d)
-    context.dropout(branch, rate: configuration.hiddenDropout, site: DropoutSite.output(layer: index))
-    let dInner = arena.matrix(tokens, configuration.intermediateSize)
+    output.rows.dropout(branch, rate: configuration.hiddenDropout, site: DropoutSite.output(layer: index), context)
+    let dInner = arena.matrix(d.rows, configuration.intermediateSize)
     linearBackward(
       dInput: dInner, dWeight: gradient[slots.output.weight], dBias: gradient[slots.output.bias], dOut: branch,
-      input: activations.inner, weight: weights[slots.output.weight])
+      input: output.inner, weight: weights[slots.output.weight])
     // inner = f(middle·W1 + b1)
-    activationBackward(configuration.activation, d: dInner, input: activations.preactivation)
+    activationBackward(configuration.activation, d: dInner, input: output.preactivation)
     linearBackward(
       dInput: d, accumulate: true, dWeight: gradient[slots.intermediate.weight],
-      dBias: gradient[slots.intermediate.bias], dOut: dInner, input: activations.middle,
+      dBias: gradient[slots.intermediate.bias], dOut: dInner, input: output.middle,
       weight: weights[slots.intermediate.weight])
 
     // middle = LayerNorm(input + dropout(context·Wo + bo))
     layerNormBackward(
-      d: d, sum: activations.attentionSum, gamma: weights[slots.attentionNorm.weight],
+      d: d, sum: output.attentionSum, gamma: weights[slots.attentionNorm.weight],
       dGamma: gradient[slots.attentionNorm.weight], dBeta: gradient[slots.attentionNorm.bias],
-      statistics: activations.attentionStatistics)
+      statistics: output.attentionStatistics)
     branch.copy(from: d)
-    context.dropout(branch, rate: configuration.hiddenDropout, site: DropoutSite.attentionOutput(layer: index))
-    let dContext = arena.matrix(tokens, width)
+    output.rows.dropout(
+      branch, rate: configuration.hiddenDropout, site: DropoutSite.attentionOutput(layer: index), context)
+    let dContext = arena.matrix(d.rows, d.columns)
     linearBackward(
       dInput: dContext, dWeight: gradient[slots.attentionOutput.weight],
-      dBias: gradient[slots.attentionOutput.bias], dOut: branch, input: activations.context,
+      dBias: gradient[slots.attentionOutput.bias], dOut: branch, input: output.context,
       weight: weights[slots.attentionOutput.weight])
-    // context = attention(qkv), qkv = input·Wqkv + bqkv
-    let dQKV = arena.matrix(tokens, 3 * width)
-    attention.backward(
-      dQKV: dQKV, dContext: dContext, qkv: activations.qkv, probabilities: activations.probabilities,
-      dScores: dScores, context)
-    if let dValues { add(dValues, to: dQKV.columns(2 * width..<3 * width)) }
-    linearBackward(
-      dInput: d, accumulate: true, dWeight: gradient[slots.qkv.weight], dBias: gradient[slots.qkv.bias],
-      dOut: dQKV, input: activations.input, weight: weights[slots.qkv.weight])
+    return dContext
   }
 }

@@ -14,108 +14,169 @@ struct SelfAttention {
   /// Whether a head's columns can be read and written in place as a tile.
   private var headsAreTiles: Bool { tileStride(headSize) == headSize }
 
-  private func columns(_ part: Int, _ head: Int) -> Range<Int> {
-    let start = part * configuration.hiddenSize + head * headSize
-    return start..<start + headSize
+  /// Queries, keys and values, or their gradients, of all heads side by side.
+  struct Projections {
+    /// (tokens, hidden), or (sentences, hidden) where only first tokens ask.
+    let queries: Matrix
+    /// (tokens, hidden)
+    let keys: Matrix
+    /// (tokens, hidden)
+    let values: Matrix
   }
+
+  private func columns(_ head: Int) -> Range<Int> { head * headSize..<(head + 1) * headSize }
 
   /// The head's columns as the right side of a tile product: in place where they are whole vectors.
   private func tile(_ view: Matrix, in scratch: Matrix) -> Matrix {
     if headsAreTiles { return view }
-    gatherTile(scratch, from: view)
-    return scratch
+    let rows = scratch.rows(0..<view.rows)
+    gatherTile(rows, from: view)
+    return rows
   }
 
-  /// Where a tile product writes a head's columns.
+  /// Writes a tile product to a head's columns.
   private func product(
     into view: Matrix, _ a: Matrix, _ transposeA: Transpose, _ b: Matrix, scale: Float = 1, scratch: Matrix
   ) {
-    let target = headsAreTiles ? view : scratch
+    let target = headsAreTiles ? view : scratch.rows(0..<view.rows)
     tileProduct(target, a, transposeA, b, scale: scale)
     if !headsAreTiles { view.copy(from: target) }
   }
 
-  /// context: (tokens, hidden), qkv: (tokens, 3·hidden). Probabilities are kept for the backward pass, scores where
-  /// a tap asks for them.
+  /// Scores alone, where nothing above them is wanted. Shapes as in `Projections`, for all tokens.
+  func scores(_ scores: AttentionMaps, queries: Matrix, keys: Matrix, _ context: PassContext) {
+    for sentence in 0..<context.batch.sentences {
+      let mark = context.arena.mark
+      defer { context.arena.reset(to: mark) }
+      let range = context.batch.starts[sentence]..<context.batch.starts[sentence + 1]
+      let transposed = context.arena.tile(headSize, range.count)
+      for head in 0..<heads {
+        transposeTile(transposed, from: keys.rows(range).columns(columns(head)))
+        tileProduct(
+          scores.map(sentence: sentence, head: head), queries.rows(range).columns(columns(head)), .no, transposed,
+          scale: scale)
+      }
+    }
+  }
+
+  /// - Parameters:
+  ///   - out: the context of the rows that ask. (tokens or sentences, hidden)
+  ///   - probabilities: kept for the backward pass; of a sentence's first row only, where `rows` says so.
+  ///   - scores: kept for a tap, of all tokens; `queries` must then be of all tokens.
   func forward(
-    context out: Matrix, qkv: Matrix, probabilities: AttentionMaps?, scores: AttentionMaps?, _ context: PassContext
+    context out: Matrix, _ input: Projections, rows: OutputRows, probabilities: AttentionMaps,
+    scores: AttentionMaps?, _ context: PassContext
   ) {
     let arena = context.arena
     for sentence in 0..<context.batch.sentences {
       let mark = arena.mark
       defer { arena.reset(to: mark) }
       let range = context.batch.starts[sentence]..<context.batch.starts[sentence + 1]
-      let rows = qkv.rows(range)
+      let asking = rows.range(of: sentence, in: context.batch)
       let keys = arena.tile(headSize, range.count)
       let scratch = arena.tile(range.count, headSize)
       let product = arena.tile(range.count, headSize)
       let weights = arena.tile(range.count, range.count)
       for head in 0..<heads {
-        // scores = Q·Kᵀ·scale: (length, length)
-        let p = probabilities?.map(sentence: sentence, head: head) ?? weights
+        // scores = Q·Kᵀ·scale: (asking or all, length)
+        transposeTile(keys, from: input.keys.rows(range).columns(columns(head)))
+        let p = probabilities.map(sentence: sentence, head: head).rows(0..<asking.count)
         let s = scores?.map(sentence: sentence, head: head) ?? p
-        transposeTile(keys, from: rows.columns(columns(1, head)))
-        tileProduct(s, rows.columns(columns(0, head)), .no, keys, scale: scale)
-        softmaxForward(out: p, scores: s)
+        let queries = input.queries.rows(scores == nil ? asking : range).columns(columns(head))
+        tileProduct(s, queries, .no, keys, scale: scale)
+        softmaxForward(out: p, scores: s.rows(0..<asking.count))
         let dropped = droppedProbabilities(p, scratch: weights, sentence, head, context)
         self.product(
-          into: out.rows(range).columns(columns(0, head)), dropped, .no,
-          tile(rows.columns(columns(2, head)), in: scratch), scratch: product)
+          into: out.rows(asking).columns(columns(head)), dropped, .no,
+          tile(input.values.rows(range).columns(columns(head)), in: scratch), scratch: product)
       }
     }
   }
 
-  /// Adds nothing: dQKV (tokens, 3·hidden) is overwritten. dContext: (tokens, hidden).
+  /// The gradients of `forward`'s input, which are overwritten. Queries that did not ask get theirs from `dScores`.
+  ///
+  /// - Parameters:
+  ///   - dContext: of the rows that asked. (tokens or sentences, hidden)
+  ///   - dScores: a tap's gradient, of all tokens; `input.queries` is then of all tokens.
   func backward(
-    dQKV: Matrix, dContext: Matrix, qkv: Matrix, probabilities: AttentionMaps, dScores: AttentionMaps?,
-    _ context: PassContext
+    d: Projections, dContext: Matrix, _ input: Projections, rows: OutputRows, probabilities: AttentionMaps,
+    dScores: AttentionMaps?, _ context: PassContext
   ) {
     let arena = context.arena
     for sentence in 0..<context.batch.sentences {
       let mark = arena.mark
       defer { arena.reset(to: mark) }
       let range = context.batch.starts[sentence]..<context.batch.starts[sentence + 1]
-      let rows = qkv.rows(range)
-      let dRows = dQKV.rows(range)
+      let asking = rows.range(of: sentence, in: context.batch)
       let values = arena.tile(headSize, range.count)
       let scratch = arena.tile(range.count, headSize)
       let product = arena.tile(range.count, headSize)
       let weights = arena.tile(range.count, range.count)
-      let dS = arena.tile(range.count, range.count)
+      let own = arena.tile(range.count, range.count).rows(0..<asking.count)
       for head in 0..<heads {
-        let dOut = dContext.rows(range).columns(columns(0, head))
-        let p = probabilities.map(sentence: sentence, head: head)
+        let columns = columns(head)
+        let dOut = dContext.rows(asking).columns(columns)
+        let p = probabilities.map(sentence: sentence, head: head).rows(0..<asking.count)
         let dropped = droppedProbabilities(p, scratch: weights, sentence, head, context)
         // context = dropped·V
         self.product(
-          into: dRows.columns(columns(2, head)), dropped, .yes, tile(dOut, in: scratch), scratch: product)
-        transposeTile(values, from: rows.columns(columns(2, head)))
-        tileProduct(dS, dOut, .no, values)
+          into: d.values.rows(range).columns(columns), dropped, .yes, tile(dOut, in: scratch), scratch: product)
+        transposeTile(values, from: input.values.rows(range).columns(columns))
+        tileProduct(own, dOut, .no, values)
         // dropped = dropout(p), p = softmax(scores)
-        dropProbabilities(dS, sentence, head, context)
-        softmaxBackward(d: dS, probabilities: p)
-        if let tap = dScores?.map(sentence: sentence, head: head) { add(tap, to: dS) }
-        // scores = Q·Kᵀ·scale
-        self.product(
-          into: dRows.columns(columns(0, head)), dS, .no, tile(rows.columns(columns(1, head)), in: scratch),
-          scale: scale, scratch: product)
-        self.product(
-          into: dRows.columns(columns(1, head)), dS, .yes, tile(rows.columns(columns(0, head)), in: scratch),
-          scale: scale, scratch: product)
+        dropProbabilities(own, sentence, head, context)
+        softmaxBackward(d: own, probabilities: p)
+        var dS = own
+        if let tap = dScores?.map(sentence: sentence, head: head) {
+          // The tap's gradient is used up here, so the rest may be added to it.
+          add(own, to: tap.rows(0..<asking.count))
+          dS = tap
+        }
+        let queries = dScores == nil ? asking : range
+        scoresBackward(
+          d: d, dS: dS, input, queries: queries, keys: range, columns, scratch: scratch, product: product)
       }
     }
   }
 
-  /// dropout(p), in `scratch` unless there is no dropout (or p is the scratch itself).
+  /// The gradients of queries and keys where scores are all that was computed.
+  func backward(d: Projections, dScores: AttentionMaps, _ input: Projections, _ context: PassContext) {
+    for sentence in 0..<context.batch.sentences {
+      let mark = context.arena.mark
+      defer { context.arena.reset(to: mark) }
+      let range = context.batch.starts[sentence]..<context.batch.starts[sentence + 1]
+      let scratch = context.arena.tile(range.count, headSize)
+      let product = context.arena.tile(range.count, headSize)
+      for head in 0..<heads {
+        scoresBackward(
+          d: d, dS: dScores.map(sentence: sentence, head: head), input, queries: range, keys: range, columns(head),
+          scratch: scratch, product: product)
+      }
+    }
+  }
+
+  /// Forward: scores = Q·Kᵀ·scale, one sentence and head.
+  private func scoresBackward(
+    d: Projections, dS: Matrix, _ input: Projections, queries: Range<Int>, keys: Range<Int>, _ columns: Range<Int>,
+    scratch: Matrix, product: Matrix
+  ) {
+    self.product(
+      into: d.queries.rows(queries).columns(columns), dS, .no,
+      tile(input.keys.rows(keys).columns(columns), in: scratch), scale: scale, scratch: product)
+    self.product(
+      into: d.keys.rows(keys).columns(columns), dS, .yes,
+      tile(input.queries.rows(queries).columns(columns), in: scratch), scale: scale, scratch: product)
+  }
+
+  /// dropout(p), in `scratch` unless there is no dropout.
   private func droppedProbabilities(
     _ p: Matrix, scratch: Matrix, _ sentence: Int, _ head: Int, _ context: PassContext
   ) -> Matrix {
     guard context.dropoutKey != nil, configuration.attentionDropout > 0 else { return p }
-    if scratch.base != p.base {
-      scratch.base.update(from: p.base, count: p.rows * p.stride)
-    }
-    dropProbabilities(scratch, sentence, head, context)
-    return scratch
+    scratch.base.update(from: p.base, count: p.rows * p.stride)
+    let dropped = scratch.rows(0..<p.rows)
+    dropProbabilities(dropped, sentence, head, context)
+    return dropped
   }
 
   private func dropProbabilities(_ p: Matrix, _ sentence: Int, _ head: Int, _ context: PassContext) {

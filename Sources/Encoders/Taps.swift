@@ -22,6 +22,15 @@ package struct TapSelection: Sendable, Equatable {
   package func depth(of configuration: EncoderConfiguration) -> Int {
     logits ? configuration.layers : max(hidden.max() ?? 0, scores.max() ?? 0, values.max() ?? 0)
   }
+
+  /// What a layer must do, of the `depth` that run. The highest one only does what its taps or the head read.
+  func work(at layer: Int, depth: Int) -> (output: OutputRows?, need: QKV.Need) {
+    if layer < depth || hidden.contains(layer) { return (.all, .everything) }
+    let tapsScores = scores.contains(layer)
+    if logits { return (.first, tapsScores ? .everything : .firstQueries) }
+    if !tapsScores { return (nil, .values) }
+    return (nil, values.contains(layer) ? .everything : .queriesAndKeys)
+  }
 }
 
 /// One number for every head and every pair of tokens of the same sentence: attention scores, probabilities, or

@@ -35,9 +35,18 @@ package struct AdamWStep: Sendable {
     else { return }
     let settings = ck_adamw(
       gradientScale: Float(gradientScale), rest1: Float(1 - beta1), beta2: Float(beta2), rest2: Float(1 - beta2),
-      decay: Float(1 - learningRate * weightDecay), stepSize: Float(learningRate / (1 - power(beta1, step))),
+      decay: decayFactor(weightDecay), stepSize: Float(learningRate / (1 - power(beta1, step))),
       correction: Float((1 - power(beta2, step)).squareRoot()), eps: Float(eps))
     ck_adamw_step(w, g, m, v, settings, weights.count)
+  }
+
+  /// What decay alone multiplies a weight with.
+  package func decayFactor(_ weightDecay: Double) -> Float { Float(1 - learningRate * weightDecay) }
+
+  /// The step of weights whose gradient and moments are zero.
+  package func decay(_ weights: UnsafeMutableBufferPointer<Float>, weightDecay: Double) {
+    guard let w = weights.baseAddress else { return }
+    ck_scale(w, decayFactor(weightDecay), weights.count)
   }
 
   private func power(_ base: Double, _ exponent: Int) -> Double {

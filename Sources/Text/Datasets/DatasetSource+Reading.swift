@@ -167,7 +167,7 @@ extension DatasetSource {
 
   private func key(_ column: Column) throws(DatasetError) -> String {
     guard case .name(let name) = column else {
-      throw DatasetError(path, "column \(column.name): columns of JSON lines have names, not numbers")
+      throw DatasetError(path, "\(column.name): columns of JSON lines have names, not numbers")
     }
     return name
   }

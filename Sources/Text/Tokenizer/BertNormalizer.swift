@@ -118,19 +118,20 @@ struct BertNormalizer: Sendable, Equatable {
   }
 }
 
-/// Marks since the last starter, in canonical order: by combining class, and as they came within one.
+/// Marks since the last starter.
 private struct PendingMarks {
   private var marks: [(scalar: UInt32, combiningClass: UInt8)] = []
 
   var isEmpty: Bool { marks.isEmpty }
 
   mutating func insert(_ scalar: UInt32, _ combiningClass: UInt8) {
-    let place = marks.lastIndex { $0.combiningClass <= combiningClass }.map { $0 + 1 } ?? 0
-    marks.insert((scalar, combiningClass), at: place)
+    marks.append((scalar, combiningClass))
   }
 
+  /// In canonical order: by combining class, and as they came within one.
   mutating func removeAll() -> [UInt32] {
     defer { marks.removeAll() }
-    return marks.map(\.scalar)
+    let ordered = marks.enumerated().sorted { ($0.1.combiningClass, $0.0) < ($1.1.combiningClass, $1.0) }
+    return ordered.map(\.element.scalar)
   }
 }

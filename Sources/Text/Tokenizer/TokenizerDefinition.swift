@@ -39,6 +39,11 @@ extension TokenizerDefinition {
     truncatesLeft = try settings.truncatesLeft() ?? tokenizer.truncatesLeft
     padId = nil
     padId = id(of: try settings.field("pad_token").tokenContent() ?? tokenizer.padToken ?? "[PAD]")
+    for case .special(let ids, _) in template.single + template.pair {
+      for id in ids where token(of: id) == nil {
+        throw TokenizerError(tokenizer.file, "post_processor: expected ids of tokens, found \(id)")
+      }
+    }
 
     if let vocabulary,
       let difference = vocabulary.difference(from: tokenizer.vocabulary, addedTokens: tokenizer.addedTokens)

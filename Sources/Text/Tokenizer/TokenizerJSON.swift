@@ -3,6 +3,8 @@ import JSON
 /// The parts of `tokenizer.json` that decide about tokens. Its preset truncation and padding are the caller's business.
 struct TokenizerJSON {
   static let name = "tokenizer.json"
+  /// Each is compared with all before it.
+  private static let maximumAddedTokens = 10_000
 
   let normalizer: BertNormalizer
   let model: WordPiece
@@ -64,7 +66,12 @@ struct TokenizerJSON {
 
   private static func addedTokens(_ field: JSONField, model: WordPiece) throws(TokenizerError) -> [AddedToken] {
     var tokens: [AddedToken] = []
-    for element in try field.elements() {
+    let elements = try field.elements()
+    guard elements.count <= maximumAddedTokens else {
+      throw TokenizerError(
+        field.file, "\(field.path): expected at most \(maximumAddedTokens) tokens, found \(elements.count)")
+    }
+    for element in elements {
       guard let content = try element["content"].string(), !content.isEmpty else {
         throw element["content"].error(expected: "a string that is not empty")
       }

@@ -9,9 +9,11 @@ struct TokenizerSettings {
     ("mask_token", "[MASK]"),
   ]
 
-  /// Where a setting such as `cls_token` is made, the first file counting most.
+  /// Where a setting such as `cls_token` is made. Where both files make it, transformers takes the special tokens map's,
+  /// but ignores that file once the configuration lists added tokens.
   func field(_ key: String) -> JSONField {
-    configuration[key].isAbsent ? specialTokens[key] : configuration[key]
+    configuration["added_tokens_decoder"].isAbsent && !specialTokens[key].isAbsent
+      ? specialTokens[key] : configuration[key]
   }
 
   func truncatesLeft() throws(TokenizerError) -> Bool? {

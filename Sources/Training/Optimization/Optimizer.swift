@@ -1,87 +1,112 @@
 import Kernels
 
-/// Updates some of a buffer's parameters from their gradient: AdamW or plain SGD, after clipping by global norm.
+/// Updates parameters from their gradient: AdamW or plain SGD, after clipping by global norm.
 final class Optimizer {
   private let settings: OptimizerSettings
   private let maxGradientNorm: Double?
-  /// Contiguous stretches of parameters that decay alike, cut short enough to share among workers. The cut depends
-  /// on the layout alone, so the gradient's norm does not depend on the number of workers.
-  private let stretches: [Stretch]
+  private let updated: UpdatedParameters
   private let firstMoment: ParameterBuffer?
   private let secondMoment: ParameterBuffer?
   private var steps = 0
+  /// Rows that ever had a gradient, in order; only they have moments.
+  private var touchedRows: [Int] = []
+  private var isTouched: [Bool]
+  /// The gradient of a row that a batch does not touch.
+  private let zeroRow: ParameterBuffer
 
-  private struct Stretch {
-    let range: Range<Int>
-    let decays: Bool
-  }
-
-  private static let longestStretch = 1 << 18
-
-  /// - Parameter updated: which parameters are updated, by key; the others keep their values, undecayed.
-  init(_ settings: OptimizerSettings, maxGradientNorm: Double?, layout: ParameterLayout, updated: (String) -> Bool) {
+  init(
+    _ settings: OptimizerSettings, maxGradientNorm: Double?, layout: ParameterLayout, updated: UpdatedParameters
+  ) {
     self.settings = settings
     self.maxGradientNorm = maxGradientNorm
-    var stretches: [Stretch] = []
-    for entry in layout.entries where updated(entry.key) {
-      let end = entry.slot.offset + entry.slot.count
-      for start in stride(from: entry.slot.offset, to: end, by: Self.longestStretch) {
-        stretches.append(Stretch(range: start..<min(start + Self.longestStretch, end), decays: entry.decays))
-      }
-    }
-    self.stretches = stretches
+    self.updated = updated
     let keepsMoments = settings.kind == .adamw
     firstMoment = keepsMoments ? ParameterBuffer(layout) : nil
     secondMoment = keepsMoments ? ParameterBuffer(layout) : nil
+    isTouched = [Bool](repeating: false, count: updated.byRows?.rows ?? 0)
+    var row = ParameterLayout()
+    _ = row.add("row", [updated.byRows?.columns ?? 1], decays: false)
+    zeroRow = ParameterBuffer(row)
   }
 
-  /// The updated parameters as few contiguous ranges: what ranks must sum.
-  var updatedRanges: [Range<Int>] {
-    stretches.reduce(into: []) { ranges, stretch in
-      if let last = ranges.last, last.upperBound == stretch.range.lowerBound {
-        ranges[ranges.count - 1] = last.lowerBound..<stretch.range.upperBound
-      } else {
-        ranges.append(stretch.range)
-      }
-    }
-  }
-
-  /// Updates `weights` and returns the gradient's global norm before clipping.
-  func step(weights: ParameterBuffer, gradient: ParameterBuffer, learningRate: Double, pool: WorkerPool) -> Double {
-    var squares = [Double](repeating: 0, count: stretches.count)
-    squares.withUnsafeMutableBufferPointer { squares in
-      // Each worker writes elements of its own.
-      nonisolated(unsafe) let squares = squares
-      pool.forEach(stretches.indices) { [stretches] index in
-        squares[index] = sumOfSquares(UnsafeBufferPointer(gradient.values[part: stretches[index].range]))
-      }
-    }
-    let norm = squares.reduce(0, +).squareRoot()
+  /// Updates `weights` and returns the gradient's global norm before clipping. The result is that of the dense update,
+  /// to the bit.
+  ///
+  /// - Parameter rows: the rows of the word embeddings that have a gradient, in order; others are taken as zero.
+  func step(
+    weights: ParameterBuffer, gradient: ParameterBuffer, rows: [Int], learningRate: Double, pool: WorkerPool
+  ) -> Double {
+    let norm = globalNorm(gradient, rows: rows, pool: pool)
     steps += 1
     // PyTorch's clip_grad_norm_ keeps 1e-6 between itself and a division by zero.
     let scale = maxGradientNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
     switch settings {
     case .sgd:
-      pool.forEach(stretches.indices) { [stretches] index in
-        let range = stretches[index].range
+      let ranges = updated.stretches.map(\.range) + rows.map(updated.range(ofRow:))
+      pool.forEach(ranges.indices) { index in
         add(
-          UnsafeBufferPointer(gradient.values[part: range]), to: weights.values[part: range],
+          UnsafeBufferPointer(gradient.values[part: ranges[index]]), to: weights.values[part: ranges[index]],
           scale: Float(-learningRate * scale))
       }
     case .adamW(let adamW):
       let step = AdamWStep(
         learningRate: learningRate, beta1: adamW.beta1, beta2: adamW.beta2, eps: adamW.eps, step: steps,
         gradientScale: scale)
-      guard let firstMoment, let secondMoment else { break }
-      pool.forEach(stretches.indices) { [stretches] index in
-        let stretch = stretches[index]
-        step.apply(
-          weights: weights.values[part: stretch.range], gradient: gradient.values[part: stretch.range],
-          firstMoment: firstMoment.values[part: stretch.range],
-          secondMoment: secondMoment.values[part: stretch.range],
-          weightDecay: stretch.decays ? adamW.weightDecay : 0)
-      }
+      stepAdamW(step, weightDecay: adamW.weightDecay, weights: weights, gradient: gradient, rows: rows, pool: pool)
     }
     return norm
+  }
+
+  private func globalNorm(_ gradient: ParameterBuffer, rows: [Int], pool: WorkerPool) -> Double {
+    let ranges = updated.stretches.map(\.range) + rows.map(updated.range(ofRow:))
+    var squares = [Double](repeating: 0, count: ranges.count)
+    squares.withUnsafeMutableBufferPointer { squares in
+      // Each worker writes elements of its own.
+      nonisolated(unsafe) let squares = squares
+      pool.forEach(ranges.indices) { index in
+        squares[index] = sumOfSquares(UnsafeBufferPointer(gradient.values[part: ranges[index]]))
+      }
+    }
+    return squares.reduce(0, +).squareRoot()
+  }
+
+  private func stepAdamW(
+    _ step: AdamWStep, weightDecay: Double, weights: ParameterBuffer, gradient: ParameterBuffer, rows: [Int],
+    pool: WorkerPool
+  ) {
+    guard let firstMoment, let secondMoment else { return }
+    let stretches = updated.stretches
+    pool.forEach(stretches.indices) { index in
+      let range = stretches[index].range
+      step.apply(
+        weights: weights.values[part: range], gradient: gradient.values[part: range],
+        firstMoment: firstMoment.values[part: range], secondMoment: secondMoment.values[part: range],
+        weightDecay: stretches[index].decays ? weightDecay : 0)
+    }
+    guard let byRows = updated.byRows else { return }
+    remember(rows)
+    let batchRows = Set(rows)
+    let (updated, zeroRow, touchedRows, isTouched) = (updated, zeroRow, touchedRows, isTouched)
+    pool.forEach(touchedRows.indices) { index in
+      let row = touchedRows[index]
+      let range = updated.range(ofRow: row)
+      step.apply(
+        weights: weights.values[part: range],
+        gradient: batchRows.contains(row) ? gradient.values[part: range] : zeroRow.values,
+        firstMoment: firstMoment.values[part: range], secondMoment: secondMoment.values[part: range],
+        weightDecay: weightDecay)
+    }
+    // With moments of zero, a row only decays; and a decay that rounds to 1 does nothing.
+    guard step.decayFactor(weightDecay) != 1 else { return }
+    pool.forEach(0..<byRows.rows) { row in
+      if !isTouched[row] { step.decay(weights.values[part: updated.range(ofRow: row)], weightDecay: weightDecay) }
+    }
+  }
+
+  private func remember(_ rows: [Int]) {
+    let new = rows.filter { !isTouched[$0] }
+    guard !new.isEmpty else { return }
+    for row in new { isTouched[row] = true }
+    touchedRows = isTouched.indices.filter { isTouched[$0] }
   }
 }

@@ -21,6 +21,7 @@ final class StageRun {
   private let objective: StageObjective
   private let gradientStep: GradientStep
   private let evaluation: Evaluation
+  private let updated: UpdatedParameters
   private let optimizer: Optimizer
   private let schedule: Schedule
   private let epochBatches: [Int]
@@ -66,9 +67,19 @@ final class StageRun {
       student: encoder, teacher: teacher, objective: objective, weights: weights, places: places)
     evaluation = Evaluation(
       student: encoder, weights: weights, teacher: teacher, objective: objective, places: places)
+    updated = Self.updatedParameters(settings.update, encoder: encoder, layout: layout)
+    optimizer = Optimizer(
+      training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout, updated: updated)
+    epochBatches = try Self.epochBatches(training, rows: inputs.train.count)
+    schedule = Schedule(training.schedule, peak: training.learningRate, totalSteps: epochBatches.reduce(0, +))
+    selection = directory.map { CheckpointSelection(settings.checkpoint, directory: $0) }
+  }
+
+  private static func updatedParameters(_ update: StageSettings.Update, encoder: Encoder, layout: ParameterLayout)
+    -> UpdatedParameters
+  {
     let head = encoder.parameters.headRange
-    let update = settings.update
-    optimizer = Optimizer(training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout) { key in
+    return UpdatedParameters(layout, byRows: encoder.parameters.wordEmbeddings) { key in
       guard let slot = layout[key]?.slot else { return false }
       switch update {
       case .all: return true
@@ -76,9 +87,6 @@ final class StageRun {
       case .head: return head.contains(slot.offset)
       }
     }
-    epochBatches = try Self.epochBatches(training, rows: inputs.train.count)
-    schedule = Schedule(training.schedule, peak: training.learningRate, totalSteps: epochBatches.reduce(0, +))
-    selection = directory.map { CheckpointSelection(settings.checkpoint, directory: $0) }
   }
 
   /// The number of batches of each epoch.
@@ -142,18 +150,18 @@ final class StageRun {
     losses: StageObjective.Losses, learningRate: Double, gradientNorm: Double
   ) {
     let learningRate = schedule.learningRate(at: step)
-    let losses = try gradientStep.run(
+    let (losses, rows) = try gradientStep.run(
       samples: samples, data: inputs.train, microBatches: settings.training.microBatches,
       dropout: DropoutKey(
         seed: UInt32(truncatingIfNeeded: configuration.run.seed), step: UInt32(truncatingIfNeeded: step)),
-      headOnly: settings.update == .head, ranges: optimizer.updatedRanges)
+      updated: updated)
     guard losses.total.isFinite else {
       throw ModelError(
         "stage \(settings.name), step \(step + 1): the loss is \(losses.total); lower the learning rate, or look for "
           + "bad values in the student and the teacher")
     }
     let norm = optimizer.step(
-      weights: weights, gradient: gradientStep.gradient, learningRate: learningRate, pool: places.pool)
+      weights: weights, gradient: gradientStep.gradient, rows: rows, learningRate: learningRate, pool: places.pool)
     return (losses, learningRate, norm)
   }
 
@@ -248,7 +256,7 @@ final class StageRun {
     StageOverview(
       name: settings.name, index: index + 1, count: configuration.stages.count,
       steps: epochBatches.reduce(0, +), epochs: epochBatches.count,
-      trainedParameters: optimizer.updatedRanges.reduce(0) { $0 + $1.count },
+      trainedParameters: updated.count,
       adaptors: objective.adaptors.map { weighted in
         (weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) })
       },

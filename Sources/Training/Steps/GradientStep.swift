@@ -34,11 +34,18 @@ struct GradientStep {
   ///
   /// - Parameters:
   ///   - samples: the global batch: rows of `data`.
-  ///   - ranges: the parameters whose gradient is wanted.
+  ///   - updated: the parameters whose gradient is wanted.
+  /// - Returns: the losses, and the rows of the word embeddings that have a gradient: the batch's words, in order.
+  ///   Other rows of `gradient` are undefined.
   func run(
     samples: ArraySlice<Int>, data: TokenizedDataset, microBatches: TrainingSettings.MicroBatches, dropout: DropoutKey,
-    headOnly: Bool, ranges: [Range<Int>]
-  ) throws -> StageObjective.Losses {
+    updated: UpdatedParameters
+  ) throws -> (losses: StageObjective.Losses, rows: [Int]) {
+    // Every rank knows the whole batch, and so the same rows, before anything is computed.
+    let rows = updated.byRows.map { data.words(of: samples, vocabulary: $0.rows) } ?? []
+    let rowRanges = rows.map(updated.range(ofRow:))
+    let ranges = updated.wholeRanges + rowRanges
+    let headOnly = ranges.allSatisfy { student.parameters.headRange.contains($0.lowerBound) }
     let counts = GlobalCounts(lengths: samples.lazy.map { data.length($0) })
     let parts = MicroBatches.cut(
       samples, into: count(microBatches, tokens: counts.tokens), length: { data.length($0) })
@@ -56,11 +63,29 @@ struct GradientStep {
       return sums
     }
     sumGradients(ranges)
-    for range in ranges { try places.ranks.sum(gradient.values[part: range]) }
+    for range in updated.wholeRanges { try places.ranks.sum(gradient.values[part: range]) }
+    try sumOverRanks(rowRanges)
     var total = objective.zero
     for part in sums { for index in total.values.indices { total.values[index] += part.values[index] } }
     try places.ranks.sum(&total.values)
-    return objective.losses(total, counts: counts, hasLabels: objective.labelWeight != 0)
+    return (objective.losses(total, counts: counts, hasLabels: objective.labelWeight != 0), rows)
+  }
+
+  /// Sums many short ranges in one piece.
+  private func sumOverRanks(_ ranges: [Range<Int>]) throws {
+    guard places.ranks.size > 1, let width = ranges.first?.count else { return }
+    var packed = [Float](unsafeUninitializedCapacity: ranges.count * width) { buffer, count in
+      for (index, range) in ranges.enumerated() {
+        _ = buffer[index * width..<(index + 1) * width].initialize(fromContentsOf: gradient.values[range])
+      }
+      count = ranges.count * width
+    }
+    try packed.withUnsafeMutableBufferPointer { try places.ranks.sum($0) }
+    packed.withUnsafeBufferPointer { packed in
+      for (index, range) in ranges.enumerated() {
+        _ = gradient.values[part: range].update(fromContentsOf: packed[index * width..<(index + 1) * width])
+      }
+    }
   }
 
   private func count(_ setting: TrainingSettings.MicroBatches, tokens: Int) -> Int {
@@ -128,5 +153,14 @@ struct GradientStep {
 extension ParameterBuffer {
   fileprivate func zero(_ ranges: [Range<Int>]) {
     for range in ranges { values[part: range].update(repeating: 0) }
+  }
+}
+
+extension TokenizedDataset {
+  /// The token ids that occur in some rows, in order.
+  fileprivate func words(of samples: ArraySlice<Int>, vocabulary: Int) -> [Int] {
+    var occurs = [Bool](repeating: false, count: vocabulary)
+    for token in batch(samples).tokens { occurs[Int(token)] = true }
+    return occurs.indices.filter { occurs[$0] }
   }
 }

@@ -28,7 +28,9 @@ struct TrainCommand: ParsableCommand {
     // Read before ranks start too, for the number of threads; an error in it is told once, by `Trainer`'s rank 0.
     try onEveryRank(threads: threads ?? (try? source.configuration())?.run.threads) { places in
       let configuration = try source.configuration()
-      let console = TrainingConsole(logEvery: configuration.run.logEverySeconds)
+      let console = TrainingConsole(
+        logEvery: configuration.run.logEverySeconds,
+        isTerminal: outputIsTerminal(underLauncher: places.ranks.size > 1))
       _ = try Trainer(configuration, places: places) { event in
         if json { printLine(event.json.text()) } else if !quiet { console.show(event) }
       }.run()

@@ -13,7 +13,8 @@ func fixed(_ value: Double, _ digits: Int) -> String {
 
 /// `5.00e-05`
 func scientific(_ value: Double) -> String {
-  guard value.isFinite, value != 0 else { return "\(value)" }
+  guard value.isFinite else { return "\(value)" }
+  guard value != 0 else { return "0" }
   var mantissa = abs(value)
   var exponent = 0
   while mantissa >= 9.995 {

@@ -23,7 +23,15 @@ private func write(_ text: String, to descriptor: Int32) {
 func exitProcess(_ status: Int32) -> Never { exit(status) }
 
 /// Whether standard output is a terminal, where a line can be drawn over.
-var outputIsTerminal: Bool { isatty(1) == 1 }
+///
+/// mpirun gives each rank a terminal of its own and passes on what it reads there, so what counts is mpirun's output.
+func outputIsTerminal(underLauncher: Bool) -> Bool {
+  guard isatty(1) == 1 else { return false }
+  guard underLauncher else { return true }
+  var target = [CChar](repeating: 0, count: 64)
+  let length = readlink("/proc/\(getppid())/fd/1", &target, target.count)
+  return length > 0 && target.starts(with: "/dev/pts/".utf8.lazy.map { CChar($0) })
+}
 
 /// The terminal's width in columns.
 var terminalWidth: Int {

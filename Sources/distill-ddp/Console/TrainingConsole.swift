@@ -4,7 +4,7 @@ import Training
 /// seconds.
 final class TrainingConsole {
   private let logEvery: Double
-  private let isTerminal = outputIsTerminal
+  private let isTerminal: Bool
   private let clock = ContinuousClock()
   private var lastShown: ContinuousClock.Instant?
   private var lineIsOpen = false
@@ -12,8 +12,13 @@ final class TrainingConsole {
   private var sentences = 0
   private var seconds = 0.0
 
-  /// - Parameter logEvery: seconds between lines where there is no terminal.
-  init(logEvery: Double) { self.logEvery = logEvery }
+  /// - Parameters:
+  ///   - logEvery: seconds between lines where there is no terminal.
+  ///   - isTerminal: whether lines can be drawn over.
+  init(logEvery: Double, isTerminal: Bool) {
+    self.logEvery = logEvery
+    self.isTerminal = isTerminal
+  }
 
   func show(_ event: TrainingEvent) {
     switch event {

@@ -1,0 +1,60 @@
+import Kernels
+
+/// The parameters a stage updates: most of them whole, the word embeddings by rows.
+///
+/// A batch holds a few hundred of some 30,000 words, and only their rows have a gradient. Gradients, sums over ranks
+/// and optimizer work on those rows; what is left out is what would be zero.
+struct UpdatedParameters: Sendable {
+  /// A contiguous piece of parameters that decay alike, short enough to share among workers.
+  struct Stretch: Sendable {
+    let range: Range<Int>
+    let decays: Bool
+  }
+
+  /// Cut by the layout alone, so that sums over stretches do not depend on the number of workers.
+  let stretches: [Stretch]
+  /// A matrix whose gradient has rows; `nil` where it is not updated.
+  let byRows: Slot?
+
+  private static let longestStretch = 1 << 18
+
+  /// - Parameters:
+  ///   - byRows: the word embeddings.
+  ///   - isUpdated: by the parameter's key.
+  init(_ layout: ParameterLayout, byRows: Slot, isUpdated: (String) -> Bool) {
+    var stretches: [Stretch] = []
+    var rows: Slot?
+    for entry in layout.entries where isUpdated(entry.key) {
+      if entry.slot == byRows {
+        rows = byRows
+        continue
+      }
+      let end = entry.slot.offset + entry.slot.count
+      for start in stride(from: entry.slot.offset, to: end, by: Self.longestStretch) {
+        stretches.append(Stretch(range: start..<min(start + Self.longestStretch, end), decays: entry.decays))
+      }
+    }
+    self.stretches = stretches
+    self.byRows = rows
+  }
+
+  var count: Int { stretches.reduce(byRows?.count ?? 0) { $0 + $1.range.count } }
+
+  /// What is updated whole, as few contiguous ranges.
+  var wholeRanges: [Range<Int>] {
+    stretches.reduce(into: []) { ranges, stretch in
+      if let last = ranges.last, last.upperBound == stretch.range.lowerBound {
+        ranges[ranges.count - 1] = last.lowerBound..<stretch.range.upperBound
+      } else {
+        ranges.append(stretch.range)
+      }
+    }
+  }
+
+  /// The place of a row of `byRows`.
+  func range(ofRow row: Int) -> Range<Int> {
+    guard let byRows else { preconditionFailure("nothing is updated by rows") }
+    let start = byRows.offset + row * byRows.columns
+    return start..<start + byRows.columns
+  }
+}

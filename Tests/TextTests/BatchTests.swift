@@ -1,0 +1,116 @@
+import Testing
+
+@testable import Text
+
+struct TokenizedDatasetTests {
+  private func dataset(threads: Int, rows: Int = 2000, maxLength: Int? = 9) throws -> TokenizedDataset {
+    var examples = Examples(hasPairs: true)
+    for row in 0..<rows {
+      let text = String(repeating: "play ", count: row % 7)
+      examples.append(text.utf8, pair: "good film \(row)".utf8, label: Int32(row % 3))
+    }
+    return try TokenizedDataset(
+      examples, tokenizer: TokenizerTests.tokenizer("uncased"), maxLength: maxLength, threads: threads)
+  }
+
+  @Test func threadsChangeNothing() throws {
+    let (one, many) = (try dataset(threads: 1), try dataset(threads: 5))
+    #expect(one.count == 2000)
+    #expect(one.truncatedRows > 0)
+    #expect(one.truncatedRows == many.truncatedRows)
+    let (left, right) = (one.batch(0..<2000), many.batch(0..<2000))
+    #expect(left.tokens == right.tokens)
+    #expect(left.types == right.types)
+    #expect(left.starts == right.starts)
+    #expect(left.labels == right.labels)
+  }
+
+  @Test func batchesHoldTheNamedRows() throws {
+    let tokenizer = try TokenizerTests.tokenizer("uncased")
+    let dataset = try dataset(threads: 2, maxLength: nil)
+    let batch = dataset.batch([1999, 3, 3])
+    #expect(batch.sentences == 3)
+    #expect(batch.samples == [1999, 3, 3])
+    #expect(batch.labels == [1, 0, 0])
+    for (sentence, row) in batch.samples.enumerated() {
+      let encoding = try tokenizer.encode(String(repeating: "play ", count: row % 7), pair: "good film \(row)")
+      let range = batch.starts[sentence]..<batch.starts[sentence + 1]
+      #expect(Array(batch.tokens[range]) == encoding.ids)
+      #expect(Array(batch.types[range]) == encoding.typeIds)
+      #expect(dataset.length(row) == encoding.ids.count)
+      #expect(batch.length(sentence) == encoding.ids.count)
+    }
+  }
+
+  @Test func knowsItsLengths() throws {
+    let dataset = try dataset(threads: 1, rows: 7, maxLength: nil)
+    let lengths = (0..<7).map(dataset.length)
+    #expect(dataset.maximumLength == lengths.max())
+    #expect(dataset.meanLength == Double(lengths.reduce(0, +)) / 7)
+    #expect(try self.dataset(threads: 3, rows: 0).meanLength == 0)
+  }
+
+  @Test func saysWhichRowCannotBeCut() throws {
+    var examples = Examples(hasPairs: true)
+    for text in ["good", "good good good good"] { examples.append(text.utf8, pair: "film".utf8, label: -1) }
+    let tokenizer = try TokenizerTests.tokenizer("uncased")
+    let error = #expect(throws: TokenizerError.self) {
+      try TokenizedDataset(examples, tokenizer: tokenizer, maxLength: 5, truncation: .onlySecond)
+    }
+    #expect(
+      "\(error!)" == "row 2: maxLength: only_second cannot cut 4 and 1 tokens to 2 in all; use longest_first")
+  }
+}
+
+struct SamplerTests {
+  @Test func everyEpochHoldsEveryRowOnce() {
+    let sampler = Sampler(count: 1000, seed: 2022, shuffle: true)
+    let orders = (0..<3).map { sampler.order(epoch: $0) }
+    for order in orders { #expect(order.sorted() == Array(0..<1000)) }
+    #expect(Set(orders).count == 3)
+    #expect(sampler.order(epoch: 1) == orders[1])
+    #expect(Sampler(count: 1000, seed: 2023, shuffle: true).order(epoch: 0) != orders[0])
+  }
+
+  /// Computed with Python's integers from the definition of SplitMix64 and Lemire's method.
+  @Test func orderIsTheSameOnEveryMachine() {
+    #expect(Sampler(count: 8, seed: 2022, shuffle: true).order(epoch: 0) == [7, 6, 3, 1, 5, 2, 4, 0])
+    #expect(Sampler(count: 8, seed: .max, shuffle: true).order(epoch: 7) == [3, 7, 5, 1, 6, 4, 2, 0])
+  }
+
+  @Test func rowsAreInOrderWithoutShuffling() {
+    let sampler = Sampler(count: 7, seed: 1, shuffle: false)
+    #expect(sampler.batches(epoch: 4, batchSize: 3) == [[0, 1, 2], [3, 4, 5], [6]])
+    #expect(Sampler(count: 0, seed: 1, shuffle: true).batches(epoch: 0, batchSize: 3).isEmpty)
+  }
+
+  @Test func firstRowsAreEvenlySpread() {
+    var counts = [Int](repeating: 0, count: 5)
+    for seed in 0..<5000 { counts[Sampler(count: 5, seed: UInt64(seed), shuffle: true).order(epoch: 0)[0]] += 1 }
+    // Four standard deviations of a binomial of 5000 throws at 1/5 are 113.
+    for count in counts { #expect(abs(count - 1000) < 113) }
+  }
+}
+
+struct MicroBatchTests {
+  private func lengths(_ count: Int) -> [Int] { (0..<count).map { 2 + ($0 * $0 * 7919) % 61 } }
+
+  @Test(arguments: [1, 2, 3, 4, 7, 64])
+  func everySentenceOnceAndBalanced(_ count: Int) {
+    let lengths = lengths(32)
+    let samples = (0..<32).map { 100 + 31 - $0 }
+    let parts = MicroBatches.cut(samples, into: count) { lengths[$0 - 100] }
+    #expect(parts.count == count)
+    #expect(parts.flatMap { $0 }.sorted() == samples.sorted())
+    for part in parts { #expect(part == part.sorted(by: >)) }
+    let tokens = parts.map { $0.reduce(0) { $0 + lengths[$1 - 100] } }
+    // The lightest was chosen for each, so that none leads by more than one sentence.
+    if count <= 32 { #expect(tokens.max()! - tokens.min()! <= lengths.max()!) }
+    #expect(parts.count(where: \.isEmpty) == max(0, count - 32))
+  }
+
+  @Test func tiesGoToTheFirst() {
+    #expect(MicroBatches.cut([5, 6, 7, 8, 9], into: 2) { _ in 10 } == [[5, 7, 9], [6, 8]])
+    #expect(MicroBatches.cut([0, 1, 2, 3], into: 2) { [1, 9, 5, 4][$0] } == [[0, 1], [2, 3]])
+  }
+}
