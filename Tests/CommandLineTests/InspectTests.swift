@@ -46,7 +46,7 @@ struct InspectTests {
   @Test("the table names each tensor with its type, shape and bytes")
   func printsATable() throws {
     let lines = try workspace.output(["inspect", "student"]).split(separator: "\n")
-    let word = try #require(lines.first { $0.contains("word_embeddings") })
+    let word = try #require(lines.first { $0.contains("embeddings.word_embeddings") })
     #expect(word.split(separator: " ").map(String.init).suffix(5) == ["F32", "31", "×", "18", "2,232"])
     #expect(lines.contains { $0.contains("hidden_act") && $0.contains("\"gelu\"") })
   }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Glibc
 import JSON
 import Testing
@@ -46,20 +47,19 @@ struct PredictTests {
   @Test("lines, CSV, TSV and JSON lines of the same texts give the same predictions")
   func readsEveryFormat() throws {
     func quoted(_ text: String) -> String {
-      "\"\(text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\""))\""
+      "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
     try workspace.write("id,text\n" + texts.map { "1,\(quoted($0))\n" }.joined(), to: "texts.csv")
     try workspace.write("sentence\tid\n" + texts.map { "\($0)\t1\n" }.joined(), to: "texts.tsv")
     try workspace.write(texts.map { "1\t\($0)\n" }.joined(), to: "numbered.tsv")
     try workspace.write(
-      texts.map { JSON.object(["label": "none", "text": .string($0)]).text() + "\n" }.joined(), to: "texts.jsonl")
+      texts.map { (["label": "none", "text": .string($0)] as JSON).text() + "\n" }.joined(), to: "texts.jsonl")
     let expected = try predict("texts.txt")
     #expect(try predict("texts.csv") == expected)
     #expect(try predict("texts.tsv", ["--text", "sentence"]) == expected)
     #expect(try predict("numbered.tsv", ["--no-header", "--text", "1"]) == expected)
     #expect(try predict("texts.jsonl") == expected)
-    let bytes = try #require(bytes(of: "\(workspace.path)/texts.csv"))
-    try workspace.write(bytes, to: "texts.txt")
+    try workspace.write(workspace.text("texts.csv"), to: "texts.txt")
     #expect(try predict("texts.txt", ["--format", "csv"]) == expected)
   }
 
@@ -69,7 +69,7 @@ struct PredictTests {
     try workspace.write("text\ttext_pair\n" + pairs.map { "\($0)\t\($1)\n" }.joined(), to: "pairs.tsv")
     try workspace.write("a\tb\n" + pairs.map { "\($0)\t\($1)\n" }.joined(), to: "named.tsv")
     try workspace.write(
-      pairs.map { JSON.object(["text": .string($0), "text_pair": .string($1)]).text() + "\n" }.joined(),
+      pairs.map { (["text": .string($0), "text_pair": .string($1)] as JSON).text() + "\n" }.joined(),
       to: "pairs.jsonl")
     let expected = try predict("pairs.jsonl")
     #expect(expected != (try predict("texts.txt")))
@@ -97,6 +97,7 @@ struct PredictTests {
 
   @Test("a failure leaves an earlier output as it was, and nothing beside it")
   func keepsTheOldOutput() throws {
+    try createDirectories("\(workspace.path)/out")
     try workspace.write("old", to: "out/predictions.jsonl")
     try workspace.write(Array("good\n".utf8) + [0xFF], to: "bad.txt")
     let run = try workspace.run([
