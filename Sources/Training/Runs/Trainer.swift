@@ -28,7 +28,7 @@ package struct Trainer {
     let start = clock.now
     let isRoot = places.ranks.rank == 0
     let directory = RunDirectory(path: configuration.run.directory)
-    if isRoot { try directory.checkIsFree(overwrite: configuration.run.overwrite) }
+    if isRoot { try directory.check(configuration) }
     let inputs = try RunInputs(configuration, threads: places.pool.workers)
     // Nobody writes before everybody has loaded.
     try places.ranks.barrier()
