@@ -155,19 +155,27 @@ final class StageRun {
       dropout: DropoutKey(
         seed: UInt32(truncatingIfNeeded: configuration.run.seed), step: UInt32(truncatingIfNeeded: step)),
       updated: updated)
-    guard losses.total.isFinite else {
-      throw ModelError(
-        "stage \(settings.name), step \(step + 1): the loss is \(losses.total); lower the learning rate, or look for "
-          + "bad values in the student and the teacher")
-    }
+    try require(losses.total.isFinite, of: "the loss", step: step + 1)
     let norm = optimizer.step(
       weights: weights, gradient: gradientStep.gradient, rows: rows, learningRate: learningRate, pool: places.pool)
+    try require(norm.isFinite, of: "the gradient", step: step + 1)
     return (losses, learningRate, norm)
+  }
+
+  /// Stops a run whose numbers went beyond what numbers can hold: nothing it would save is of use.
+  private func require(_ isFinite: Bool, of quantity: String, step: Int) throws {
+    guard isFinite else {
+      throw ModelError(
+        "stage \(settings.name), step \(step): \(quantity) is not a finite number: training has diverged; lower "
+          + "learningRate, now \(settings.training.learningRate), or maxGradientNorm, now "
+          + (settings.training.maxGradientNorm.map { "\($0)" } ?? "null"))
+    }
   }
 
   // MARK: Validation and checkpoints
 
   private func validateAndSave(step: Int, epoch: Int) throws {
+    try require(sumOfSquares(UnsafeBufferPointer(weights.values)).isFinite, of: "a weight", step: step)
     var validated: ValidationReport?
     if let validation = inputs.validation {
       try report(.validationStarted(stage: settings.name, rows: validation.count))
@@ -210,6 +218,8 @@ final class StageRun {
       metrics.append(("val_distillation", losses.distillation))
       metrics += zip(objective.adaptors, losses.adaptors).map { ("val_\($0.adaptor.name)", $1) }
     }
+    // Not only the monitored one: a model whose logits are NaN still has an accuracy.
+    for metric in metrics { try require(metric.value.isFinite, of: metric.name, step: step) }
     func make(isBest: Bool) -> ValidationReport {
       ValidationReport(
         stage: settings.name, step: step, epoch: epoch, metrics: metrics, isBest: isBest,
