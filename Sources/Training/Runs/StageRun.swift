@@ -47,14 +47,7 @@ final class StageRun {
 
     var layout = ParameterLayout()
     let encoder = Encoder(student.configuration, layout: &layout)
-    let names = AdaptorSettings.metricKeys(of: settings.adaptors)
-    var adaptors: [WeightedAdaptor] = []
-    if let teacher = inputs.teacher {
-      adaptors = try zip(names, settings.adaptors).map { name, adaptor in
-        try adaptor.makeAdaptor(
-          name: name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
-      }
-    }
+    let adaptors = try Self.makeAdaptors(settings, inputs: inputs, layout: &layout)
     objective = StageObjective(labelWeight: settings.labelWeight, adaptors: adaptors)
     weights = ParameterBuffer(layout)
     weights.values[part: 0..<student.parameterCount].copy(from: student.weights.values)
@@ -86,6 +79,25 @@ final class StageRun {
       case .encoder: return !head.contains(slot.offset)
       case .head: return head.contains(slot.offset)
       }
+    }
+  }
+
+  /// Finds what would stop a stage, before the stages ahead of it have run for hours.
+  static func check(_ settings: StageSettings, inputs: RunInputs) throws {
+    var layout = ParameterLayout()
+    _ = Encoder(inputs.student.configuration, layout: &layout)
+    _ = try makeAdaptors(settings, inputs: inputs, layout: &layout)
+    _ = try epochBatches(settings.training, rows: inputs.train.count)
+  }
+
+  /// The stage's adaptors, their projections added to the layout. Every stage's student has the shape of the first.
+  private static func makeAdaptors(
+    _ settings: StageSettings, inputs: RunInputs, layout: inout ParameterLayout
+  ) throws -> [WeightedAdaptor] {
+    guard let teacher = inputs.teacher else { return [] }
+    return try zip(AdaptorSettings.metricKeys(of: settings.adaptors), settings.adaptors).map { name, adaptor in
+      try adaptor.makeAdaptor(
+        name: name, student: inputs.student.configuration, teacher: teacher.configuration, layout: &layout)
     }
   }
 
