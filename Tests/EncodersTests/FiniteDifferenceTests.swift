@@ -34,6 +34,7 @@ struct FiniteDifferenceTests {
   func gradients(objective: Objective) throws {
     let step = try Step(objective)
     let gradient = ParameterBuffer(step.weights.layout)
+    defer { withExtendedLifetime((step, gradient)) {} }
     _ = step.loss(gradient: gradient)
     let whole = sumOfSquares(UnsafeBufferPointer(gradient.values)).squareRoot()
     #expect(whole > 1e-3)
