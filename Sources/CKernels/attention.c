@@ -124,9 +124,11 @@ CK_CLONES double ck_kl_divergence(const float *t, const float *s, float *d, floa
     float *dr = d + r * stride;
     f32 st = splat(scale / (float)zt), ss = splat(scale / (float)zs);
     for (size_t j = 0; j < n; j += CK_LANES) {
+      // Fused, q − p of equal scores would be the rounding of p.
+#pragma clang fp contract(off)
       f32 p = exp_(load(tr + j) - tMax) * st, q = exp_(load(sr + j) - sMax) * ss;
       f32 before = load(dr + j);
-      store(dr + j, select(valid_lanes(lanes_left(j, n)), before + q - p, before));
+      store(dr + j, select(valid_lanes(lanes_left(j, n)), before + (q - p), before));
     }
   }
   return total;
