@@ -9,6 +9,8 @@ struct RunInputs: Sendable {
   let tokenizer: Tokenizer
   let train: TokenizedDataset
   let validation: TokenizedDataset?
+  /// Where the teacher's features are kept.
+  let cache: TeacherCache?
   let notices: [String]
 
   init(_ configuration: RunConfiguration, threads: Int) throws {
@@ -37,13 +39,18 @@ struct RunInputs: Sendable {
 
     train = try Self.read(
       configuration.data.train, configuration, student, tokenizer, threads,
-      needsLabels: configuration.stages.first { $0.labelWeight != 0 }.map { "stage \($0.name) has labelWeight \($0.labelWeight)" })
+      needsLabels: configuration.stages.first { $0.labelWeight != 0 }.map {
+        "stage \($0.name) has labelWeight \($0.labelWeight)"
+      })
     validation = try configuration.data.validation.map {
       try Self.read(
         $0, configuration, student, tokenizer, threads,
         needsLabels: configuration.stages.first { stage in
           ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"].contains(stage.checkpoint.monitor)
         }.map { "stage \($0.name) monitors \($0.checkpoint.monitor ?? "")" })
+    }
+    cache = teacher.flatMap { teacher in
+      configuration.teacher?.cache.map { TeacherCache($0, teacher: teacher, threads: threads) }
     }
     self.student = student
     self.tokenizer = tokenizer
@@ -52,7 +59,9 @@ struct RunInputs: Sendable {
   }
 
   /// Both models read the same token ids.
-  private static func checkVocabularies(student: ClassifierModel, _ tokenizer: Tokenizer, teacher: ClassifierModel) throws {
+  private static func checkVocabularies(student: ClassifierModel, _ tokenizer: Tokenizer, teacher: ClassifierModel)
+    throws
+  {
     guard student.tokenizerDirectory != teacher.tokenizerDirectory else { return }
     let other = try teacher.tokenizer()
     let differs = (0..<Int32(max(tokenizer.vocabularySize, other.vocabularySize))).first {
