@@ -24,7 +24,7 @@ let package = Package(
     .target(name: "Checkpoints", dependencies: ["JSON", "Kernels"]),
     .target(name: "Text", dependencies: ["JSON"]),
     .target(name: "Encoders", dependencies: ["JSON", "Kernels", "Checkpoints", "Text"]),
-    .target(name: "Distillation", dependencies: ["Kernels", "Text", "Encoders"]),
+    .target(name: "Distillation", dependencies: ["JSON", "Kernels", "Text", "Encoders"]),
     .target(name: "Collectives"),
     .target(
       name: "MPICollectives",
@@ -40,7 +40,7 @@ let package = Package(
     .executableTarget(
       name: "distill-ddp",
       dependencies: [
-        "Training", "MPICollectives", "Collectives", "Checkpoints", "Encoders", "Kernels", "JSON", "Text",
+        "Training", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels", "JSON", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -75,6 +75,16 @@ package struct Taps {
 
   /// Nothing kept.
   package init() {}
+
+  /// Taps that do not come from a pass: read from where an earlier one's were kept.
+  package init(
+    logits: Matrix?, hidden: [Int: Matrix], scores: [Int: AttentionMaps], values: [Int: Matrix]
+  ) {
+    self.logits = logits
+    self.hidden = hidden
+    self.scores = scores
+    self.values = values
+  }
 }
 
 /// Gradients of a loss in a model's taps. Each starts as zeros when it is first asked for, and losses add to it.

@@ -107,6 +107,15 @@ private func layerMap(from first: Int) -> String {
       "task.labels=[a, null]",
       "task.labels.1: expected a class name, found null; put it in quotes if it is meant as text"),
     Mistake("teacher={}", "teacher.model: missing; give a Hugging Face model directory"),
+    Mistake(
+      "teacher={model: t, cache: {}}",
+      "teacher.cache.path: missing; give the directory to keep the teacher's features in"),
+    Mistake(
+      "teacher={model: t, cache: {path: c, precision: fp8}}",
+      #"teacher.cache.precision: expected fp16 or fp32, found "fp8""#),
+    Mistake(
+      "teacher={model: t, cache: {path: c, maxBytes: -1}}",
+      #"teacher.cache.maxBytes: expected an integer from 0 to 1125899906842624, found "-1""#),
     Mistake("teacher=d", #"teacher: expected a mapping of keys, found "d""#),
   ])
   func runTaskAndTeacherAreChecked(mistake: Mistake) { check(mistake) }

@@ -122,7 +122,11 @@ private let shipped = [
     configuration.run.threads = 3
     configuration.run.logEverySeconds = 0.25
     configuration.task.labels = ["no", "0", "a, b", "[", "~", " ", "5e-5", "a\u{FEFF}b"]
+    var cache = TeacherCacheSettings(path: "/c: d")
+    cache.maxBytes = 12_345
+    cache.precision = .fp32
     configuration.teacher = TeacherSettings(model: "./t")
+    configuration.teacher?.cache = cache
     configuration.training.learningRate = 5e-5
     return configuration
   }
@@ -161,7 +165,7 @@ private let shipped = [
     let everything = """
       run: {directory: d}
       data: {train: {tsv: t}, validation: {tsv: v}}
-      teacher: {model: t}
+      teacher: {model: t, cache: {path: c}}
       student: {fromTeacher: {layers: [1]}, config: {}}
       stages: [{name: a, adaptors: [\(adaptors)]}]
       """

@@ -98,6 +98,19 @@ typedef struct {
 /// so that every instruction set rounds alike.
 void ck_adamw_step(float *w, const float *g, float *m, float *v, ck_adamw settings, size_t count);
 
+// MARK: Half precision
+
+/// out[i] = x[i] rounded to the nearest 16-bit float, ties to even. Returns 0 where some x is NaN or beyond the
+/// largest half (65504); `out` is then of no use.
+int ck_half_from_float(uint16_t *out, const float *x, size_t count);
+/// out[i] = x[i], exactly.
+void ck_float_from_half(float *out, const uint16_t *x, size_t count);
+
+// MARK: Hashing
+
+/// The SHA-256 of some bytes; `portable` does without the processor's instructions for it.
+void ck_sha256(uint8_t digest[32], const void *bytes, size_t count, int portable);
+
 // MARK: Processor
 
 /// Flush denormals to zero on the calling thread: they cost a hundred times a normal number's time.

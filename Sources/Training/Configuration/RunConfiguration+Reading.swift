@@ -1,3 +1,4 @@
+import Distillation
 import Text
 
 extension RunConfiguration {
@@ -43,7 +44,9 @@ extension RunConfiguration {
       stages: StageSettings.readAll(section, inheriting: training, monitors: data.validation != nil))
     task = section.section("task") { TaskSettings($0) }
     teacher = section.sectionUnlessNull("teacher") { section in
-      TeacherSettings(model: section.require("model", .text("a Hugging Face model directory")) ?? "")
+      var teacher = TeacherSettings(model: section.require("model", .text("a Hugging Face model directory")) ?? "")
+      teacher.cache = section.sectionUnlessNull("cache") { TeacherCacheSettings($0) }
+      return teacher
     }
     self.training = training
   }
@@ -85,6 +88,14 @@ extension DataSettings {
     self.init(train: section.sectionUnlessNull("train") { DatasetSource($0) } ?? DatasetSource(format: .csv, path: ""))
     validation = section.sectionUnlessNull("validation") { DatasetSource($0) }
     section.read("maxLength", .integer(3...65_536), into: &maxLength)
+  }
+}
+
+extension TeacherCacheSettings {
+  fileprivate init(_ section: ConfigurationSection) {
+    self.init(path: section.require("path", .text("the directory to keep the teacher's features in")) ?? "")
+    section.read("maxBytes", .integer(0...1 << 50), into: &maxBytes)
+    section.read("precision", .choice, into: &precision)
   }
 }
 

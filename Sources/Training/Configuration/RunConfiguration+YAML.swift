@@ -29,7 +29,7 @@ extension RunConfiguration {
       writer.write("maxLength", number: data.maxLength)
     }
     if let teacher {
-      writer.section("teacher") { $0.write("model", teacher.model) }
+      writer.section("teacher") { teacher.write(to: &$0) }
     } else {
       writer.write("teacher", flow: "null")
     }
@@ -74,6 +74,18 @@ extension DatasetSource.Column {
     switch self {
     case .name(let name): YAMLWriter.scalar(name)
     case .index(let index): "\(index)"
+    }
+  }
+}
+
+extension TeacherSettings {
+  fileprivate func write(to writer: inout YAMLWriter) {
+    writer.write("model", model)
+    guard let cache else { return writer.write("cache", flow: "null") }
+    writer.section("cache") { writer in
+      writer.write("path", cache.path)
+      writer.write("maxBytes", number: cache.maxBytes)
+      writer.write("precision", cache.precision.rawValue)
     }
   }
 }

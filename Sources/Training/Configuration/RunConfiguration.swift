@@ -1,3 +1,4 @@
+import Distillation
 import Text
 
 /// Everything one run is told: what to learn from what, in which stages, and where to write it.
@@ -69,6 +70,8 @@ package struct DataSettings: Sendable, Equatable {
 package struct TeacherSettings: Sendable, Equatable {
   /// A Hugging Face model directory.
   package var model: String
+  /// Where its features are kept; `nil` computes them in every epoch.
+  package var cache: TeacherCacheSettings?
 
   package init(model: String) { self.model = model }
 }

@@ -11,7 +11,7 @@ import Text
 struct Evaluation {
   private let student: Encoder
   private let weights: ParameterBuffer
-  private let teacher: Teacher?
+  private let teacher: (any TeacherSource)?
   private let objective: StageObjective
   private let places: Places
   private let workers: [Worker]
@@ -32,7 +32,10 @@ struct Evaluation {
 
   private static let microBatchTokens = 2048
 
-  init(student: Encoder, weights: ParameterBuffer, teacher: Teacher?, objective: StageObjective, places: Places) {
+  init(
+    student: Encoder, weights: ParameterBuffer, teacher: (any TeacherSource)?, objective: StageObjective,
+    places: Places
+  ) {
     self.student = student
     self.weights = weights
     self.teacher = teacher
@@ -84,7 +87,7 @@ struct Evaluation {
 
   private func compute(_ batch: Batch, _ counts: GlobalCounts, _ arena: Arena) -> Part {
     arena.reset()
-    let features = teacher?.features(of: batch, taps: objective.teacherTaps, arena: arena) ?? Taps()
+    let features = teacher?.features(of: batch, arena: arena) ?? Taps()
     var selection = objective.studentTaps
     selection.logits = true
     let taps = student.infer(batch, weights: weights, taps: selection, arena: arena)

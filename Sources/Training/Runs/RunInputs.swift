@@ -9,6 +9,8 @@ struct RunInputs: Sendable {
   let tokenizer: Tokenizer
   let train: TokenizedDataset
   let validation: TokenizedDataset?
+  /// Where the teacher's features are kept.
+  let cache: TeacherCache?
   let notices: [String]
 
   init(_ configuration: RunConfiguration, threads: Int) throws {
@@ -22,6 +24,11 @@ struct RunInputs: Sendable {
     }
     train = try Self.train(configuration, student, tokenizer, threads: threads)
     validation = try Self.validation(configuration, student, tokenizer, threads: threads)
+    if let teacher, let settings = configuration.teacher?.cache {
+      cache = TeacherCache(settings, teacher: teacher, threads: threads)
+    } else {
+      cache = nil
+    }
     notices = student.notices + (Self.usesTeacherLogits(configuration) ? teacher?.notices ?? [] : [])
   }
 

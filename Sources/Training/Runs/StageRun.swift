@@ -21,6 +21,7 @@ final class StageRun {
   private let objective: StageObjective
   private let gradientStep: GradientStep
   private let evaluation: Evaluation
+  private let cachedTeacher: CachedTeacher?
   private let updated: UpdatedParameters
   private let optimizer: Optimizer
   private let schedule: Schedule
@@ -55,7 +56,14 @@ final class StageRun {
       layout.entries.map(\.key).filter(ParameterLayout.isProjection), deviation: 0.02, seed: configuration.run.seed)
 
     let training = settings.training
-    let teacher = adaptors.isEmpty ? nil : inputs.teacher.map { Teacher(encoder: $0.encoder, weights: $0.weights) }
+    let liveTeacher: LiveTeacher? =
+      adaptors.isEmpty
+      ? nil
+      : inputs.teacher.map { [objective] in
+        LiveTeacher(encoder: $0.encoder, weights: $0.weights, taps: objective.teacherTaps)
+      }
+    cachedTeacher = liveTeacher.flatMap { inputs.cache?.teacher($0) }
+    let teacher: (any TeacherSource)? = cachedTeacher ?? liveTeacher
     gradientStep = GradientStep(
       student: encoder, teacher: teacher, objective: objective, weights: weights, places: places)
     evaluation = Evaluation(
@@ -149,6 +157,7 @@ final class StageRun {
         let isDue = settings.training.validateEverySteps.map { step % $0 == 0 } ?? false
         if isDue || batch + 1 == batches { try validateAndSave(step: step, epoch: epoch + 1) }
       }
+      try reportCache(epoch: epoch + 1)
     }
     guard let selection, let directory else { return nil }
     let finished = StageReport(
@@ -273,6 +282,15 @@ final class StageRun {
   }
 
   // MARK: Reports
+
+  private func reportCache(epoch: Int) throws {
+    guard let cachedTeacher,
+      let (use, notices) = try TeacherCacheUse.collect(
+        from: cachedTeacher, stage: settings.name, epoch: epoch, ranks: places.ranks)
+    else { return }
+    for notice in notices { try report(.notice(notice)) }
+    try report(.teacherCache(use))
+  }
 
   private var overview: StageOverview {
     StageOverview(

@@ -8,6 +8,7 @@ package enum TrainingEvent: Sendable {
   case step(StepReport)
   case validationStarted(stage: String, rows: Int)
   case validated(ValidationReport)
+  case teacherCache(TeacherCacheUse)
   case checkpointSaved(stage: String, path: String, isBest: Bool)
   case stageFinished(StageReport)
   case runFinished(RunReport)
@@ -147,6 +148,7 @@ extension TrainingEvent {
     case .validationStarted(let stage, let rows):
       ["event": "validation_started", "stage": .string(stage), "rows": .integer(rows)]
     case .validated(let report): .members([("event", "validation")] + report.members)
+    case .teacherCache(let use): .members([("event", "teacher_cache")] + use.members)
     case .checkpointSaved(let stage, let path, let isBest):
       ["event": "checkpoint", "stage": .string(stage), "path": .string(path), "best": .bool(isBest)]
     case .stageFinished(let stage): .members([("event", "stage_finished")] + stage.members)
@@ -187,7 +189,7 @@ extension RunReport {
 
 extension JSON {
   /// An object of these members, in this order.
-  fileprivate static func members(_ members: [(String, JSON)]) -> JSON {
+  static func members(_ members: [(String, JSON)]) -> JSON {
     var object = JSONObject()
     for (key, value) in members { object[key] = value }
     return .object(object)

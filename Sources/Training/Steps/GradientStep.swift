@@ -7,7 +7,7 @@ import Text
 /// One optimizer step's gradient: micro-batches run end to end on worker threads of all ranks, then summed.
 package struct GradientStep {
   private let student: Encoder
-  private let teacher: Teacher?
+  private let teacher: (any TeacherSource)?
   private let objective: StageObjective
   private let weights: ParameterBuffer
   private let places: Places
@@ -17,7 +17,8 @@ package struct GradientStep {
   private static let longestMicroBatch = 4096
 
   package init(
-    student: Encoder, teacher: Teacher?, objective: StageObjective, weights: ParameterBuffer, places: Places
+    student: Encoder, teacher: (any TeacherSource)?, objective: StageObjective, weights: ParameterBuffer,
+    places: Places
   ) {
     self.student = student
     self.teacher = teacher
@@ -105,7 +106,7 @@ package struct GradientStep {
   ) {
     let arena = worker.arena
     arena.reset()
-    let features = teacher?.features(of: batch, taps: objective.teacherTaps, arena: arena) ?? Taps()
+    let features = teacher?.features(of: batch, arena: arena) ?? Taps()
     let pass = student.forward(
       batch, weights: weights, taps: objective.studentTaps, arena: arena, dropout: dropout)
     let gradients = pass.makeGradients()

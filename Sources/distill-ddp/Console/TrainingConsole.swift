@@ -28,6 +28,7 @@ final class TrainingConsole {
     case .step(let step): show(step)
     case .validationStarted(_, let rows): if isTerminal { draw("validating on \(grouped(rows)) rows…") }
     case .validated(let report): show(report)
+    case .teacherCache(let use): show(use)
     case .checkpointSaved: break
     case .stageFinished(let stage):
       line("\(stage.stage): \(clockTime(stage.seconds)), \(fixed(stage.sentencesPerSecond, 0)) sentences/s")
@@ -86,6 +87,13 @@ final class TrainingConsole {
   private func show(_ report: ValidationReport) {
     let metrics = report.metrics.map { "\($0.name) \(fixed($0.value, 4))" }.joined(separator: "  ")
     line("epoch \(report.epoch) validation: \(metrics)\(report.isBest ? "  (best so far)" : "")")
+  }
+
+  private func show(_ use: TeacherCacheUse) {
+    let share = 100 * Double(use.hits) / Double(max(use.sentences, 1))
+    line(
+      "epoch \(use.epoch) teacher cache: \(fixed(share, 1)) % of \(grouped(use.sentences)) sentences read, "
+        + "\(fixed(Double(use.bytesWritten) / 1e6, 1)) MB written, \(fixed(Double(use.bytesInUse) / 1e6, 1)) MB in use")
   }
 
   private func show(_ run: RunReport) {

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Distillation
+import JSON
+
+/// `distill-ddp cache`: what a teacher cache holds.
+struct CacheCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cache",
+    abstract: "List, check or delete what a teacher cache holds.",
+    subcommands: [List.self, Verify.self, Clear.self])
+
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "ls", abstract: "List the teachers and taps a cache has entries of.")
+
+    @OptionGroup var cache: CacheArguments
+
+    func run() throws {
+      let folders = try TeacherCacheDirectory(cache.path).folders(readsValues: false)
+      if cache.json { return printLine(JSON.array(folders.map(\.json)).text()) }
+      guard !folders.isEmpty else { return printLine("empty") }
+      let rows = folders.map { folder in
+        [folder.name] + folder.facts + [grouped(folder.segments.count), grouped(folder.entries), grouped(folder.bytes)]
+      }
+      table([["folder", "teacher", "precision", "taps", "files", "sentences", "bytes"]] + rows).forEach(printLine)
+    }
+  }
+
+  struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "verify", abstract: "Hold every entry against its checksum; exit with 1 if anything is damaged.")
+
+    @OptionGroup var cache: CacheArguments
+
+    func run() throws {
+      let folders = try TeacherCacheDirectory(cache.path).folders(readsValues: true)
+      let damaged = folders.flatMap(\.segments).filter { $0.problem != nil }
+      if cache.json {
+        printLine(JSON.array(folders.map(\.json)).text())
+      } else {
+        for segment in damaged { printLine("\(segment.name.escapedForDisplay): \(segment.problem ?? "")") }
+        let entries = folders.reduce(0) { $0 + $1.entries }
+        printLine("\(grouped(entries)) sentences are sound; \(grouped(damaged.count)) files are damaged")
+      }
+      if !damaged.isEmpty { throw ExitCode(1) }
+    }
+  }
+
+  struct Clear: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "clear", abstract: "Delete every entry, of all teachers; other files are left alone.")
+
+    @OptionGroup var cache: CacheArguments
+
+    func run() throws {
+      let (files, bytes) = try TeacherCacheDirectory(cache.path).clear()
+      let json: JSON = ["files": .integer(files), "bytes": .integer(bytes)]
+      printLine(cache.json ? json.text() : "deleted \(grouped(files)) files, \(grouped(bytes)) bytes")
+    }
+  }
+}
+
+/// What all of them take.
+struct CacheArguments: ParsableArguments {
+  @Argument(help: "The cache's directory: teacher.cache.path of the runs that use it.")
+  var path: String
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+}
+
+extension TeacherCacheDirectory.Folder {
+  fileprivate var json: JSON {
+    [
+      "folder": .string(name), "identity": identity ?? .null, "sentences": .integer(entries), "bytes": .integer(bytes),
+      "files": .array(
+        segments.map { segment in
+          [
+            "name": .string(segment.name), "sentences": .integer(segment.entries), "bytes": .integer(segment.bytes),
+            "problem": segment.problem.map(JSON.string) ?? .null,
+          ]
+        }),
+    ]
+  }
+
+  /// Teacher, precision and taps, as its identity names them.
+  fileprivate var facts: [String] {
+    func text(_ key: String) -> String { (identity?[key]?.string ?? "?").escapedForDisplay }
+    var taps = ["scores", "values", "hidden"].compactMap { key -> String? in
+      let layers = (identity?[key]?.array ?? []).compactMap(\.int)
+      return layers.isEmpty ? nil : "\(key) \(layers.map(String.init).joined(separator: ","))"
+    }
+    if identity?["logits"]?.bool == true { taps.append("logits") }
+    return [String(text("teacher").prefix(12)), text("precision"), taps.joined(separator: " ")]
+  }
+}
