@@ -40,7 +40,8 @@ let package = Package(
     .executableTarget(
       name: "distill-ddp",
       dependencies: [
-        "Training", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels", "JSON", "Text",
+        "Training", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels", "JSON",
+        "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -48,7 +48,7 @@ struct OptimizerStepsTests {
     let places = try Places(pool: WorkerPool(workers: sharing.workers), ranks: SingleProcess())
     let labelWeight = try #require(run["labelWeight"]?.double)
     let gradientStep = GradientStep(
-      student: student, teacher: Teacher(encoder: teacher, weights: teacherWeights),
+      student: student, teacher: LiveTeacher(encoder: teacher, weights: teacherWeights),
       objective: StageObjective(labelWeight: labelWeight, adaptors: adaptors), weights: weights, places: places)
     let updated = UpdatedParameters(layout, byRows: student.parameters.wordEmbeddings, isUpdated: { _ in true })
     let optimizer = Optimizer(
