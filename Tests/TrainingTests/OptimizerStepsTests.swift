@@ -47,9 +47,10 @@ struct OptimizerStepsTests {
 
     let places = try Places(pool: WorkerPool(workers: sharing.workers), ranks: SingleProcess())
     let labelWeight = try #require(run["labelWeight"]?.double)
+    let objective = StageObjective(labelWeight: labelWeight, adaptors: adaptors)
     let gradientStep = GradientStep(
-      student: student, teacher: LiveTeacher(encoder: teacher, weights: teacherWeights),
-      objective: StageObjective(labelWeight: labelWeight, adaptors: adaptors), weights: weights, places: places)
+      student: student, teacher: LiveTeacher(encoder: teacher, weights: teacherWeights, taps: objective.teacherTaps),
+      objective: objective, weights: weights, places: places)
     let updated = UpdatedParameters(layout, byRows: student.parameters.wordEmbeddings, isUpdated: { _ in true })
     let optimizer = Optimizer(
       try settings(run), maxGradientNorm: try #require(run["clipNorm"]?.double), layout: layout, updated: updated)
