@@ -38,7 +38,7 @@ package struct StageObjective: Sendable {
     return taps
   }
 
-  var teacherTaps: TapSelection {
+  package var teacherTaps: TapSelection {
     var taps = TapSelection()
     for weighted in adaptors { taps.formUnion(weighted.adaptor.teacherTaps) }
     return taps
