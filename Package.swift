@@ -52,10 +52,10 @@ let package = Package(
     .target(
       name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],
       path: "Tests/GoldenFixtures"),
-    .testTarget(name: "EncodersTests", dependencies: ["Encoders", "GoldenFixtures"]),
+    .testTarget(name: "EncodersTests", dependencies: ["Encoders", "Distillation", "GoldenFixtures"]),
     .testTarget(name: "DistillationTests", dependencies: ["Distillation", "GoldenFixtures"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "GoldenFixtures"]),
     .testTarget(name: "CommandLineTests", dependencies: ["distill-ddp", "Checkpoints", "JSON"]),
   ],
   swiftLanguageModes: [.v6],

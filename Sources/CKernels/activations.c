@@ -49,7 +49,8 @@ CK_INLINE void gelu_new_slope(f32 *value) {
   *value = gate + x * gate * (splat(1.0f) - gate) * slope;
 }
 
-CK_INLINE void relu(f32 *x) { *x = larger(*x, splat(0)); }
+// NaN stays NaN.
+CK_INLINE void relu(f32 *x) { *x = select(*x < splat(0), splat(0), *x); }
 CK_INLINE void relu_slope(f32 *x) { *x = select(*x > splat(0), splat(1.0f), splat(0)); }
 
 // tanh(x) = 1 − 2/(e^(2x) + 1)

@@ -115,10 +115,11 @@ CK_CLONES double ck_kl_divergence(const float *t, const float *s, float *d, floa
     for (size_t j = 0; j < n; j += CK_LANES) {
       size_t lanes = lanes_left(j, n);
       f32 a = load_some(tr + j, lanes, -INFINITY) - splat(tMax), b = load_some(sr + j, lanes, -INFINITY) - splat(sMax);
-      i32 valid = a > splat(-1e30f);
+      // Not "greater than": a NaN must not pass for a missing lane.
+      i32 valid = ~(a < splat(-1e30f));
       f32 p = select(valid, exp_(a), splat(0));
       tSum += p;
-      sSum += select(b > splat(-1e30f), exp_(b), splat(0));
+      sSum += select(b < splat(-1e30f), splat(0), exp_(b));
       dot += wide(select(valid, p * (a - b), splat(0)));
     }
     double zt = sum(tSum), zs = sum(sSum);

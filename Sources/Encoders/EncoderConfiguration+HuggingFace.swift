@@ -24,7 +24,7 @@ extension EncoderConfiguration {
     }
     maxPositions = reader.integer("max_position_embeddings", in: 1...1_048_576, default: maxPositions)
     typeVocabularySize = reader.integer("type_vocab_size", in: 1...65_536, default: typeVocabularySize)
-    layerNormEps = reader.float("layer_norm_eps", in: Float.leastNonzeroMagnitude..<1, default: layerNormEps)
+    layerNormEps = reader.float("layer_norm_eps", in: Float.leastNormalMagnitude..<1, default: layerNormEps)
     initializerRange = reader.float("initializer_range", in: 0..<1_000, default: initializerRange)
     padTokenId = reader.integer("pad_token_id", in: 0...vocabularySize - 1, default: padTokenId)
     labels = reader.labels(default: labels)

@@ -3,11 +3,6 @@
 /// Blocks are kept between steps, so that after the first few steps nothing is allocated and no page is touched for
 /// the first time. An arena belongs to one worker. Its contents are undefined until written.
 package final class Arena {
-  private struct Block {
-    let base: UnsafeMutablePointer<Float>
-    let count: Int
-  }
-
   /// A point to go back to: everything allocated after it is given up.
   package struct Mark {
     fileprivate let block: Int
@@ -19,13 +14,13 @@ package final class Arena {
   /// Floats between allocations, so that a 16-lane load at the end of one stays inside the block.
   private static let padding = 16
 
-  private var blocks: [Block] = []
+  private var blocks: [MappedMemory] = []
   private var current = 0
   private var used = 0
 
   package init() {}
 
-  deinit { for block in blocks { UnsafeMutableRawPointer(block.base).deallocate() } }
+  deinit { for block in blocks { block.free() } }
 
   /// `count` floats, aligned to 64 bytes and readable for another 16.
   package func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
@@ -40,13 +35,11 @@ package final class Arena {
       current += 1
       used = 0
     }
-    let size = max(needed, Self.blockCount)
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: size * MemoryLayout<Float>.stride, alignment: 64)
-    let base = raw.initializeMemory(as: Float.self, repeating: 0, count: size)
-    blocks.append(Block(base: base, count: size))
+    let block = MappedMemory(count: max(needed, Self.blockCount), hugePages: true)
+    blocks.append(block)
     current = blocks.count - 1
     used = needed
-    return base
+    return block.base
   }
 
   package func matrix(_ rows: Int, _ columns: Int) -> Matrix {

@@ -5,20 +5,19 @@
 package final class ParameterBuffer: @unchecked Sendable {
   package let layout: ParameterLayout
   package let values: UnsafeMutableBufferPointer<Float>
+  private let memory: MappedMemory
 
-  /// Allocates zeros.
+  /// Allocates zeros, which take no memory until they are touched.
   package init(_ layout: ParameterLayout) {
     self.layout = layout
-    let bytes = max(layout.count, 1) * MemoryLayout<Float>.stride
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-    raw.initializeMemory(as: Float.self, repeating: 0, count: max(layout.count, 1))
-    values = UnsafeMutableBufferPointer(start: raw.assumingMemoryBound(to: Float.self), count: layout.count)
+    memory = MappedMemory(count: layout.count, hugePages: false)
+    values = UnsafeMutableBufferPointer(start: memory.base, count: layout.count)
   }
 
-  deinit { UnsafeMutableRawPointer(values.baseAddress)?.deallocate() }
+  deinit { memory.free() }
 
   package subscript(slot: Slot) -> Matrix {
     precondition(slot.offset >= 0 && slot.offset + slot.count <= values.count)
-    return Matrix(base: values.baseAddress! + slot.offset, rows: slot.rows, columns: slot.columns)
+    return Matrix(base: memory.base + slot.offset, rows: slot.rows, columns: slot.columns)
   }
 }

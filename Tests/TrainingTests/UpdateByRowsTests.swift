@@ -1,7 +1,6 @@
 import Kernels
 import Testing
-
-@testable import Training
+import Training
 
 /// Word embeddings are updated by rows; the weights must be those of updating everything, to the bit.
 struct UpdateByRowsTests {

@@ -1,7 +1,7 @@
 import Kernels
 
 /// Updates parameters from their gradient: AdamW or plain SGD, after clipping by global norm.
-final class Optimizer {
+package final class Optimizer {
   private let settings: OptimizerSettings
   private let maxGradientNorm: Double?
   private let updated: UpdatedParameters
@@ -14,7 +14,7 @@ final class Optimizer {
   /// The gradient of a row that a batch does not touch.
   private let zeroRow: ParameterBuffer
 
-  init(
+  package init(
     _ settings: OptimizerSettings, maxGradientNorm: Double?, layout: ParameterLayout, updated: UpdatedParameters
   ) {
     self.settings = settings
@@ -33,7 +33,7 @@ final class Optimizer {
   /// to the bit.
   ///
   /// - Parameter rows: the rows of the word embeddings that have a gradient, in order; others are taken as zero.
-  func step(
+  package func step(
     weights: ParameterBuffer, gradient: ParameterBuffer, rows: [Int], learningRate: Double, pool: WorkerPool
   ) -> Double {
     let norm = globalNorm(gradient, rows: rows, pool: pool)

@@ -4,7 +4,7 @@ import Kernels
 ///
 /// A batch holds a few hundred of some 30,000 words, and only their rows have a gradient. Gradients, sums over ranks
 /// and optimizer work on those rows; what is left out is what would be zero.
-struct UpdatedParameters: Sendable {
+package struct UpdatedParameters: Sendable {
   /// A contiguous piece of parameters that decay alike, short enough to share among workers.
   struct Stretch: Sendable {
     let range: Range<Int>
@@ -21,7 +21,7 @@ struct UpdatedParameters: Sendable {
   /// - Parameters:
   ///   - byRows: the word embeddings.
   ///   - isUpdated: by the parameter's key.
-  init(_ layout: ParameterLayout, byRows: Slot, isUpdated: (String) -> Bool) {
+  package init(_ layout: ParameterLayout, byRows: Slot, isUpdated: (String) -> Bool) {
     var stretches: [Stretch] = []
     var rows: Slot?
     for entry in layout.entries where isUpdated(entry.key) {

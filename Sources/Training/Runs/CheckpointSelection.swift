@@ -4,23 +4,23 @@ import JSON
 import Kernels
 
 /// The checkpoints of a stage: the best by the monitored metric, and the last.
-struct CheckpointSelection {
+package struct CheckpointSelection {
   private let settings: CheckpointSettings
   private let directory: StageDirectory
   /// Saved for their value, best first.
   private var kept: [(name: String, value: Double)] = []
   private var last: String?
 
-  init(_ settings: CheckpointSettings, directory: StageDirectory) {
+  package init(_ settings: CheckpointSettings, directory: StageDirectory) {
     self.settings = settings
     self.directory = directory
   }
 
   /// The best checkpoint so far, by name.
-  private(set) var best: String?
+  package private(set) var best: String?
 
   /// Whether a report would be the new best. A NaN never is.
-  func isBest(_ report: ValidationReport) -> Bool {
+  package func isBest(_ report: ValidationReport) -> Bool {
     guard let value = monitored(report) else { return false }
     guard let first = kept.first else { return true }
     return isBetter(value, than: first.value)
@@ -36,7 +36,9 @@ struct CheckpointSelection {
   ///
   /// - Parameter save: writes a model directory at the path it is given.
   /// - Returns: the name of the checkpoint, if one was written.
-  mutating func add(_ report: ValidationReport?, step: Int, epoch: Int, save: (String) throws -> Void) throws -> String? {
+  package mutating func add(
+    _ report: ValidationReport?, step: Int, epoch: Int, save: (String) throws -> Void
+  ) throws -> String? {
     let value = report.flatMap(monitored)
     let earnsPlace =
       value.map { value in

@@ -49,9 +49,14 @@ struct RunDirectory {
 }
 
 /// One stage's part of a run directory.
-struct StageDirectory {
+package struct StageDirectory {
   let name: String
   let path: String
+
+  package init(name: String, path: String) {
+    self.name = name
+    self.path = path
+  }
 }
 
 /// `metrics.jsonl`: one event a line, each written whole in one call, so that a crash loses at most the last.

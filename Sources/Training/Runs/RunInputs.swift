@@ -12,47 +12,69 @@ struct RunInputs: Sendable {
   let notices: [String]
 
   init(_ configuration: RunConfiguration, threads: Int) throws {
-    let usesTeacherLogits = configuration.stages.contains { stage in
-      stage.adaptors.contains { $0.kind == .logitMSE || $0.kind == .logitCE }
-    }
-    let usesTeacher = configuration.stages.contains { !$0.adaptors.isEmpty }
-    let student = try ClassifierModel(
-      student: configuration.student, teacherPath: configuration.teacher?.model, task: configuration.task,
-      seed: configuration.run.seed)
-    let teacher =
-      usesTeacher
-      ? try configuration.teacher.map {
-        // An untrained head would teach noise; where no adaptor reads logits it is never run.
-        try ClassifierModel(
-          directory: $0.model, head: usesTeacherLogits ? .required : .newIfMissing,
-          labels: usesTeacherLogits ? student.configuration.labels : nil)
-      } : nil
-
-    let tokenizer = try student.tokenizer()
+    student = try Self.student(configuration)
+    teacher = try Self.teacher(configuration, labels: student.configuration.labels)
+    tokenizer = try student.tokenizer()
     try student.checkLength(configuration.data.maxLength)
     if let teacher {
       try teacher.checkLength(configuration.data.maxLength)
       try Self.checkVocabularies(student: student, tokenizer, teacher: teacher)
     }
+    train = try Self.train(configuration, student, tokenizer, threads: threads)
+    validation = try Self.validation(configuration, student, tokenizer, threads: threads)
+    notices = student.notices + (Self.usesTeacherLogits(configuration) ? teacher?.notices ?? [] : [])
+  }
 
-    train = try Self.read(
-      configuration.data.train, configuration, student, tokenizer, threads,
-      needsLabels: configuration.stages.first { $0.labelWeight != 0 }.map { "stage \($0.name) has labelWeight \($0.labelWeight)" })
-    validation = try configuration.data.validation.map {
-      try Self.read(
-        $0, configuration, student, tokenizer, threads,
-        needsLabels: configuration.stages.first { stage in
-          ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"].contains(stage.checkpoint.monitor)
-        }.map { "stage \($0.name) monitors \($0.checkpoint.monitor ?? "")" })
+  static func usesTeacherLogits(_ configuration: RunConfiguration) -> Bool {
+    configuration.stages.contains { stage in
+      stage.adaptors.contains { $0.kind == .logitMSE || $0.kind == .logitCE }
     }
-    self.student = student
-    self.tokenizer = tokenizer
-    self.teacher = teacher
-    notices = student.notices + (usesTeacherLogits ? teacher?.notices ?? [] : [])
+  }
+
+  static func student(_ configuration: RunConfiguration) throws -> ClassifierModel {
+    try ClassifierModel(
+      student: configuration.student, teacherPath: configuration.teacher?.model, task: configuration.task,
+      seed: configuration.run.seed)
+  }
+
+  /// The teacher, unless no stage learns from one.
+  /// - Parameter labels: the student's classes, which are the teacher's too where its logits are learned from.
+  static func teacher(_ configuration: RunConfiguration, labels: [String]?) throws -> ClassifierModel? {
+    guard let teacher = configuration.teacher, configuration.stages.contains(where: { !$0.adaptors.isEmpty }) else {
+      return nil
+    }
+    // An untrained head would teach noise; where no adaptor reads logits it is never run.
+    let usesLogits = usesTeacherLogits(configuration)
+    return try ClassifierModel(
+      directory: teacher.model, head: usesLogits ? .required : .newIfMissing, labels: usesLogits ? labels : nil)
+  }
+
+  static func train(
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, threads: Int
+  ) throws -> TokenizedDataset {
+    let learner = configuration.stages.first { $0.labelWeight != 0 }
+    return try read(
+      configuration.data.train, configuration, student, tokenizer, threads,
+      needsLabels: learner.map { "stage \($0.name) has labelWeight \($0.labelWeight)" })
+  }
+
+  static func validation(
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, threads: Int
+  ) throws -> TokenizedDataset? {
+    let monitor = configuration.stages.first { stage in
+      ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"].contains(stage.checkpoint.monitor)
+    }
+    return try configuration.data.validation.map {
+      try read(
+        $0, configuration, student, tokenizer, threads,
+        needsLabels: monitor.map { "stage \($0.name) monitors \($0.checkpoint.monitor ?? "")" })
+    }
   }
 
   /// Both models read the same token ids.
-  private static func checkVocabularies(student: ClassifierModel, _ tokenizer: Tokenizer, teacher: ClassifierModel) throws {
+  static func checkVocabularies(
+    student: ClassifierModel, _ tokenizer: Tokenizer, teacher: ClassifierModel
+  ) throws {
     guard student.tokenizerDirectory != teacher.tokenizerDirectory else { return }
     let other = try teacher.tokenizer()
     let differs = (0..<Int32(max(tokenizer.vocabularySize, other.vocabularySize))).first {

@@ -75,7 +75,8 @@ final class StageRun {
     selection = directory.map { CheckpointSelection(settings.checkpoint, directory: $0) }
   }
 
-  private static func updatedParameters(_ update: StageSettings.Update, encoder: Encoder, layout: ParameterLayout)
+  /// Which parameters a stage trains.
+  static func updatedParameters(_ update: StageSettings.Update, encoder: Encoder, layout: ParameterLayout)
     -> UpdatedParameters
   {
     let head = encoder.parameters.headRange
@@ -90,7 +91,7 @@ final class StageRun {
   }
 
   /// The number of batches of each epoch.
-  private static func epochBatches(_ training: TrainingSettings, rows: Int) throws -> [Int] {
+  static func epochBatches(_ training: TrainingSettings, rows: Int) throws -> [Int] {
     let whole = training.dropLast ? rows / training.batchSize : (rows + training.batchSize - 1) / training.batchSize
     guard whole > 0 else {
       throw ModelError(

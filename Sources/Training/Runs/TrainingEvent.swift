@@ -75,6 +75,17 @@ package struct ValidationReport: Sendable {
   package let isBest: Bool
   package let seconds: Double
 
+  package init(
+    stage: String, step: Int, epoch: Int, metrics: [(name: String, value: Double)], isBest: Bool, seconds: Double
+  ) {
+    self.stage = stage
+    self.step = step
+    self.epoch = epoch
+    self.metrics = metrics
+    self.isBest = isBest
+    self.seconds = seconds
+  }
+
   package func value(_ name: String) -> Double? { metrics.first { $0.name == name }?.value }
 }
 

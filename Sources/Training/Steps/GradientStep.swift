@@ -5,18 +5,18 @@ import Kernels
 import Text
 
 /// One optimizer step's gradient: micro-batches run end to end on worker threads of all ranks, then summed.
-struct GradientStep {
-  let student: Encoder
-  let teacher: Teacher?
-  let objective: StageObjective
-  let weights: ParameterBuffer
-  let places: Places
+package struct GradientStep {
+  private let student: Encoder
+  private let teacher: Teacher?
+  private let objective: StageObjective
+  private let weights: ParameterBuffer
+  private let places: Places
   private let workers: [Worker]
 
   /// The longest micro-batch in tokens, which bounds the memory of activations.
   private static let longestMicroBatch = 4096
 
-  init(
+  package init(
     student: Encoder, teacher: Teacher?, objective: StageObjective, weights: ParameterBuffer, places: Places
   ) {
     self.student = student
@@ -28,7 +28,7 @@ struct GradientStep {
   }
 
   /// The gradient of the last `run`, summed over ranks.
-  var gradient: ParameterBuffer { workers[0].gradient! }
+  package var gradient: ParameterBuffer { workers[0].gradient! }
 
   /// Computes the gradient of a global batch, the same on every rank, and its losses.
   ///
@@ -37,7 +37,7 @@ struct GradientStep {
   ///   - updated: the parameters whose gradient is wanted.
   /// - Returns: the losses, and the rows of the word embeddings that have a gradient: the batch's words, in order.
   ///   Other rows of `gradient` are undefined.
-  func run(
+  package func run(
     samples: ArraySlice<Int>, data: TokenizedDataset, microBatches: TrainingSettings.MicroBatches, dropout: DropoutKey,
     updated: UpdatedParameters
   ) throws -> (losses: StageObjective.Losses, rows: [Int]) {

@@ -4,9 +4,14 @@ import Kernels
 import Text
 
 /// What a stage minimises: labelWeight · hard + Σ weight · adaptor, each a sum divided by a count of the global batch.
-struct StageObjective: Sendable {
+package struct StageObjective: Sendable {
   let labelWeight: Double
   let adaptors: [WeightedAdaptor]
+
+  package init(labelWeight: Double, adaptors: [WeightedAdaptor]) {
+    self.labelWeight = labelWeight
+    self.adaptors = adaptors
+  }
 
   /// The sums of one micro-batch, batch or dataset, before division: the hard loss, then each adaptor.
   struct Sums: Sendable {
@@ -14,12 +19,12 @@ struct StageObjective: Sendable {
   }
 
   /// The losses themselves.
-  struct Losses: Sendable {
-    let total: Double
+  package struct Losses: Sendable {
+    package let total: Double
     /// `nil` where the rows have no labels.
-    let hard: Double?
+    package let hard: Double?
     /// Each adaptor's, in order, before its weight.
-    let adaptors: [Double]
+    package let adaptors: [Double]
     /// Σ weight · adaptor: what the student still has to learn from the teacher.
     let distillation: Double
   }

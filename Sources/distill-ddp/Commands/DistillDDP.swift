@@ -10,6 +10,9 @@ struct DistillDDP: ParsableCommand {
       Many ranks:  mpirun -np 8 distill-ddp --config configs/distillation_ts.yaml
       """,
     version: "0.1.0",
-    subcommands: [TrainCommand.self, EvaluateCommand.self],
+    subcommands: [
+      TrainCommand.self, EvaluateCommand.self, PredictCommand.self, TokenizeCommand.self, FeaturesCommand.self,
+      InspectCommand.self, ValidateCommand.self,
+    ],
     defaultSubcommand: TrainCommand.self)
 }

@@ -1,4 +1,8 @@
 import ArgumentParser
+import Checkpoints
+import Collectives
+import Glibc
+import JSON
 import Text
 import Training
 
@@ -56,11 +60,114 @@ struct LabelledDataOptions: ParsableArguments {
       throw ValidationError(
         "--data: expected a .csv, .tsv or .jsonl file, or a text file followed by its labels, found \(path)")
     }
-    source.textColumn = column(text)
-    source.pairColumn = textPair.map(column)
-    source.labelColumn = column(label)
+    source.textColumn = DatasetSource.Column(argument: text)
+    source.pairColumn = textPair.map(DatasetSource.Column.init)
+    source.labelColumn = DatasetSource.Column(argument: label)
     return source
   }
+}
 
-  private func column(_ text: String) -> DatasetSource.Column { Int(text).map { .index($0) } ?? .name(text) }
+/// Texts without labels on the command line.
+struct TextInputOptions: ParsableArguments {
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case lines, csv, tsv, jsonl
+  }
+
+  @Option(help: "Texts: a .jsonl, .csv or .tsv file, or any other with one a line.")
+  var input: String
+
+  @Option(help: "What the input is, whatever its name.")
+  var format: Format?
+
+  @Option(help: "The column of the text: a name, or a number from 0.")
+  var text = "text"
+
+  @Option(help: "The column of the second text of a pair (default: text_pair, if there is one).")
+  var textPair: String?
+
+  @Flag(help: "A .tsv file has no header; columns are numbers.")
+  var noHeader = false
+
+  /// Reads every row.
+  func read() throws -> Examples {
+    let format = try format ?? Self.format(of: input)
+    let start = try FileStart(input)
+    // Of CSV the reader wants a header, which a file without rows need not have.
+    if start.isEmpty { return try Examples(lines: [], name: input) }
+    var source =
+      switch format {
+      case .lines: DatasetSource(format: .lines(labelsPath: nil), path: input)
+      case .csv: DatasetSource(format: .csv, path: input)
+      case .tsv: DatasetSource(format: .tsv(header: !noHeader), path: input)
+      case .jsonl: DatasetSource(format: .jsonl, path: input)
+      }
+    source.textColumn = DatasetSource.Column(argument: text)
+    source.pairColumn = textPair.map(DatasetSource.Column.init) ?? (noHeader ? nil : start.pairColumn(in: format))
+    source.labelColumn = nil
+    return try source.read(labels: nil)
+  }
+
+  private static func format(of path: String) throws(CommandError) -> Format {
+    let name = path.split(separator: "/").last ?? ""
+    switch name.split(separator: ".").last?.lowercased() {
+    case "csv": return .csv
+    case "tsv": return .tsv
+    case "jsonl", "ndjson": return .jsonl
+    case "json":
+      throw CommandError(
+        "\(path.escapedForDisplay): expected .jsonl, .csv, .tsv or plain lines, found .json; write one object a line "
+          + "and name it .jsonl, or give --format")
+    default: return .lines
+    }
+  }
+}
+
+/// The first line of a file: what tells whether rows are pairs.
+private struct FileStart {
+  let isEmpty: Bool
+  private let line: [UInt8]
+
+  init(_ path: String) throws(CommandError) {
+    func failure() -> CommandError {
+      CommandError("\(path.escapedForDisplay): cannot be opened: \(String(cString: strerror(errno)))")
+    }
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw failure() }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure() }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw CommandError("\(path.escapedForDisplay): expected a regular file; save the texts to one first")
+    }
+    var bytes = [UInt8](repeating: 0, count: 1 << 20)
+    let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
+    guard count >= 0 else { throw failure() }
+    isEmpty = count == 0
+    line = Array(bytes[..<count].prefix { $0 != UInt8(ascii: "\n") })
+  }
+
+  /// `text_pair`, if the first row or the header has it.
+  func pairColumn(in format: TextInputOptions.Format) -> DatasetSource.Column? {
+    let name = "text_pair"
+    let found: Bool
+    switch format {
+    case .lines: found = false
+    case .jsonl: found = (try? JSON.parse(line))?[name] != nil
+    case .csv, .tsv:
+      let names = String(decoding: line, as: UTF8.self).split { $0 == (format == .csv ? "," : "\t") || $0 == "\r" }
+      found = names.contains { $0 == name || (format == .csv && $0 == "\"\(name)\"") }
+    }
+    return found ? .name(name) : nil
+  }
+}
+
+extension DatasetSource.Column {
+  /// A plain number is a place, anything else a name.
+  fileprivate init(argument: String) { self = Int(argument).map { .index($0) } ?? .name(argument) }
+}
+
+/// Runs `body` unless a launcher started this process as a rank other than 0, for what one process does alone.
+func onFirstRank(_ body: () throws -> Void) throws {
+  if try LaunchEnvironment(variables: environmentVariables()).rank == 0 { try body() }
 }

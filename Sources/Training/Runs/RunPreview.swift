@@ -1,0 +1,216 @@
+import Distillation
+import Encoders
+import Glibc
+import JSON
+import Kernels
+import Text
+
+/// What a run would do, found by reading what it would read; nothing is trained and nothing is written.
+package struct RunPreview: Sendable {
+  package struct Model: Sendable {
+    package let layers: Int
+    package let hiddenSize: Int
+    package let heads: Int
+    package let parameters: Int
+    package let labels: [String]
+  }
+
+  package struct Data: Sendable {
+    package let rows: Int
+    /// Tokens, special ones included and truncation done.
+    package let meanLength: Double
+    package let maximumLength: Int
+    package let truncated: Int
+  }
+
+  /// All that would stop the run, each with the key it comes from. The rest is complete only if there are none.
+  package private(set) var problems: [String] = []
+  package private(set) var notices: [String] = []
+  package private(set) var teacher: Model?
+  package private(set) var student: Model?
+  package private(set) var train: Data?
+  package private(set) var validation: Data?
+  package private(set) var stages: [StageOverview] = []
+
+  package init(_ configuration: RunConfiguration) {
+    do {
+      try RunDirectory(path: configuration.run.directory).checkIsFree(overwrite: configuration.run.overwrite)
+    } catch {
+      // What is there may be this very configuration's run.
+      notices.append("run.directory: \(error)")
+    }
+    let student = attempt("student") { try RunInputs.student(configuration) }
+    let labels = student?.configuration.labels ?? configuration.task.labels
+    let teacher = attempt("teacher") { try RunInputs.teacher(configuration, labels: labels) } ?? nil
+    readModels(configuration, student, teacher)
+    let tokenizer = student.flatMap { student in attempt("student") { try student.tokenizer() } }
+    if let student, let tokenizer, let teacher {
+      attempt("student") { try RunInputs.checkVocabularies(student: student, tokenizer, teacher: teacher) }
+    }
+    if let student, let tokenizer {
+      readData(configuration, student, tokenizer)
+    } else {
+      readTexts(configuration, labels)
+    }
+    if let student { readStages(configuration, student, teacher) }
+  }
+
+  /// What `body` gives, or `nil` with its error among the problems.
+  @discardableResult
+  private mutating func attempt<Result>(_ key: String, _ body: () throws -> Result) -> Result? {
+    do {
+      return try body()
+    } catch {
+      let text = "\(error)"
+      let problem = text.hasPrefix(key) || text.hasPrefix("data.") ? text : "\(key): \(text)"
+      // A limit that both models have is one problem.
+      if !problems.contains(problem) { problems.append(problem) }
+      return nil
+    }
+  }
+
+  private mutating func readModels(
+    _ configuration: RunConfiguration, _ student: ClassifierModel?, _ teacher: ClassifierModel?
+  ) {
+    self.student = student.map(Model.init)
+    self.teacher = teacher.map(Model.init)
+    notices += student?.notices ?? []
+    if RunInputs.usesTeacherLogits(configuration) { notices += teacher?.notices ?? [] }
+    for (key, model) in [("student", student), ("teacher", teacher)] {
+      if let model { attempt(key) { try model.checkLength(configuration.data.maxLength) } }
+    }
+  }
+
+  private mutating func readData(
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer
+  ) {
+    let threads = configuration.run.threads ?? 1
+    if findFiles(of: configuration.data.train, "data.train") {
+      train = attempt("data.train") {
+        Data(try RunInputs.train(configuration, student, tokenizer, threads: threads))
+      }
+    }
+    if let source = configuration.data.validation, findFiles(of: source, "data.validation") {
+      let data = attempt("data.validation") {
+        try RunInputs.validation(configuration, student, tokenizer, threads: threads).map(Data.init)
+      }
+      validation = data ?? nil
+    }
+  }
+
+  /// As far as data can be checked without a student to read it.
+  private mutating func readTexts(_ configuration: RunConfiguration, _ labels: [String]?) {
+    let sources =
+      [("data.train", configuration.data.train)]
+      + (configuration.data.validation.map {
+        [("data.validation", $0)]
+      } ?? [])
+    for (key, source) in sources where findFiles(of: source, key) { attempt(key) { try source.read(labels: labels) } }
+  }
+
+  /// Whether a source's files can be opened. Those that cannot are all reported, where reading stops at the first.
+  private mutating func findFiles(of source: DatasetSource, _ key: String) -> Bool {
+    var paths = [source.path]
+    if case .lines(let labelsPath?) = source.format { paths.append(labelsPath) }
+    var found = true
+    for path in paths where access(path, R_OK) != 0 {
+      problems.append("\(key): \(path.escapedForDisplay): cannot be opened: \(String(cString: strerror(errno)))")
+      found = false
+    }
+    return found
+  }
+
+  private mutating func readStages(
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ teacher: ClassifierModel?
+  ) {
+    for (index, stage) in configuration.stages.enumerated() {
+      let key = "stages.\(stage.name)"
+      var layout = ParameterLayout()
+      let encoder = Encoder(student.configuration, layout: &layout)
+      var adaptors: [WeightedAdaptor] = []
+      for (name, settings) in zip(AdaptorSettings.metricKeys(of: stage.adaptors), stage.adaptors) {
+        guard let teacher else { break }
+        let adaptor = attempt("\(key).adaptors") {
+          try settings.makeAdaptor(
+            name: name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
+        }
+        if let adaptor { adaptors.append(adaptor) }
+      }
+      guard let rows = train?.rows else { continue }
+      let batches = attempt(key) { try StageRun.epochBatches(stage.training, rows: rows) } ?? []
+      stages.append(
+        StageOverview(
+          name: stage.name, index: index + 1, count: configuration.stages.count, steps: batches.reduce(0, +),
+          epochs: batches.count,
+          trainedParameters: StageRun.updatedParameters(stage.update, encoder: encoder, layout: layout).count,
+          adaptors: adaptors.map { weighted in
+            (weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) })
+          },
+          labelWeight: stage.labelWeight,
+          monitor: configuration.data.validation == nil ? nil : stage.checkpoint.monitor))
+    }
+  }
+}
+
+extension RunPreview.Model {
+  fileprivate init(_ model: ClassifierModel) {
+    layers = model.configuration.layers
+    hiddenSize = model.configuration.hiddenSize
+    heads = model.configuration.heads
+    parameters = model.parameterCount
+    labels = model.configuration.labels
+  }
+}
+
+extension RunPreview.Data {
+  fileprivate init(_ data: TokenizedDataset) {
+    rows = data.count
+    meanLength = data.meanLength
+    maximumLength = data.maximumLength
+    truncated = data.truncatedRows
+  }
+}
+
+// MARK: JSON
+
+extension RunPreview {
+  package var json: JSON {
+    [
+      "valid": .bool(problems.isEmpty), "problems": .array(problems.map(JSON.string)),
+      "notices": .array(notices.map(JSON.string)), "teacher": teacher?.json ?? .null, "student": student?.json ?? .null,
+      "train": train?.json ?? .null, "validation": validation?.json ?? .null,
+      "stages": .array(stages.map { TrainingEvent.stageStarted($0).json.without("event") }),
+    ]
+  }
+
+  /// Of a configuration that could not be read.
+  package static func json(problems: [String]) -> JSON {
+    ["valid": false, "problems": .array(problems.map(JSON.string))]
+  }
+}
+
+extension RunPreview.Model {
+  fileprivate var json: JSON {
+    [
+      "layers": .integer(layers), "hidden_size": .integer(hiddenSize), "heads": .integer(heads),
+      "parameters": .integer(parameters), "labels": .array(labels.map(JSON.string)),
+    ]
+  }
+}
+
+extension RunPreview.Data {
+  fileprivate var json: JSON {
+    [
+      "rows": .integer(rows), "mean_length": .number(meanLength), "maximum_length": .integer(maximumLength),
+      "truncated_rows": .integer(truncated),
+    ]
+  }
+}
+
+extension JSON {
+  fileprivate func without(_ key: String) -> JSON {
+    guard var object else { return self }
+    object[key] = nil
+    return .object(object)
+  }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import JSON
+import Text
+import Training
+
+/// `distill-ddp features`: what a stage could tap in a model, for each text.
+struct FeaturesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "features",
+    abstract: "Write hidden states, attention, values and logits of each text.",
+    discussion: """
+      For text i, from 0, of n tokens, a model of L layers gives 32-bit tensors:
+
+        i.hidden.0 … i.hidden.L        (n, width); 0 is the embeddings' output
+        i.attention.1 … i.attention.L  (heads, n, n) probabilities, rows are queries
+        i.values.1 … i.values.L        (heads, n, head size)
+        i.logits                       (classes), if the model has a head for them
+
+        distill-ddp features --model DIR --input tweets.txt --output F.safetensors
+      """)
+
+  @Option(help: "A Hugging Face model directory.")
+  var model: String
+
+  @OptionGroup var input: TextInputOptions
+
+  @Option(help: "The .safetensors file to write.")
+  var output: String
+
+  @OptionGroup var limits: InferenceOptions
+
+  func run() throws {
+    try onEveryRank(threads: limits.threads) { places in
+      guard places.ranks.rank == 0 else { return }
+      try ResultDestination(output).check(allowsStreams: false)
+      let classifier = try ClassifierModel(directory: model, head: .newIfMissing)
+      if !classifier.hasTrainedHead {
+        printError("Note: \(model.escapedForDisplay): has no classification head, so there will be no logits")
+      } else {
+        classifier.notices.forEach { printError("Note: \($0)") }
+      }
+      let dataset = try limits.tokenize(try input.read(), for: classifier, threads: places.pool.workers)
+      try classifier.writeFeatures(
+        of: dataset, to: ResultDestination.resolvingLinks(output), pool: places.pool)
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Glibc
+import JSON
+import Text
+import Training
+
+/// `distill-ddp predict`: a model's answer to each text.
+struct PredictCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "predict",
+    abstract: "Predict the class of each text.",
+    discussion: """
+      Writes a JSON object a line, in the order of the input: the label, and each class's logit and probability.
+
+        distill-ddp predict --model runs/teacher/best --input tweets.txt
+        distill-ddp predict --model DIR --input dev.tsv --text sentence --output FILE
+      """)
+
+  @Option(help: "A Hugging Face model directory.")
+  var model: String
+
+  @OptionGroup var input: TextInputOptions
+
+  @Option(help: "The file to write; - is standard output.")
+  var output = "-"
+
+  @OptionGroup var limits: InferenceOptions
+
+  func run() throws {
+    try onEveryRank(threads: limits.threads) { places in
+      let isRoot = places.ranks.rank == 0
+      let destination = ResultDestination(output)
+      if isRoot { try destination.check(allowsStreams: true) }
+      let classifier = try ClassifierModel(directory: model, head: .newIfMissing)
+      guard classifier.hasTrainedHead else {
+        throw CommandError(
+          "\(model.escapedForDisplay): expected a model with a classification head, found none; fine-tune it first, "
+            + "with distill-ddp --config configs/finetune.yaml --set student.model=\(model.escapedForDisplay)")
+      }
+      if isRoot { classifier.notices.forEach { printError("Note: \($0)") } }
+      let dataset = try limits.tokenize(try input.read(), for: classifier, threads: places.pool.workers)
+      guard let predictions = try classifier.predict(dataset, places: places) else { return }
+      try destination.write(try lines(predictions.logits, labels: classifier.configuration.labels))
+    }
+  }
+
+  private func lines(_ rows: [[Float]], labels: [String]) throws(CommandError) -> [UInt8] {
+    let names = labels.map { JSON.string($0).text() }
+    var out: [UInt8] = []
+    for (row, logits) in rows.enumerated() {
+      guard let wrong = logits.first(where: { !$0.isFinite }) else {
+        let label = names[logits.indexOfLargest]
+        out += "{\"label\":\(label),\"logits\":\(list(logits)),\"probabilities\":\(list(softmax(logits)))}\n".utf8
+        continue
+      }
+      throw CommandError(
+        "\(model.escapedForDisplay): row \(row + 1): expected finite logits, found \(wrong); the model's weights are "
+          + "damaged")
+    }
+    return out
+  }
+
+  /// The fewest digits that read back as the same numbers.
+  private func list(_ values: [some BinaryFloatingPoint & CustomStringConvertible]) -> String {
+    "[\(values.map(\.description).joined(separator: ","))]"
+  }
+
+  private func softmax(_ logits: [Float]) -> [Double] {
+    let largest = Double(logits.max() ?? 0)
+    let exponentials = logits.map { exp(Double($0) - largest) }
+    let sum = exponentials.reduce(0, +)
+    return exponentials.map { $0 / sum }
+  }
+}

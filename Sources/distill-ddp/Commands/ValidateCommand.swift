@@ -1,0 +1,72 @@
+import ArgumentParser
+import JSON
+import Training
+
+/// `distill-ddp validate`: whether a configuration would run, without running it.
+struct ValidateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "validate",
+    abstract: "Check a configuration, its data and its models without training.",
+    discussion: """
+      Reads what a run would read and lists every problem; writes nothing.
+
+        distill-ddp validate --config configs/finetune.yaml --set student.model=DIR
+      """)
+
+  @OptionGroup var source: ConfigurationOptions
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  @Flag(help: "Print the configuration with every default filled in, as YAML, and check nothing else.")
+  var resolved = false
+
+  func validate() throws {
+    if json && resolved { throw ValidationError("--json and --resolved: expected one of them, found both") }
+  }
+
+  func run() throws {
+    try onFirstRank {
+      let configuration: RunConfiguration
+      do {
+        configuration = try source.configuration()
+      } catch let error as ConfigurationError {
+        return try fail(error.problems.map(\.description))
+      }
+      if resolved { return printPart(try configuration.resolvedYAML()) }
+      let preview = RunPreview(configuration)
+      guard preview.problems.isEmpty else { return try fail(preview.problems) }
+      if json { printLine(preview.json.text()) } else { show(preview, configuration) }
+    }
+  }
+
+  private func fail(_ problems: [String]) throws {
+    if json {
+      printLine(RunPreview.json(problems: problems).text())
+    } else {
+      printError("Error: " + problems.joined(separator: "\n"))
+    }
+    throw ExitCode.failure
+  }
+
+  private func show(_ preview: RunPreview, _ configuration: RunConfiguration) {
+    preview.notices.forEach { printLine("Note: \($0)") }
+    printLine("\(source.config.escapedForDisplay): ready to run into \(configuration.run.directory.escapedForDisplay)")
+    let models = [("teacher", preview.teacher), ("student", preview.student)].compactMap { name, model in
+      model.map { model in
+        [
+          name, grouped(model.layers), grouped(model.hiddenSize), grouped(model.heads), grouped(model.parameters),
+        ]
+      }
+    }
+    printLine("")
+    table([["model", "layers", "width", "heads", "parameters"]] + models).forEach(printLine)
+    printLine("")
+    let data = [("training", preview.train), ("validation", preview.validation)].compactMap { name, data in
+      data.map { [name, grouped($0.rows), fixed($0.meanLength, 1), grouped($0.maximumLength), grouped($0.truncated)] }
+    }
+    table([["data", "rows", "mean tokens", "most tokens", "truncated rows"]] + data).forEach(printLine)
+    let console = TrainingConsole(logEvery: configuration.run.logEverySeconds, isTerminal: false)
+    preview.stages.forEach { console.show(.stageStarted($0)) }
+  }
+}

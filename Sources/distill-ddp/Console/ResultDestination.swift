@@ -1,0 +1,77 @@
+import Checkpoints
+import Glibc
+import JSON
+
+/// Where a command's results go: a file, which appears whole or not at all, or standard output.
+struct ResultDestination {
+  /// `nil` is standard output.
+  let path: String?
+
+  /// - Parameter argument: a path; `-` or nothing is standard output.
+  init(_ argument: String?) { path = argument == "-" ? nil : argument }
+
+  /// Refuses what could not be written at the end, before hours of work for it.
+  /// - Parameter allowsStreams: whether a device or a FIFO will do, where nothing is put in place.
+  func check(allowsStreams: Bool) throws(CommandError) {
+    guard let path else { return }
+    let shown = path.escapedForDisplay
+    switch kind(path) {
+    case S_IFREG: break
+    case S_IFDIR: throw CommandError("\(shown): expected a file to write, found a directory; choose another path")
+    case nil: break
+    default:
+      guard !allowsStreams else { return }
+      throw CommandError("\(shown): expected a regular file or nothing, found a device; choose another path")
+    }
+    let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    guard kind(directory) == S_IFDIR else {
+      throw CommandError("\(shown): its directory does not exist; create it, or choose another path")
+    }
+    guard access(directory, W_OK) == 0 else {
+      throw CommandError("\(shown): its directory cannot be written to: \(reason()); choose another path")
+    }
+  }
+
+  /// Writes everything there will be.
+  func write(_ bytes: [UInt8]) throws {
+    guard let path else { return try writeResult(bytes) }
+    guard let kind = kind(path), kind != S_IFREG else { return try writeAtomically(bytes, to: resolvingLinks(path)) }
+    // Renaming a file over a device would destroy it.
+    let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw CommandError("\(path.escapedForDisplay): cannot be opened: \(reason())") }
+    defer { close(descriptor) }
+    try writeAll(bytes, to: descriptor, name: path)
+  }
+
+  /// The file a link stands for, which is replaced rather than the link.
+  static func resolvingLinks(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  private func resolvingLinks(_ path: String) -> String { Self.resolvingLinks(path) }
+
+  /// The file type bits of what is at a path, links followed.
+  private func kind(_ path: String) -> mode_t? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+  }
+}
+
+/// Writes results to standard output; unlike progress, they are not lost quietly.
+func writeResult(_ bytes: [UInt8]) throws(CommandError) {
+  try writeAll(bytes, to: 1, name: "standard output")
+}
+
+private func writeAll(_ bytes: [UInt8], to descriptor: Int32, name: String) throws(CommandError) {
+  var done = 0
+  while done < bytes.count {
+    let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done) }
+    if written < 0 && errno == EINTR { continue }
+    guard written > 0 else { throw CommandError("\(name.escapedForDisplay): cannot be written: \(reason())") }
+    done += written
+  }
+}
+
+private func reason() -> String { String(cString: strerror(errno)) }

@@ -1,0 +1,158 @@
+import Distillation
+import Encoders
+import GoldenFixtures
+import Kernels
+import Testing
+import Text
+
+/// The backward pass of a whole student against differences of its loss, with dropout: PyTorch's goldens have none,
+/// as its masks are its own.
+struct FiniteDifferenceTests {
+  struct Objective: Sendable, CustomTestStringConvertible {
+    let student: String
+    var labelWeight = 0.0
+    var adaptor: AdaptorSettings.Kind?
+    var on = AdaptorSettings.Quantity.probabilities
+
+    var testDescription: String { "\(adaptor?.rawValue ?? "hard") (\(on)), \(student)" }
+  }
+
+  static let objectives: [Objective] =
+    ["student", "student-narrow"].flatMap { student in
+      [
+        Objective(student: student, labelWeight: 1), Objective(student: student, adaptor: .attnMiniLM),
+        Objective(student: student, adaptor: .attnTinyBERT),
+        Objective(student: student, adaptor: .attnTinyBERT, on: .scores),
+        Objective(student: student, adaptor: .valMiniLM), Objective(student: student, adaptor: .hidnTinyBERT),
+        Objective(student: student, adaptor: .embdTinyBERT), Objective(student: student, adaptor: .hidnPKD),
+        Objective(student: student, adaptor: .logitMSE), Objective(student: student, adaptor: .logitMSE, on: .logits),
+        Objective(student: student, adaptor: .logitCE),
+      ]
+    }
+
+  @Test("the gradient under dropout is the loss's slope", arguments: objectives)
+  func gradients(objective: Objective) throws {
+    let step = try Step(objective)
+    let gradient = ParameterBuffer(step.weights.layout)
+    _ = step.loss(gradient: gradient)
+    let whole = sumOfSquares(UnsafeBufferPointer(gradient.values)).squareRoot()
+    #expect(whole > 1e-3)
+    var generator = Numbers(state: 42)
+    for entry in step.weights.layout.entries {
+      let values = step.weights[entry.slot].values
+      let slopes = gradient[entry.slot].values
+      let norm = sumOfSquares(UnsafeBufferPointer(slopes)).squareRoot()
+      // All elements at once, up or down at random, then some of their own.
+      let all = values.indices.map { _ in
+        Float(Bool.random(using: &generator) ? 1 : -1) / Float(values.count).squareRoot()
+      }
+      let single = (0..<3).map { _ in
+        let chosen = Int.random(in: 0..<values.count, using: &generator)
+        return values.indices.map { $0 == chosen ? 1 : 0 as Float }
+      }
+      for direction in [all] + single {
+        let expected = zip(slopes, direction).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+        let found = step.slope(along: direction, of: values)
+        // Losses are sums of 32-bit numbers: the difference of two near 1 over a step of 1/100 is good to 1e-5 or so.
+        #expect(
+          abs(found - expected) <= 0.01 * norm + 2e-4 * whole,
+          "\(entry.key): \(found), not \(expected) (norm \(norm) of \(whole))")
+      }
+    }
+  }
+
+  /// One evaluation of an objective with fixed masks.
+  private struct Step {
+    let weights: ParameterBuffer
+    private let student: Encoder
+    private let teacher: Encoder
+    private let teacherWeights: ParameterBuffer
+    private let adaptors: [WeightedAdaptor]
+    private let labelWeight: Double
+    private let batch: Batch
+
+    init(_ objective: Objective) throws {
+      let (teacher, teacherWeights) = try GoldenFixtures.model("teacher")
+      (self.teacher, self.teacherWeights) = (teacher, teacherWeights)
+      var configuration = try GoldenFixtures.configuration(objective.student)
+      configuration.hiddenDropout = 0.2
+      configuration.attentionDropout = 0.3
+      configuration.classifierDropout = 0.1
+      var layout = ParameterLayout()
+      student = Encoder(configuration, layout: &layout)
+      adaptors = try [objective.adaptor].compactMap { $0 }.map { kind in
+        var settings = AdaptorSettings(kind: kind)
+        settings.on = objective.on
+        return try settings.makeAdaptor(
+          name: kind.rawValue, student: configuration, teacher: teacher.configuration, layout: &layout)
+      }
+      weights = ParameterBuffer(layout)
+      try GoldenFixtures.load(objective.student, into: weights)
+      weights.initialize(
+        layout.entries.map(\.key).filter(ParameterLayout.isProjection), deviation: 0.3, seed: 5)
+      labelWeight = objective.labelWeight
+      batch = try GoldenFixtures.batch(GoldenFixtures.json("forward/batches.json").elements[0])
+    }
+
+    /// Adds to `gradient` where one is given.
+    func loss(gradient: ParameterBuffer?) -> Double {
+      let arena = Arena()
+      defer { withExtendedLifetime(arena) {} }
+      let counts = GlobalCounts(lengths: (0..<batch.sentences).map(batch.length))
+      var taps = TapSelection()
+      var teacherTaps = TapSelection()
+      taps.logits = labelWeight != 0
+      for weighted in adaptors {
+        taps.formUnion(weighted.adaptor.studentTaps)
+        teacherTaps.formUnion(weighted.adaptor.teacherTaps)
+      }
+      let features = teacher.infer(batch, weights: teacherWeights, taps: teacherTaps, arena: arena)
+      let pass = student.forward(
+        batch, weights: weights, taps: taps, arena: arena, dropout: DropoutKey(seed: 3, step: 9))
+      let d = gradient.map { _ in pass.makeGradients() }
+      var loss = 0.0
+      if let logits = pass.taps.logits, labelWeight != 0 {
+        let scale = labelWeight / Double(counts.sentences)
+        loss +=
+          scale
+          * crossEntropy(logits: logits, labels: batch.labels, dLogits: d?.logits(), scale: scale, arena: arena)
+      }
+      for weighted in adaptors {
+        let scale = weighted.weight / weighted.adaptor.count(counts)
+        let pair = TapPair(
+          batch: batch, teacher: features, student: pass.taps, dStudent: d, weights: weights, gradient: gradient,
+          arena: arena)
+        loss += scale * weighted.adaptor.accumulate(pair, scale: scale)
+      }
+      if let d, let gradient { pass.backward(d, gradient: gradient, headOnly: false) }
+      return loss
+    }
+
+    /// The loss's slope where `values` move along `direction`, from differences at a step and at half of it, whose
+    /// errors of third order cancel (Richardson).
+    func slope(along direction: [Float], of values: UnsafeMutableBufferPointer<Float>) -> Double {
+      let original = Array(values)
+      defer { _ = values.update(fromContentsOf: original) }
+      func difference(_ step: Float) -> Double {
+        func loss(_ sign: Float) -> Double {
+          for index in values.indices { values[index] = original[index] + sign * step * direction[index] }
+          return self.loss(gradient: nil)
+        }
+        return (loss(1) - loss(-1)) / (2 * Double(step))
+      }
+      return (4 * difference(0.01) - difference(0.02)) / 3
+    }
+  }
+
+  /// The same numbers in every run (Marsaglia's xorshift).
+  private struct Numbers: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+      state ^= state << 13
+      state ^= state >> 7
+      state ^= state << 17
+      return state
+    }
+  }
+}

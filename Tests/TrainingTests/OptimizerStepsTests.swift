@@ -1,0 +1,200 @@
+import Collectives
+import Distillation
+import Encoders
+import Foundation
+import GoldenFixtures
+import JSON
+import Kernels
+import Testing
+import Text
+import Training
+
+/// Ten steps of distillation with projections, clipping and a schedule, against PyTorch in double precision.
+struct OptimizerStepsTests {
+  /// How a step's work is cut and shared, which must change nothing.
+  struct Sharing: Sendable, CustomTestStringConvertible {
+    let microBatches: TrainingSettings.MicroBatches
+    let workers: Int
+
+    var testDescription: String { "\(microBatches), \(workers) workers" }
+  }
+
+  /// No matrix is updated by rows.
+  private static let nothing = Slot(offset: 0, rows: 0, columns: 1)
+
+  static let sharings = [
+    Sharing(microBatches: .count(1), workers: 1), Sharing(microBatches: .count(3), workers: 2),
+    Sharing(microBatches: .auto, workers: 3),
+  ]
+
+  @Test("losses, gradient norms and final parameters agree with PyTorch", arguments: ["adamw", "sgd"], sharings)
+  func agreesWithPyTorch(name: String, sharing: Sharing) throws {
+    let run = try #require(
+      try GoldenFixtures.json("steps/runs.json").elements.first { $0["name"]?.string == name })
+    let data = try PackedRows(GoldenFixtures.json("steps/batches.json").elements)
+    let (teacher, teacherWeights) = try GoldenFixtures.model(try #require(run["teacher"]?.string))
+    let studentName = try #require(run["student"]?.string)
+    var layout = ParameterLayout()
+    let student = Encoder(try GoldenFixtures.configuration(studentName), layout: &layout)
+    let adaptors = try GoldenFixtures.adaptors(try #require(run["adaptors"])).map {
+      try $0.makeAdaptor(
+        name: $0.kind.rawValue, student: student.configuration, teacher: teacher.configuration, layout: &layout)
+    }
+    let weights = ParameterBuffer(layout)
+    try GoldenFixtures.load(studentName, into: weights)
+    try GoldenFixtures.loadProjections(GoldenFixtures.tensors("steps/projections.safetensors"), into: weights)
+
+    let places = try Places(pool: WorkerPool(workers: sharing.workers), ranks: SingleProcess())
+    let labelWeight = try #require(run["labelWeight"]?.double)
+    let gradientStep = GradientStep(
+      student: student, teacher: Teacher(encoder: teacher, weights: teacherWeights),
+      objective: StageObjective(labelWeight: labelWeight, adaptors: adaptors), weights: weights, places: places)
+    let updated = UpdatedParameters(layout, byRows: student.parameters.wordEmbeddings, isUpdated: { _ in true })
+    let optimizer = Optimizer(
+      try settings(run), maxGradientNorm: try #require(run["clipNorm"]?.double), layout: layout, updated: updated)
+    var scheduleSettings = ScheduleSettings()
+    scheduleSettings.kind = try #require(ScheduleSettings.Kind(rawValue: run["optimizer"]?["schedule"]?.string ?? ""))
+    scheduleSettings.warmup = .steps(try #require(run["warmupSteps"]?.int))
+    let steps = try run["steps"].elements
+    let schedule = Schedule(
+      scheduleSettings, peak: try #require(run["optimizer"]?["learningRate"]?.double), totalSteps: steps.count)
+
+    for (index, expected) in steps.enumerated() {
+      let learningRate = schedule.learningRate(at: index)
+      let (losses, rows) = try gradientStep.run(
+        samples: data.batches[index], data: data.dataset, microBatches: sharing.microBatches,
+        dropout: DropoutKey(seed: 1, step: UInt32(index)), updated: updated)
+      let norm = optimizer.step(
+        weights: weights, gradient: gradientStep.gradient, rows: rows, learningRate: learningRate, pool: places.pool)
+      func expectClose(_ found: Double?, _ key: String, relative: Double = 1e-5) throws {
+        let found = try #require(found)
+        let wanted = try #require(expected[key]?.double)
+        #expect(abs(found - wanted) <= relative * abs(wanted), "step \(index + 1) \(key): \(found), not \(wanted)")
+      }
+      try expectClose(learningRate, "learningRate", relative: 1e-14)
+      try expectClose(losses.total, "total")
+      try expectClose(losses.hard, "hard")
+      try expectClose(norm, "gradientNorm")
+      let terms = try expected["terms"].elements.map { try GoldenFixtures.require($0.double) }
+      #expect(terms.count == losses.adaptors.count)
+      for (found, wanted) in zip(losses.adaptors, terms) { #expect(abs(found - wanted) <= 1e-5 * wanted) }
+    }
+
+    let wanted = try GoldenFixtures.tensors("steps/\(name).safetensors")
+    for entry in layout.entries where !(name == "adamw" && entry.key.hasSuffix("attention.self.key.bias")) {
+      let wanted = try #require(wanted[entry.key])
+      let error = zip(weights[entry.slot].values, wanted).map { abs($0 - $1) }.max() ?? .infinity
+      #expect(error < 1e-5, "\(entry.key): off by \(error)")
+    }
+  }
+
+  private func settings(_ run: JSON) throws -> OptimizerSettings {
+    let json = try #require(run["optimizer"])
+    guard json["kind"]?.string == "adamw" else { return .sgd }
+    var settings = AdamWSettings()
+    settings.weightDecay = try #require(json["weightDecay"]?.double)
+    settings.eps = try #require(json["eps"]?.double)
+    let betas = try json["betas"].elements.map { try GoldenFixtures.require($0.double) }
+    (settings.beta1, settings.beta2) = (betas[0], betas[1])
+    return .adamW(settings)
+  }
+
+  @Test("parameters that a stage does not update stay as they are, undecayed, and count in no norm")
+  func leavesOthers() throws {
+    var layout = ParameterLayout()
+    let first = layout.add("first.weight", [3, 5], decays: true)
+    let second = layout.add("second.weight", [2, 2], decays: true)
+    let third = layout.add("third.bias", [4], decays: false)
+    let (weights, gradient) = (ParameterBuffer(layout), ParameterBuffer(layout))
+    weights.values.update(repeating: 1)
+    gradient.values.update(repeating: 2)
+    var settings = AdamWSettings()
+    settings.weightDecay = 0.1
+    let optimizer = Optimizer(
+      .adamW(settings), maxGradientNorm: nil, layout: layout,
+      updated: UpdatedParameters(layout, byRows: Self.nothing, isUpdated: { $0 != "second.weight" }))
+    let norm = optimizer.step(
+      weights: weights, gradient: gradient, rows: [], learningRate: 0.5, pool: WorkerPool(workers: 2))
+    #expect(abs(norm - (19 * 4.0).squareRoot()) < 1e-12)
+    #expect(weights[second].values.allSatisfy { $0 == 1 })
+    // Adam's first step is the learning rate; decay takes another 1/20 where it applies.
+    #expect(weights[first].values.allSatisfy { abs($0 - 0.45) < 1e-6 })
+    #expect(weights[third].values.allSatisfy { abs($0 - 0.5) < 1e-6 })
+  }
+
+  @Test("a gradient within the norm is not scaled, a longer one is, to the norm")
+  func clips() {
+    var layout = ParameterLayout()
+    _ = layout.add("weight", [300_000, 2], decays: true)
+    for (length, expected) in [(0.5, 0.5), (7.0, 2.0)] {
+      let (weights, gradient) = (ParameterBuffer(layout), ParameterBuffer(layout))
+      gradient.values.update(repeating: Float(length / 600_000.0.squareRoot()))
+      let optimizer = Optimizer(
+        .sgd, maxGradientNorm: 2, layout: layout,
+        updated: UpdatedParameters(layout, byRows: Self.nothing, isUpdated: { _ in true }))
+      let norm = optimizer.step(
+        weights: weights, gradient: gradient, rows: [], learningRate: 1, pool: WorkerPool(workers: 2))
+      #expect(abs(norm - length) < 1e-5)
+      #expect(abs(sumOfSquares(UnsafeBufferPointer(weights.values)).squareRoot() - expected) < 1e-5)
+      #expect(weights.values[599_999] < 0)
+    }
+  }
+}
+
+/// Batches of token ids as a dataset: token i is the word `wi`, and the tokens of either segment are one text of a pair.
+private struct PackedRows {
+  let dataset: TokenizedDataset
+  /// The rows of each batch.
+  let batches: [ArraySlice<Int>]
+
+  init(_ json: [JSON]) throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "steps-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    var rows = ""
+    var batches: [ArraySlice<Int>] = []
+    var count = 0
+    for batch in try json.map(GoldenFixtures.batch) {
+      for sentence in 0..<batch.sentences {
+        let range = batch.starts[sentence]..<batch.starts[sentence + 1]
+        func text(_ type: Int32) -> String {
+          range.filter { batch.types[$0] == type }.map { "w\(batch.tokens[$0])" }.joined(separator: " ")
+        }
+        rows += #"{"text": "\#(text(0))", "pair": "\#(text(1))", "label": \#(batch.labels[sentence])}"# + "\n"
+      }
+      batches.append(Array(0..<count + batch.sentences)[count...])
+      count += batch.sentences
+    }
+    self.batches = batches
+    try rows.write(toFile: "\(directory)/rows.jsonl", atomically: false, encoding: .utf8)
+    try Self.tokenizer.write(toFile: "\(directory)/tokenizer.json", atomically: false, encoding: .utf8)
+    var source = DatasetSource(format: .jsonl, path: "\(directory)/rows.jsonl")
+    source.pairColumn = .name("pair")
+    dataset = try TokenizedDataset(
+      source.read(labels: ["negative", "neutral", "positive"]), tokenizer: Tokenizer(directory: directory),
+      maxLength: nil)
+    let tokens = try json.reduce(0) { try $0 + $1["tokens"].elements.count }
+    try #require((0..<dataset.count).reduce(0) { $0 + dataset.length($1) } == tokens)
+  }
+
+  private static var tokenizer: String {
+    """
+    {
+      "added_tokens": [],
+      "normalizer": {"type": "BertNormalizer"},
+      "pre_tokenizer": {"type": "BertPreTokenizer"},
+      "post_processor": {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "w0", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"w0": {"id": "w0", "ids": [0], "tokens": ["w0"]}}
+      },
+      "model": {
+        "type": "WordPiece",
+        "unk_token": "w0",
+        "vocab": {\((0..<31).map { #""w\#($0)": \#($0)"# }.joined(separator: ", "))}
+      }
+    }
+    """
+  }
+}
