@@ -179,7 +179,7 @@ class Benchmark:
                    if name.endswith(".c")]
         program = f"{self.cache}/kernels"
         subprocess.run(
-            ["clang", "-O2", "-std=gnu11", f"-I{root}/Sources/CKernels/include", f"{here}/kernels.c", *sources, "-lm",
+            ["clang", "-O2", "-std=gnu11", f"-I{root}/Sources/CKernels/include", f"-I{root}/Sources/CKernels", f"{here}/kernels.c", *sources, "-lm",
              "-o", program], check=True)
         rows = [json.loads(subprocess.run(
             [program], capture_output=True, text=True, check=True).stdout) for _ in range(self.arguments.rounds)]
