@@ -105,17 +105,14 @@ class Benchmark:
                 for rung in RUNGS}}
 
     def _probe(self, workload: Workload, rungs):
-        """Starts PyTorch both ways, warms both up, and times each rung once; the slower way ends here."""
+        """Starts PyTorch both ways and times each rung once, which also warms up."""
         teams, probes = {}, {"memory": {}}
         for ranks in (1, 2):
             team = self._pytorch(workload, rungs, ranks)
             teams[team.name] = probes["memory"][team.name] = team
             probes[team.name] = {}
             for rung in RUNGS:
-                # The first burst meets every shape for the first time; only its memory counts.
-                if rung == "random":
-                    team.burst(rung, memory=True)
-                probes[team.name][rung] = team.burst(rung)
+                probes[team.name][rung] = team.burst(rung, memory=rung == "random")
         return teams, probes
 
     # MARK: The rest

@@ -20,7 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Memory(threading.Thread):
     """Samples the proportional set size of a process and its descendants, summed; the launcher is left out."""
 
-    def __init__(self, root: int, interval: float = 0.1):
+    def __init__(self, root: int, interval: float = 0.25):
         super().__init__(daemon=True)
         self.root, self.interval, self.peak, self.stopped = root, interval, 0, threading.Event()
         self.start()

@@ -82,7 +82,7 @@ class Workload:
 
 _A = Workload(
     "A", "bert-base → 4 × 312, AttnMiniLM + ValMiniLM + LogitMSE, batch 32", "student-312", STUDENT_312, "bert-base",
-    BERT_BASE, adaptors=("AttnMiniLM", "ValMiniLM", "LogitMSE"), steps=4, targets=(2.2, 1.4, 0.88))
+    BERT_BASE, adaptors=("AttnMiniLM", "ValMiniLM", "LogitMSE"), steps=3, targets=(2.2, 1.4, 0.88))
 
 WORKLOADS = {
     workload.name: workload
@@ -91,15 +91,15 @@ WORKLOADS = {
         replace(_A, name="A2", title="A from epoch 2, cached teacher", cached=True, targets=(11, 7, 0.65)),
         replace(
             _A, name="B", title="bert-base → 4 × 312, HidnTinyBERT + AttnTinyBERT, batch 128",
-            adaptors=("HidnTinyBERT", "AttnTinyBERT"), label_weight=0.0, batch=128, steps=2, targets=(2.1, 1.25, 0.88)),
+            adaptors=("HidnTinyBERT", "AttnTinyBERT"), label_weight=0.0, batch=128, steps=1, targets=(2.1, 1.25, 0.88)),
         replace(_A, name="C", title="bert-base → 4 × 312, LogitMSE, batch 32", adaptors=("LogitMSE",), targets=(2.3, 1.4, 0.88)),
-        Workload("D", "fine-tune MiniLM-L6, batch 32", "minilm", MINILM, steps=8, targets=(2.4, 1.5, 0.80)),
+        Workload("D", "fine-tune MiniLM-L6, batch 32", "minilm", MINILM, steps=6, targets=(2.4, 1.5, 0.80)),
         Workload(
-            "E", "predict with MiniLM-L6, batch 32", "minilm", MINILM, steps=16, predicts=True,
+            "E", "predict with MiniLM-L6, batch 32", "minilm", MINILM, steps=12, predicts=True,
             targets=(2.2, 1.35, 0.88)),
         Workload(
             "F", "MiniLM-L6 → 3 layers, AttnMiniLM + ValMiniLM + LogitMSE, batch 32, cached teacher", "minilm-3",
             Shape(3, 384, 1536), "minilm", MINILM, layers=(2, 4, 6), adaptors=("AttnMiniLM", "ValMiniLM", "LogitMSE"),
-            steps=8, cached=True),
+            steps=6, cached=True),
     ]
 }
