@@ -54,37 +54,33 @@ CK_CLONES void ck_transpose_tile(float *out, size_t outStride, const float *x, s
   }
 }
 
-// Missing lanes hold −inf as input to a maximum, so that they never win, and give exactly 0 after masking.
+// A row's last vector is read and written whole, tiles having the room: copying single lanes costs several times as much.
+#define valid_lanes(count)                                                                                           \
+  ((i32){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} < (i32){0} + (int32_t)(count))
+#define load_valid(p, valid, fill) select(valid, load(p), splat(fill))
+
+// Missing lanes hold −inf as input to a maximum, so that they never win.
 CK_INLINE float row_maximum(const float *s, size_t n) {
   f32 m = splat(-INFINITY);
-  for (size_t j = 0; j < n; j += CK_LANES) m = larger(m, load_some(s + j, lanes_left(j, n), -INFINITY));
+  for (size_t j = 0; j < n; j += CK_LANES) m = larger(m, load_valid(s + j, valid_lanes(lanes_left(j, n)), -INFINITY));
   return largest(m);
-}
-
-// p[j] = e^(s[j] − maximum) for j < n, 0 up to a whole vector; returns the sum.
-CK_INLINE float exponentials(float *p, const float *s, float maximum, size_t n) {
-  f32 total = {0};
-  for (size_t j = 0; j < n; j += CK_LANES) {
-    size_t lanes = lanes_left(j, n);
-    f32 e = exp_(load_some(s + j, lanes, maximum) - splat(maximum));
-    if (lanes < CK_LANES) {
-      f32 zero = {0};
-      memcpy((float *)&zero, &e, lanes * sizeof(float));
-      e = zero;
-    }
-    total += e;
-    store_some(p + j, e, lanes);
-  }
-  return sum(total);
 }
 
 CK_CLONES void ck_softmax(float *p, const float *s, size_t rows, size_t n, size_t stride) {
   for (size_t r = 0; r < rows; r++) {
     float *out = p + r * stride;
-    float total = exponentials(out, s + r * stride, row_maximum(s + r * stride, n), n);
-    float scale = 1.0f / total;
-    for (size_t j = 0; j < n; j++) out[j] *= scale;
-    for (size_t j = n; j < stride; j++) out[j] = 0;
+    const float *in = s + r * stride;
+    f32 maximum = splat(row_maximum(in, n)), total = {0};
+    for (size_t j = 0; j < n; j += CK_LANES) {
+      i32 valid = valid_lanes(lanes_left(j, n));
+      f32 e = select(valid, exp_(load(in + j) - maximum), splat(0));
+      total += e;
+      store(out + j, e);
+    }
+    f32 scale = splat(1.0f / sum(total));
+    size_t j = 0;
+    for (; j < n; j += CK_LANES) store(out + j, select(valid_lanes(lanes_left(j, n)), load(out + j) * scale, splat(0)));
+    for (; j < stride; j += CK_LANES) store(out + j, splat(0));
   }
 }
 
@@ -93,13 +89,15 @@ CK_CLONES void ck_softmax_backward(float *d, const float *p, float scale, size_t
     float *dr = d + r * stride;
     const float *pr = p + r * stride;
     f32 dot = {0};
-    for (size_t j = 0; j < n; j += CK_LANES) {
-      size_t lanes = lanes_left(j, n);
-      dot += load_some(dr + j, lanes, 0) * load_some(pr + j, lanes, 0);
+    for (size_t j = 0; j < n; j += CK_LANES)
+      dot += select(valid_lanes(lanes_left(j, n)), load(dr + j) * load(pr + j), splat(0));
+    f32 mean = splat(sum(dot));
+    size_t j = 0;
+    for (; j < n; j += CK_LANES) {
+      f32 g = splat(scale) * load(pr + j) * (load(dr + j) - mean);
+      store(dr + j, select(valid_lanes(lanes_left(j, n)), g, splat(0)));
     }
-    float mean = sum(dot);
-    for (size_t j = 0; j < n; j++) dr[j] = scale * pr[j] * (dr[j] - mean);
-    for (size_t j = n; j < stride; j++) dr[j] = 0;
+    for (; j < stride; j += CK_LANES) store(dr + j, splat(0));
   }
 }
 
@@ -109,17 +107,15 @@ CK_CLONES double ck_kl_divergence(const float *t, const float *s, float *d, floa
   double total = 0;
   for (size_t r = 0; r < rows; r++) {
     const float *tr = t + r * stride, *sr = s + r * stride;
-    float tMax = row_maximum(tr, n), sMax = row_maximum(sr, n);
+    f32 tMax = splat(row_maximum(tr, n)), sMax = splat(row_maximum(sr, n));
     f32 tSum = {0}, sSum = {0};
     f64 dot = {0};
     for (size_t j = 0; j < n; j += CK_LANES) {
-      size_t lanes = lanes_left(j, n);
-      f32 a = load_some(tr + j, lanes, -INFINITY) - splat(tMax), b = load_some(sr + j, lanes, -INFINITY) - splat(sMax);
-      // Not "greater than": a NaN must not pass for a missing lane.
-      i32 valid = ~(a < splat(-1e30f));
+      i32 valid = valid_lanes(lanes_left(j, n));
+      f32 a = load(tr + j) - tMax, b = load(sr + j) - sMax;
       f32 p = select(valid, exp_(a), splat(0));
       tSum += p;
-      sSum += select(b < splat(-1e30f), splat(0), exp_(b));
+      sSum += select(valid, exp_(b), splat(0));
       dot += wide(select(valid, p * (a - b), splat(0)));
     }
     double zt = sum(tSum), zs = sum(sSum);
@@ -128,10 +124,11 @@ CK_CLONES double ck_kl_divergence(const float *t, const float *s, float *d, floa
     float *dr = d + r * stride;
     f32 st = splat(scale / (float)zt), ss = splat(scale / (float)zs);
     for (size_t j = 0; j < n; j += CK_LANES) {
-      size_t lanes = lanes_left(j, n);
-      f32 p = exp_(load_some(tr + j, lanes, 0) - splat(tMax)) * st;
-      f32 q = exp_(load_some(sr + j, lanes, 0) - splat(sMax)) * ss;
-      store_some(dr + j, load_some(dr + j, lanes, 0) + q - p, lanes);
+      // Fused, q − p of equal scores would be the rounding of p.
+#pragma clang fp contract(off)
+      f32 p = exp_(load(tr + j) - tMax) * st, q = exp_(load(sr + j) - sMax) * ss;
+      f32 before = load(dr + j);
+      store(dr + j, select(valid_lanes(lanes_left(j, n)), before + (q - p), before));
     }
   }
   return total;

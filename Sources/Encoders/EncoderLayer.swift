@@ -127,10 +127,16 @@ struct EncoderLayer {
     if let d, let output = activations.output {
       let dContext = backwardOutput(d: d, output, gradient: gradient, context)
       if inPlace == nil { output.rows.add(d, to: dInput, context) }
+      var dScores = taps.dScores
+      if dScores == nil, output.rows == .first, case .everything = activations.need {
+        // Scores were tapped of all tokens and no loss read them: queries that did not ask have a gradient of zero.
+        dScores = AttentionMaps(context.batch, heads: configuration.heads, arena: arena)
+        dScores?.fill(0)
+      }
       // context = attention(qkv)
       attention.backward(
         d: dQKV.parts, dContext: dContext, activations.qkv.parts, rows: output.rows,
-        probabilities: output.probabilities, dScores: taps.dScores, context)
+        probabilities: output.probabilities, dScores: dScores, context)
     } else {
       dQKV.fill(0)
       if let dScores = taps.dScores {

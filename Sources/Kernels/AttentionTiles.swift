@@ -36,8 +36,14 @@ package func tileProduct(
     c.rows, c.columns, inner, scale, accumulate ? 1 : 0)
 }
 
+extension Matrix {
+  /// Whether every row has whole vectors to itself.
+  fileprivate var isTile: Bool { stride % Int(CK_LANES) == 0 }
+}
+
 /// out = softmax of each row; padding becomes 0. May work in place.
 package func softmaxForward(out: Matrix, scores: Matrix) {
+  precondition(scores.isTile)
   precondition(out.rows == scores.rows && out.columns == scores.columns && out.stride == scores.stride)
   ck_softmax(out.base, scores.base, scores.rows, scores.columns, scores.stride)
 }
@@ -46,6 +52,7 @@ package func softmaxForward(out: Matrix, scores: Matrix) {
 ///
 /// Forward: probabilities = softmax(scores), row by row.
 package func softmaxBackward(d: Matrix, probabilities: Matrix, scale: Float = 1) {
+  precondition(d.isTile)
   precondition(d.rows == probabilities.rows && d.columns == probabilities.columns && d.stride == probabilities.stride)
   ck_softmax_backward(d.base, probabilities.base, scale, d.rows, d.columns, d.stride)
 }
@@ -53,6 +60,7 @@ package func softmaxBackward(d: Matrix, probabilities: Matrix, scale: Float = 1)
 /// Σ over rows of KL(softmax(teacher) ‖ softmax(student)), from scores; where `d` is given,
 /// d += scale · (softmax(student) − softmax(teacher)). All the same shape and stride.
 package func klDivergence(teacher: Matrix, student: Matrix, d: Matrix?, scale: Float) -> Double {
+  precondition(student.isTile)
   precondition(
     teacher.rows == student.rows && teacher.columns == student.columns && teacher.stride == student.stride)
   if let d { precondition(d.rows == student.rows && d.columns == student.columns && d.stride == student.stride) }

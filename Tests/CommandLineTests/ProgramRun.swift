@@ -46,7 +46,7 @@ final class StartedProgram {
     name = program
     // Files, which unlike pipes take any amount without a reader.
     let token = UInt64.random(in: .min ... .max)
-    streams = ["output", "errors"].map { "\(directory)/.\($0)-\(token)" }
+    streams = ["output", "errors"].map { "/tmp/distill-ddp-tests-\($0)-\(token)" }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -88,7 +88,7 @@ final class StartedProgram {
       usleep(5000)
     }
     let printed = printed
-    streams.forEach { unlink($0) }
+    for stream in streams { unlink(stream) }
     let signal = status & 0x7F
     return ProgramRun(
       status: signal == 0 ? (status >> 8) & 0xFF : nil, signal: signal == 0 ? nil : signal, output: printed[0],
@@ -117,6 +117,6 @@ final class StartedProgram {
 
 private func withCStrings<Result>(_ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result) -> Result {
   let copies = strings.map { strdup($0) }
-  defer { copies.forEach { free($0) } }
+  defer { for copy in copies { free(copy) } }
   return body(copies + [nil])
 }

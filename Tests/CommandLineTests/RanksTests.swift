@@ -32,7 +32,7 @@ import Testing
       for (key, values) in try run.weights("last") where !key.hasSuffix("key.bias") {
         difference = max(difference, zip(values, weights[key] ?? []).map { abs($0 - $1) }.max() ?? .infinity)
       }
-      #expect(difference < 1e-3, "\(name): weights \(difference)")
+      #expect(difference < 1e-5, "\(name): weights \(difference)")
     }
   }
 

@@ -34,8 +34,8 @@ import Testing
 
   @Test func secondStageStartsFromTheBestOfTheFirst() throws {
     let workspace = try TinyWorkspace()
-    // The high rate makes the first stage's best another checkpoint than its last.
-    let run = try workspace.train(.twoStep, set: ["stages.intermediate.learningRate=1"])
+    // The worst counts as the best, which is then another checkpoint than the last.
+    let run = try workspace.train(.twoStep, set: ["stages.intermediate.checkpoint.mode=max"])
     try expectWhole(run, stages: ["intermediate", "prediction"], steps: 33)
     let first = "stages/intermediate"
     try #require(run.checkpoint("best", stage: "intermediate") != run.checkpoint("last", stage: "intermediate"))

@@ -34,6 +34,7 @@ struct FiniteDifferenceTests {
   func gradients(objective: Objective) throws {
     let step = try Step(objective)
     let gradient = ParameterBuffer(step.weights.layout)
+    defer { withExtendedLifetime((step, gradient)) {} }
     _ = step.loss(gradient: gradient)
     let whole = sumOfSquares(UnsafeBufferPointer(gradient.values)).squareRoot()
     #expect(whole > 1e-3)
@@ -59,6 +60,27 @@ struct FiniteDifferenceTests {
           "\(entry.key): \(found), not \(expected) (norm \(norm) of \(whole))")
       }
     }
+  }
+
+  /// A tap by itself; layer 2 is the student's highest, of which the head reads only first tokens.
+  static let idleTaps: [TapSelection] = {
+    var taps = [TapSelection](repeating: TapSelection(), count: 4)
+    taps[0].scores = [2]
+    taps[1].values = [2]
+    taps[2].hidden = [2]
+    taps[3].scores = [1, 2]
+    taps[3].values = [1, 2]
+    return taps
+  }()
+
+  @Test("a tap that no loss reads changes no gradient", arguments: idleTaps)
+  func idleTap(taps: TapSelection) throws {
+    let step = try Step(Objective(student: "student", labelWeight: 1))
+    let (plain, tapped) = (ParameterBuffer(step.weights.layout), ParameterBuffer(step.weights.layout))
+    defer { withExtendedLifetime((step, plain, tapped)) {} }
+    #expect(abs(step.loss(gradient: plain) - step.loss(gradient: tapped, alsoTapping: taps)) < 1e-6)
+    let worst = zip(plain.values, tapped.values).map { abs($0 - $1) }.max() ?? .infinity
+    #expect(worst < 1e-6)
   }
 
   /// One evaluation of an objective with fixed masks.
@@ -95,11 +117,11 @@ struct FiniteDifferenceTests {
     }
 
     /// Adds to `gradient` where one is given.
-    func loss(gradient: ParameterBuffer?) -> Double {
+    func loss(gradient: ParameterBuffer?, alsoTapping others: TapSelection = TapSelection()) -> Double {
       let arena = Arena()
       defer { withExtendedLifetime(arena) {} }
       let counts = GlobalCounts(lengths: (0..<batch.sentences).map(batch.length))
-      var taps = TapSelection()
+      var taps = others
       var teacherTaps = TapSelection()
       taps.logits = labelWeight != 0
       for weighted in adaptors {

@@ -21,6 +21,7 @@ struct ForwardGoldenTests {
       let name = try GoldenFixtures.require(json["name"]?.string)
       let batch = try GoldenFixtures.batch(json)
       let arena = Arena()
+      defer { withExtendedLifetime(arena) {} }
       let taps =
         keepsActivations
         ? encoder.forward(batch, weights: weights, taps: selection, arena: arena, dropout: nil).taps
@@ -63,7 +64,9 @@ struct ForwardGoldenTests {
     #expect(selection.depth(of: encoder.configuration) == 1)
     // Were a later layer run, its infinite weights would show.
     weights[encoder.parameters.layers[1].qkv.weight].fill(.infinity)
-    let taps = encoder.infer(batch, weights: weights, taps: selection, arena: Arena())
+    let arena = Arena()
+    defer { withExtendedLifetime(arena) {} }
+    let taps = encoder.infer(batch, weights: weights, taps: selection, arena: arena)
     #expect(taps.logits == nil)
     #expect(taps.hidden[1]!.values.first { !$0.isFinite } == nil)
   }

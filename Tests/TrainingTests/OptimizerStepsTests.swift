@@ -41,6 +41,7 @@ struct OptimizerStepsTests {
         name: $0.kind.rawValue, student: student.configuration, teacher: teacher.configuration, layout: &layout)
     }
     let weights = ParameterBuffer(layout)
+    defer { withExtendedLifetime(weights) {} }
     try GoldenFixtures.load(studentName, into: weights)
     try GoldenFixtures.loadProjections(GoldenFixtures.tensors("steps/projections.safetensors"), into: weights)
 
@@ -106,6 +107,7 @@ struct OptimizerStepsTests {
     let second = layout.add("second.weight", [2, 2], decays: true)
     let third = layout.add("third.bias", [4], decays: false)
     let (weights, gradient) = (ParameterBuffer(layout), ParameterBuffer(layout))
+    defer { withExtendedLifetime((weights, gradient)) {} }
     weights.values.update(repeating: 1)
     gradient.values.update(repeating: 2)
     var settings = AdamWSettings()
@@ -128,6 +130,7 @@ struct OptimizerStepsTests {
     _ = layout.add("weight", [300_000, 2], decays: true)
     for (length, expected) in [(0.5, 0.5), (7.0, 2.0)] {
       let (weights, gradient) = (ParameterBuffer(layout), ParameterBuffer(layout))
+      defer { withExtendedLifetime((weights, gradient)) {} }
       gradient.values.update(repeating: Float(length / 600_000.0.squareRoot()))
       let optimizer = Optimizer(
         .sgd, maxGradientNorm: 2, layout: layout,

@@ -60,7 +60,7 @@ void ck_tile_product(float *c, size_t cStride, const float *a, size_t aRow, size
 void ck_gather_tile(float *out, size_t outStride, const float *x, size_t xStride, size_t rows, size_t columns);
 /// out (columns, outStride) = xᵀ, x (rows, columns); each row padded with zeros to outStride.
 void ck_transpose_tile(float *out, size_t outStride, const float *x, size_t xStride, size_t rows, size_t columns);
-/// p = softmax(s) along rows of n valid columns; columns from n to stride become 0.
+/// p = softmax(s) along rows of n valid columns; columns from n to stride become 0. Tiles, as in the next two.
 void ck_softmax(float *p, const float *s, size_t rows, size_t n, size_t stride);
 /// d = scale·p∘(d − Σ_j d·p): the gradient of softmax's input, in place; columns from n to stride become 0.
 void ck_softmax_backward(float *d, const float *p, float scale, size_t rows, size_t n, size_t stride);

@@ -58,7 +58,9 @@ package struct ClassifierModel: Sendable {
     var layout = ParameterLayout()
     let encoder = Encoder(configuration, layout: &layout)
     let weights = ParameterBuffer(layout)
-    let report = try directory.weights().load(into: weights, head: head, layers: layers)
+    let files = try directory.weights()
+    let report = try files.load(into: weights, head: head, layers: layers)
+    try Self.checkFinite(weights, path: files.path)
     weights.initialize(report.new, deviation: configuration.initializerRange, seed: seed)
     let isNew = report.new.contains("classifier.weight")
     if isNew {
@@ -69,6 +71,19 @@ package struct ClassifierModel: Sendable {
     self.init(
       encoder: encoder, weights: weights, configurationJSON: directory.configuration, tokenizerDirectory: path,
       notices: notices, hasTrainedHead: !isNew)
+  }
+
+  /// A single NaN makes every loss NaN, long after it was read.
+  private static func checkFinite(_ weights: ParameterBuffer, path: String) throws {
+    guard !sumOfSquares(UnsafeBufferPointer(weights.values)).isFinite else { return }
+    let entry = weights.layout.entries.first { entry in
+      let range = entry.slot.offset..<entry.slot.offset + entry.slot.count
+      return !sumOfSquares(UnsafeBufferPointer(rebasing: weights.values[range])).isFinite
+    }
+    throw CheckpointError(
+      path,
+      "\(entry?.key ?? "weights"): expected finite numbers, found NaN or infinity; use a checkpoint from before its "
+        + "training diverged, or copy the file again")
   }
 
   /// A trained head's classes must be the task's, in order: a permutation would train and score nonsense quietly.

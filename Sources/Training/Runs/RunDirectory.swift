@@ -10,11 +10,49 @@ struct RunDirectory {
   /// What a run writes at the top of its directory.
   private static let names = ["config.yaml", "metrics.jsonl", "summary.json", "stages", "best", "last"]
 
-  /// Refuses a directory that holds a run already, unless told to replace it.
-  func checkIsFree(overwrite: Bool) throws {
-    guard !overwrite, let found = Self.names.first(where: { exists("\(path)/\($0)") }) else { return }
-    throw ModelError(
-      "\(path): holds a run already (\(found)); choose another run.directory, or set run.overwrite=true to replace it")
+  /// Refuses, before anything is loaded, a directory that holds a run already, unless told to replace it; one that
+  /// cannot be made; and one whose replacement would delete what the run reads.
+  func check(_ configuration: RunConfiguration) throws {
+    try checkCanBeMade()
+    guard let found = Self.names.first(where: { exists("\(path)/\($0)") }) else { return }
+    guard configuration.run.overwrite else {
+      throw ModelError(
+        "run.directory: \(path) holds a run already (\(found)); choose another, or set run.overwrite=true to replace it"
+      )
+    }
+    guard let own = resolved(path) else { return }
+    for (key, input) in configuration.inputs {
+      guard let input = resolved(input) else { continue }
+      if Self.names.contains(where: { input == "\(own)/\($0)" || input.hasPrefix("\(own)/\($0)/") }) {
+        throw ModelError(
+          "run.directory: run.overwrite would delete \(input), which \(key) names; choose another directory")
+      }
+    }
+  }
+
+  /// The nearest directory there is must be one that can be written in.
+  private func checkCanBeMade() throws {
+    var above = path
+    while !exists(above), let slash = above.lastIndex(of: "/"), slash != above.startIndex {
+      above = String(above[..<slash])
+    }
+    let nearest = exists(above) ? above : path.hasPrefix("/") ? "/" : "."
+    var information = stat()
+    guard stat(nearest, &information) == 0, information.st_mode & S_IFMT == S_IFDIR else {
+      throw ModelError("run.directory: \(path): expected a directory, found a file at \(nearest); choose another path")
+    }
+    guard access(nearest, W_OK | X_OK) == 0 else {
+      throw ModelError(
+        "run.directory: \(path): cannot be written: \(nearest): \(String(cString: strerror(errno))); choose another path"
+      )
+    }
+  }
+
+  /// The path without links, or `nil` where nothing is there.
+  private func resolved(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   /// Creates the directory, empties it of an earlier run, and saves the configuration.
@@ -45,6 +83,22 @@ struct RunDirectory {
   private func exists(_ path: String) -> Bool {
     var information = stat()
     return lstat(path, &information) == 0
+  }
+}
+
+extension RunConfiguration {
+  /// The files and directories a run reads, with the keys that name them.
+  fileprivate var inputs: [(key: String, path: String)] {
+    var inputs: [(String, String)] = []
+    if let teacher { inputs.append(("teacher.model", teacher.model)) }
+    if case .model(let model) = student.source { inputs.append(("student.model", model)) }
+    if let tokenizer = student.tokenizer { inputs.append(("student.tokenizer", tokenizer)) }
+    for (key, source) in [("data.train", data.train), ("data.validation", data.validation)] {
+      guard let source else { continue }
+      inputs.append((key, source.path))
+      if case .lines(let labels?) = source.format { inputs.append(("\(key).labels", labels)) }
+    }
+    return inputs
   }
 }
 

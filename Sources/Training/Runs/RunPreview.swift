@@ -34,10 +34,10 @@ package struct RunPreview: Sendable {
 
   package init(_ configuration: RunConfiguration) {
     do {
-      try RunDirectory(path: configuration.run.directory).checkIsFree(overwrite: configuration.run.overwrite)
+      try RunDirectory(path: configuration.run.directory).check(configuration)
     } catch {
       // What is there may be this very configuration's run.
-      notices.append("run.directory: \(error)")
+      notices.append("\(error)")
     }
     let student = attempt("student") { try RunInputs.student(configuration) }
     let labels = student?.configuration.labels ?? configuration.task.labels

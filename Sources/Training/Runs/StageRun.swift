@@ -47,14 +47,7 @@ final class StageRun {
 
     var layout = ParameterLayout()
     let encoder = Encoder(student.configuration, layout: &layout)
-    let names = AdaptorSettings.metricKeys(of: settings.adaptors)
-    var adaptors: [WeightedAdaptor] = []
-    if let teacher = inputs.teacher {
-      adaptors = try zip(names, settings.adaptors).map { name, adaptor in
-        try adaptor.makeAdaptor(
-          name: name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
-      }
-    }
+    let adaptors = try Self.makeAdaptors(settings, inputs: inputs, layout: &layout)
     objective = StageObjective(labelWeight: settings.labelWeight, adaptors: adaptors)
     weights = ParameterBuffer(layout)
     weights.values[part: 0..<student.parameterCount].copy(from: student.weights.values)
@@ -87,6 +80,25 @@ final class StageRun {
       case .encoder: return !head.contains(slot.offset)
       case .head: return head.contains(slot.offset)
       }
+    }
+  }
+
+  /// Finds what would stop a stage, before the stages ahead of it have run for hours.
+  static func check(_ settings: StageSettings, inputs: RunInputs) throws {
+    var layout = ParameterLayout()
+    _ = Encoder(inputs.student.configuration, layout: &layout)
+    _ = try makeAdaptors(settings, inputs: inputs, layout: &layout)
+    _ = try epochBatches(settings.training, rows: inputs.train.count)
+  }
+
+  /// The stage's adaptors, their projections added to the layout. Every stage's student has the shape of the first.
+  private static func makeAdaptors(
+    _ settings: StageSettings, inputs: RunInputs, layout: inout ParameterLayout
+  ) throws -> [WeightedAdaptor] {
+    guard let teacher = inputs.teacher else { return [] }
+    return try zip(AdaptorSettings.metricKeys(of: settings.adaptors), settings.adaptors).map { name, adaptor in
+      try adaptor.makeAdaptor(
+        name: name, student: inputs.student.configuration, teacher: teacher.configuration, layout: &layout)
     }
   }
 
@@ -156,19 +168,27 @@ final class StageRun {
       dropout: DropoutKey(
         seed: UInt32(truncatingIfNeeded: configuration.run.seed), step: UInt32(truncatingIfNeeded: step)),
       updated: updated)
-    guard losses.total.isFinite else {
-      throw ModelError(
-        "stage \(settings.name), step \(step + 1): the loss is \(losses.total); lower the learning rate, or look for "
-          + "bad values in the student and the teacher")
-    }
+    try require(losses.total.isFinite, of: "the loss", step: step + 1)
     let norm = optimizer.step(
       weights: weights, gradient: gradientStep.gradient, rows: rows, learningRate: learningRate, pool: places.pool)
+    try require(norm.isFinite, of: "the gradient", step: step + 1)
     return (losses, learningRate, norm)
+  }
+
+  /// Stops a run whose numbers went beyond what numbers can hold: nothing it would save is of use.
+  private func require(_ isFinite: Bool, of quantity: String, step: Int) throws {
+    guard isFinite else {
+      throw ModelError(
+        "stage \(settings.name), step \(step): \(quantity) is not a finite number: training has diverged; lower "
+          + "learningRate, now \(settings.training.learningRate), or maxGradientNorm, now "
+          + (settings.training.maxGradientNorm.map { "\($0)" } ?? "null"))
+    }
   }
 
   // MARK: Validation and checkpoints
 
   private func validateAndSave(step: Int, epoch: Int) throws {
+    try require(sumOfSquares(UnsafeBufferPointer(weights.values)).isFinite, of: "a weight", step: step)
     var validated: ValidationReport?
     if let validation = inputs.validation {
       try report(.validationStarted(stage: settings.name, rows: validation.count))
@@ -211,6 +231,8 @@ final class StageRun {
       metrics.append(("val_distillation", losses.distillation))
       metrics += zip(objective.adaptors, losses.adaptors).map { ("val_\($0.adaptor.name)", $1) }
     }
+    // Not only the monitored one: a model whose logits are NaN still has an accuracy.
+    for metric in metrics { try require(metric.value.isFinite, of: metric.name, step: step) }
     func make(isBest: Bool) -> ValidationReport {
       ValidationReport(
         stage: settings.name, step: step, epoch: epoch, metrics: metrics, isBest: isBest,

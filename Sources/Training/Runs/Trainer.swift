@@ -28,8 +28,9 @@ package struct Trainer {
     let start = clock.now
     let isRoot = places.ranks.rank == 0
     let directory = RunDirectory(path: configuration.run.directory)
-    if isRoot { try directory.checkIsFree(overwrite: configuration.run.overwrite) }
+    if isRoot { try directory.check(configuration) }
     let inputs = try RunInputs(configuration, threads: places.pool.workers)
+    for stage in configuration.stages { try StageRun.check(stage, inputs: inputs) }
     // Nobody writes before everybody has loaded.
     try places.ranks.barrier()
     var log: MetricsLog?

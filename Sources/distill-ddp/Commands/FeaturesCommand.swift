@@ -37,7 +37,7 @@ struct FeaturesCommand: ParsableCommand {
       if !classifier.hasTrainedHead {
         printError("Note: \(model.escapedForDisplay): has no classification head, so there will be no logits")
       } else {
-        classifier.notices.forEach { printError("Note: \($0)") }
+        for notice in classifier.notices { printError("Note: \(notice)") }
       }
       let dataset = try limits.tokenize(try input.read(), for: classifier, threads: places.pool.workers)
       try classifier.writeFeatures(

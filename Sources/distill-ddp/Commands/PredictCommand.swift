@@ -37,7 +37,7 @@ struct PredictCommand: ParsableCommand {
           "\(model.escapedForDisplay): expected a model with a classification head, found none; fine-tune it first, "
             + "with distill-ddp --config configs/finetune.yaml --set student.model=\(model.escapedForDisplay)")
       }
-      if isRoot { classifier.notices.forEach { printError("Note: \($0)") } }
+      if isRoot { for notice in classifier.notices { printError("Note: \(notice)") } }
       let dataset = try limits.tokenize(try input.read(), for: classifier, threads: places.pool.workers)
       guard let predictions = try classifier.predict(dataset, places: places) else { return }
       try destination.write(try lines(predictions.logits, labels: classifier.configuration.labels))

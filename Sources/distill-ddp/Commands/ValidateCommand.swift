@@ -50,7 +50,7 @@ struct ValidateCommand: ParsableCommand {
   }
 
   private func show(_ preview: RunPreview, _ configuration: RunConfiguration) {
-    preview.notices.forEach { printLine("Note: \($0)") }
+    for notice in preview.notices { printLine("Note: \(notice)") }
     printLine("\(source.config.escapedForDisplay): ready to run into \(configuration.run.directory.escapedForDisplay)")
     let models = [("teacher", preview.teacher), ("student", preview.student)].compactMap { name, model in
       model.map { model in
@@ -67,6 +67,6 @@ struct ValidateCommand: ParsableCommand {
     }
     table([["data", "rows", "mean tokens", "most tokens", "truncated rows"]] + data).forEach(printLine)
     let console = TrainingConsole(logEvery: configuration.run.logEverySeconds, isTerminal: false)
-    preview.stages.forEach { console.show(.stageStarted($0)) }
+    for stage in preview.stages { console.show(.stageStarted(stage)) }
   }
 }
