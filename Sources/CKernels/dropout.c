@@ -28,12 +28,8 @@ CK_INLINE void philox(u32 out[4], const u32 *block, ck_dropout_key key) {
   out[3] = c3;
 }
 
-static uint32_t threshold(float rate) { return (uint32_t)(rate * 65536.0f + 0.5f); }
-
-float ck_dropout_rate(float rate) { return (float)threshold(rate) / 65536.0f; }
-
 CK_CLONES void ck_dropout(float *x, size_t count, float rate, ck_dropout_key key) {
-  uint32_t limit = threshold(rate);
+  uint32_t limit = (uint32_t)(rate * 65536.0f + 0.5f);
   if (limit == 0) return;
   f32 scale = splat(limit >= 65536 ? 0.0f : 65536.0f / (float)(65536 - limit));
   u32 lane;

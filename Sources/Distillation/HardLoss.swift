@@ -1,5 +1,5 @@
-import Glibc
 import Encoders
+import Glibc
 import Kernels
 import Text
 

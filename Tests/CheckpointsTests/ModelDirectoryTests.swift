@@ -73,7 +73,8 @@ struct ModelDirectoryTests {
       let parameters = ParameterBuffer(layout)
       parameters.number()
       let export = ModelExport(
-        configuration: ["model_type": "bert"], parameters: parameters, tokenizerFiles: [("vocab.txt", Array("[PAD]\n".utf8))],
+        configuration: ["model_type": "bert"], parameters: parameters,
+        tokenizerFiles: [("vocab.txt", Array("[PAD]\n".utf8))],
         modelCard: "# Model\n")
       let path = directory + "/model"
       for _ in 0..<2 {

@@ -32,7 +32,9 @@ struct ModelLoadingTests {
     let error = #expect(throws: CheckpointError.self) { try weights.load(into: parameters, head: .required) }
     #expect(
       error?.problems
-        == ["classifier.weight", "classifier.bias"].map { "\($0): missing; set head: new to start a new one" })
+        == ["classifier.weight", "classifier.bias"].map {
+          "\($0): missing; fine-tune the model first, or start a new head with student.head: new"
+        })
   }
 
   @Test func aHeadOfAnotherShapeIsReplacedOnlyOnRequest() throws {
@@ -42,8 +44,8 @@ struct ModelLoadingTests {
       let error = #expect(throws: CheckpointError.self) { try weights.load(into: parameters, head: head) }
       #expect(
         error?.problems == [
-          "classifier.weight: expected [2, 8], found [3, 8]; set task.labels or head: new",
-          "classifier.bias: expected [2], found [3]; set task.labels or head: new",
+          "classifier.weight: expected [2, 8], found [3, 8]; set task.labels or student.head: new",
+          "classifier.bias: expected [2], found [3]; set task.labels or student.head: new",
         ])
       #expect(parameters.values.allSatisfy { $0 == 0 }, "nothing is read when something does not fit")
     }

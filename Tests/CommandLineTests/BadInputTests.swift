@@ -155,7 +155,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     ) { try $0.replace(#""intermediate_size": 26"#, by: #""intermediate_size": 27"#, in: "bad/config.json") },
     BadInput(
       "misshapen head", set: "student={model: bad}", "task.labels=[bad, good]", "stages.0.adaptors=[AttnMiniLM]",
-      message: "classifier.weight: expected [2, 18], found [3, 18]; set task.labels or", "head: new"),
+      message: "classifier.weight: expected [2, 18], found [3, 18]; set task.labels or", "student.head: new"),
     BadInput(
       "NaN", set: "student={model: bad}",
       message: "bad/model.safetensors: bert.encoder.layer.1.output.dense.weight: expected finite numbers, found NaN"
@@ -176,7 +176,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     #expect(result.output.contains("Note: headless: the classification head is new (3 classes), to be trained"))
     let required = try workspace.attempt(
       .finetune, set: ["student={model: headless, head: required}", "run.directory=required"])
-    #expect(required.status == 1 && required.errors.contains("classifier.weight: missing; set head: new"))
+    #expect(required.status == 1 && required.errors.contains("classifier.weight: missing; fine-tune the model first"))
     let noise = try workspace.attempt(
       .mixStep, set: ["teacher.model=headless", "student={model: student}", "run.directory=noise"])
     #expect(noise.status == 1 && noise.errors.contains("headless/model.safetensors"), "\(noise)")

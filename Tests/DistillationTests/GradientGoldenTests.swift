@@ -67,7 +67,9 @@ struct GradientGoldenTests {
     let gradient: ParameterBuffer
   }
 
-  private func computeGradients(_ json: JSON, tensors: [String: [Float]], cutIntoMicroBatches parts: Int, tapsEverything: Bool = false)
+  private func computeGradients(
+    _ json: JSON, tensors: [String: [Float]], cutIntoMicroBatches parts: Int, tapsEverything: Bool = false
+  )
     throws -> Result
   {
     let (teacher, teacherWeights) = try GoldenFixtures.model(try #require(json["teacher"]?.string))

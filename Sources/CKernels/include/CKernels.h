@@ -74,9 +74,7 @@ typedef struct {
   uint32_t seed, step, sample, site;
 } ck_dropout_key;
 
-/// The probability as it is applied: rounded to 1/65536.
-float ck_dropout_rate(float rate);
-/// x[i] = 0 with probability `rate`, else x[i]/(1 − rate). Linear, so the backward pass is the same call on the
+/// x[i] = 0 with probability `rate`, rounded to 1/65536, else x[i]/(1 − rate). Linear, so the backward pass is the same call on the
 /// gradient: no mask is stored. Philox4x32-10 (Salmon et al., SC 2011), 16 random bits an element.
 void ck_dropout(float *x, size_t count, float rate, ck_dropout_key key);
 

@@ -96,7 +96,10 @@ private struct Matching {
       }
       // A layer may be picked twice, so it stays for the next.
       guard let tensor = unpaired[source] else {
-        problems.append("\(source): missing" + (isClassifierKey(source) ? "; set head: new to start a new one" : ""))
+        problems.append(
+          "\(source): missing"
+            + (isClassifierKey(source) ? "; fine-tune the model first, or start a new head with student.head: new" : "")
+        )
         continue
       }
       check(tensor, against: entry, source)
@@ -113,7 +116,7 @@ private struct Matching {
   private mutating func check(_ tensor: ModelWeights.Tensor, against entry: ParameterLayout.Entry, _ source: String) {
     if tensor.description.shape != entry.shape {
       let remedy =
-        isClassifierKey(source) ? "; set task.labels or head: new" : "; does config.json belong to this file?"
+        isClassifierKey(source) ? "; set task.labels or student.head: new" : "; does config.json belong to this file?"
       problems.append("\(source): expected \(entry.shape), found \(tensor.description.shape)\(remedy)")
     } else if !tensor.description.type.isFloatingPoint {
       problems.append("\(source): expected F32, F16, BF16 or F64, found \(tensor.description.type.rawValue)")

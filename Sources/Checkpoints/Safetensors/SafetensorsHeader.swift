@@ -50,7 +50,9 @@ struct SafetensorsHeader {
       end = tensor.range.upperBound
     }
     guard end == fileSize else {
-      throw Problem("expected \(end) bytes by its header, found \(fileSize); the file is incomplete or altered")
+      throw Problem(
+        "expected \(end) bytes by its header, found \(fileSize); the file is incomplete or altered; "
+          + "copy or download it again")
     }
     self.tensors = tensors
     self.metadata = metadata

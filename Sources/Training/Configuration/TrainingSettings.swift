@@ -9,9 +9,9 @@ package struct TrainingSettings: Sendable, Equatable {
 
   /// How a global batch is cut.
   package enum MicroBatches: Sendable, Equatable {
-    /// By a token count, a function of the batch alone.
+    /// One for each worker thread of all ranks, or more where they would grow too long.
     case auto
-    /// Into this many, or fewer where a batch has fewer sentences.
+    /// Into this many, whatever the number of ranks and threads.
     case count(Int)
   }
 

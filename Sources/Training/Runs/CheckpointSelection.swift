@@ -83,9 +83,6 @@ package struct CheckpointSelection {
     let padded = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     let base = "step=\(padded)-epoch=\(epoch)"
     guard let monitor, let value else { return base }
-    let rounded = String(Int(exactly: (abs(value) * 10_000).rounded()) ?? 0)
-    let fraction = String(repeating: "0", count: max(0, 5 - rounded.count)) + rounded
-    let sign = value < 0 ? "-" : ""
-    return "\(base)-\(monitor)=\(sign)\(fraction.dropLast(4)).\(fraction.suffix(4))"
+    return "\(base)-\(monitor)=\(fixed(value, 4))"
   }
 }

@@ -36,7 +36,9 @@ struct ModelCard {
     lines.append("| longest sequence | \(configuration.data.maxLength) tokens |")
     lines.append("| seed | \(configuration.run.seed) |")
     if let report {
-      lines += ["", "On the validation data, after step \(report.step) of stage \(stage.name):", "", "| metric | value |"]
+      lines += [
+        "", "On the validation data, after step \(report.step) of stage \(stage.name):", "", "| metric | value |",
+      ]
       lines.append("|---|---|")
       lines += report.metrics.map { "| \($0.name) | \($0.value) |" }
     }

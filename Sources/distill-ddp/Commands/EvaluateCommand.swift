@@ -32,9 +32,9 @@ struct EvaluateCommand: ParsableCommand {
       let dataset = try limits.tokenize(
         try data.source().read(labels: classifier.configuration.labels), for: classifier,
         threads: places.pool.workers)
-      guard dataset.count > 0 else { throw ValidationError("\(data.data[0]): expected rows, found none") }
+      guard dataset.count > 0 else { throw CommandError("\(data.data[0]): expected rows, found none") }
       if let row = dataset.labels.firstIndex(where: { $0 < 0 }) {
-        throw ValidationError("\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row")
+        throw CommandError("\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row")
       }
       guard let predictions = try classifier.predict(dataset, places: places) else { return }
       let result = EvaluationResult(classifier, dataset, predictions)
