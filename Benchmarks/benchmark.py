@@ -228,7 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="launch/benchmark.sh", description=__doc__)
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(names)}; all without")
     parser.add_argument("--rounds", type=int, default=5, help="timed bursts of each program (5)")
-    parser.add_argument("--steps", type=int, help="batches in a burst (1 to 16, by workload)")
+    parser.add_argument("--steps", type=int, help="batches in a burst (by workload)")
     parser.add_argument("--quick", action="store_true", help="one batch a burst and one round: to see that it works")
     parser.add_argument("--parity", action="store_true", help="compare losses instead of speed")
     parser.add_argument("--data", default="runs/quickstart/data", help="folder of train_text.txt and train_labels.txt")

@@ -83,6 +83,6 @@ def _kernels(rounds: list[list[dict]]) -> str:
     rows = [["kernel", "plain loop, µs", "ours, µs", "times faster", "bound, µs", "of bound", "bound by"]]
     for samples in zip(*rounds):
         ours, plain, bound = (statistics.median(sample[key] for sample in samples) for key in ("ours", "plain", "bound"))
-        rows.append([samples[0]["name"], f"{plain:.1f}", f"{ours:.1f}", f"{plain / ours:.1f}", f"{bound:.1f}",
+        rows.append([samples[0]["name"], f"{plain:.2f}", f"{ours:.2f}", f"{plain / ours:.1f}", f"{bound:.2f}",
                      f"{bound / ours:.2f}", samples[0]["by"]])
     return table(rows)

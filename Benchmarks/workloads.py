@@ -95,7 +95,7 @@ WORKLOADS = {
         replace(_A, name="C", title="bert-base → 4 × 312, LogitMSE, batch 32", adaptors=("LogitMSE",), targets=(2.3, 1.4, 0.88)),
         Workload("D", "fine-tune MiniLM-L6, batch 32", "minilm", MINILM, steps=6, targets=(2.4, 1.5, 0.80)),
         Workload(
-            "E", "predict with MiniLM-L6, batch 32", "minilm", MINILM, steps=12, predicts=True,
+            "E", "predict with MiniLM-L6, batch 32", "minilm", MINILM, steps=30, predicts=True,
             targets=(2.2, 1.35, 0.88)),
         Workload(
             "F", "MiniLM-L6 → 3 layers, AttnMiniLM + ValMiniLM + LogitMSE, batch 32, cached teacher", "minilm-3",
