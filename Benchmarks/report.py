@@ -1,0 +1,88 @@
+"""The tables: medians, ranges, and ratios of the same round."""
+
+import statistics
+
+
+def spread(values: list[float], digits: int = 0) -> str:
+    """median [least–most]"""
+    return f"{statistics.median(values):.{digits}f} [{min(values):.{digits}f}–{max(values):.{digits}f}]"
+
+
+def table(rows: list[list[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def text(results: dict) -> str:
+    parts = [", ".join(f"{key}: {value}" for key, value in results["machine"].items())]
+    if results["workloads"]:
+        parts += ["Real tokens a second: median [range] of the rounds; ratios are of the same round.", _speed(results)]
+        parts += ["sgemm at the workload's shapes, all threads, GFLOP/s:", _sgemm(results)]
+        parts += ["Peak memory, MiB (summed proportional set size):", _memory(results)]
+    if "scaling" in results:
+        parts += ["Scaling of ours (ranks × threads), tokens/s:", _scaling(results["scaling"])]
+    if "startup" in results:
+        parts.append(
+            f"Start to first step, {results['startup']['rows']} tweets: {spread(results['startup']['seconds'], 2)} s")
+    if "kernels" in results:
+        parts += ["Kernels, one thread:", _kernels(results["kernels"])]
+    return "\n\n".join(parts)
+
+
+def _ratio(value: float, target: float | None) -> str:
+    return "" if target is None else f" {'≥' if value >= target else 'MISSES'} {target}"
+
+
+def _speed(results: dict) -> str:
+    rows = [["", "batches", "ours", "PyTorch", "as", "ours ÷ PyTorch", "efficiency"]]
+    for name, workload in results["workloads"].items():
+        for index, (rung, data) in enumerate(workload["rungs"].items()):
+            ours, theirs = data["seconds"]["ours"], data["seconds"]["pytorch"]
+            ratios = [b / a for a, b in zip(ours, theirs)]
+            targets = workload["targets"]
+            efficiency = data["limit_seconds"] / statistics.median(ours)
+            rows.append([
+                f"{name}: {workload['title']}" if index == 0 else "", rung,
+                spread([data["tokens"] / s for s in ours]), spread([data["tokens"] / s for s in theirs]),
+                data["pytorch_as"], spread(ratios, 2) + _ratio(statistics.median(ratios), targets and targets[index]),
+                f"{efficiency:.2f}" + (_ratio(efficiency, targets[2]) if targets and index == 0 else "")])
+    return table(rows)
+
+
+def _sgemm(results: dict) -> str:
+    rows = [["", "sgemm", "registers only", "OpenBLAS kernel"]]
+    for name, workload in results["workloads"].items():
+        sgemm = workload["sgemm"]
+        rows.append([name, spread(sgemm["gflops"]), f"{sgemm['peak']:.0f}", sgemm["core"]])
+    return table(rows)
+
+
+def _memory(results: dict) -> str:
+    rows = [["", "ours", "PyTorch 1 × 2", "PyTorch 2 × 1", "ours ÷ least"]]
+    for name, workload in results["workloads"].items():
+        ours, theirs = workload["memory_mib"]["ours"], workload["memory_mib"]["pytorch"]
+        rows.append([name, f"{ours:.0f}", *(f"{theirs[key]:.0f}" for key in ("1 × 2", "2 × 1")),
+                     f"{ours / min(theirs.values()):.2f}"])
+    return table(rows)
+
+
+def _scaling(scaling: dict) -> str:
+    rows = [["", "1 × 1", "1 × 2", "2 × 1", "1 × 2 ÷ 1 × 1", "2 × 1 ÷ 1 × 1", "MiB"]]
+    for name, data in scaling.items():
+        seconds = data["seconds"]
+        rows.append(
+            [name] + [spread([data["tokens"] / s for s in seconds[key]]) for key in ("1 × 1", "1 × 2", "2 × 1")]
+            + [spread([a / b for a, b in zip(seconds["1 × 1"], seconds[key])], 2) for key in ("1 × 2", "2 × 1")]
+            + [", ".join(f"{value:.0f}" for value in data["memory_mib"].values())])
+    return table(rows)
+
+
+def _kernels(rounds: list[list[dict]]) -> str:
+    rows = [["kernel", "plain loop, µs", "ours, µs", "times faster", "bound, µs", "of bound", "bound by"]]
+    for samples in zip(*rounds):
+        ours, plain, bound = (statistics.median(sample[key] for sample in samples) for key in ("ours", "plain", "bound"))
+        rows.append([samples[0]["name"], f"{plain:.2f}", f"{ours:.2f}", f"{plain / ours:.1f}", f"{bound:.2f}",
+                     f"{bound / ours:.2f}", samples[0]["by"]])
+    return table(rows)
