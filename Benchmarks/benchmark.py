@@ -72,7 +72,8 @@ class Benchmark:
         lengths = {rung: [self.rows.lengths(batch) for batch in batches] for rung, batches in rungs.items()}
         tokens = {rung: sum(map(sum, values)) for rung, values in lengths.items()}
         limit = limits.Limit(
-            self.sgemm, workload, lengths["random"] + lengths["grouped"], self.threads, 0.02 if self.arguments.quick else 0.06)
+            self.sgemm, workload, lengths["random"] + lengths["grouped"], self.threads,
+            seconds=0.02 if self.arguments.quick else 0.06)
         ours = self._ours(workload)
         teams, probes = self._probe(workload, rungs)
         best = {rung: min(teams, key=lambda name: sum(probes[name][rung]["seconds"])) for rung in RUNGS}
@@ -87,21 +88,22 @@ class Benchmark:
             for rung, who in turns if number % 2 == 0 else reversed(turns):
                 answer = ours.burst(self.rows, rungs[rung]) if who == "ours" else teams[best[rung]].burst(rung)
                 samples[rung][who].append(sum(answer["seconds"]))
+            rates = {rung: [tokens[rung] / times[-1] for times in samples[rung].values()] for rung in RUNGS}
             note(f"{workload.name}: round {number + 1} of {self.arguments.rounds}: " + ", ".join(
-                f"{rung} {tokens[rung] / samples[rung]['ours'][-1]:.0f} to {tokens[rung] / samples[rung]['pytorch'][-1]:.0f}"
-                for rung in RUNGS))
+                f"{rung} {first:.0f} to {second:.0f}" for rung, (first, second) in rates.items()))
         memory = {name: team.peak_memory for name, team in probes["memory"].items()}
         for team in teams.values():
             team.close()
         self.results["workloads"][workload.name] = {
             "title": workload.title, "targets": workload.targets, "cached": workload.cached,
-            "sgemm": {"gflops": limit.samples, "median": limit.rate, "core": limit.core, "peak": statistics.median(limit.peaks),
-                      "shapes": limit.shapes},
+            "sgemm": {
+                "gflops": limit.samples, "core": limit.core, "peak": statistics.median(limit.peaks),
+                "shapes": limit.shapes},
             "memory_mib": {"ours": ours.peak_memory, "pytorch": memory},
             "rungs": {
                 rung: {
                     "tokens": tokens[rung], "sentences": sum(map(len, lengths[rung])), "pytorch_as": best[rung],
-                    "seconds": samples[rung], "limit_seconds": limit.seconds_for(lengths[rung])}
+                    "seconds": samples[rung], "flops": limit.flops(lengths[rung])}
                 for rung in RUNGS}}
 
     def _probe(self, workload: Workload, rungs):
@@ -176,8 +178,8 @@ class Benchmark:
                    if name.endswith(".c")]
         program = f"{self.cache}/kernels"
         subprocess.run(
-            ["clang", "-O2", "-std=gnu11", f"-I{root}/Sources/CKernels/include", f"-I{root}/Sources/CKernels", f"{here}/kernels.c", *sources, "-lm",
-             "-o", program], check=True)
+            ["clang", "-O2", "-std=gnu11", f"-I{root}/Sources/CKernels/include", f"-I{root}/Sources/CKernels",
+             f"{here}/kernels.c", *sources, "-lm", "-o", program], check=True)
         rows = [json.loads(subprocess.run(
             [program], capture_output=True, text=True, check=True).stdout) for _ in range(self.arguments.rounds)]
         self.results["kernels"] = rows

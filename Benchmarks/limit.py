@@ -2,7 +2,6 @@
 
 import json
 import os
-import statistics
 import subprocess
 
 from necessary_work import step
@@ -32,6 +31,7 @@ class Limit:
         # Prediction has no batch to share: each thread multiplies whole ones.
         self.typical = step(workload, typical, 1 if workload.predicts else threads)
         self.shapes = sorted({str(product) for product in self.typical.products})
+        # GFLOP/s of all threads together, over the workload's mix of shapes.
         self.samples: list[float] = []
 
     def measure(self) -> None:
@@ -46,11 +46,6 @@ class Limit:
         seconds = sum(product.flops / rates[str(product)] for product in products)
         self.samples.append(sum(product.flops for product in products) / seconds)
 
-    @property
-    def rate(self) -> float:
-        """GFLOP/s of all threads together, over the workload's mix of shapes."""
-        return statistics.median(self.samples)
-
-    def seconds_for(self, lengths: list[list[int]]) -> float:
-        """The least time for batches of these lengths."""
-        return sum(step(self.workload, batch).flops for batch in lengths) / self.rate * 1e-9
+    def flops(self, lengths: list[list[int]]) -> float:
+        """What batches of these lengths need."""
+        return sum(step(self.workload, batch).flops for batch in lengths)

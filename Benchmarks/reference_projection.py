@@ -13,7 +13,8 @@ def projection_weight(shape, adaptor: str, seed: int) -> torch.Tensor:
     state ^= seed * 0x9E3779B97F4A7C15 % 2**64
     with numpy.errstate(over="ignore"):
         draws = (count + 1) // 2 * 2
-        counter = numpy.uint64(state) + numpy.arange(1, draws + 1, dtype=numpy.uint64) * numpy.uint64(0x9E3779B97F4A7C15)
+        steps = numpy.arange(1, draws + 1, dtype=numpy.uint64)
+        counter = numpy.uint64(state) + steps * numpy.uint64(0x9E3779B97F4A7C15)
         mixed = (counter ^ (counter >> numpy.uint64(30))) * numpy.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> numpy.uint64(31)

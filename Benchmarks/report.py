@@ -18,6 +18,12 @@ def table(rows: list[list[str]]) -> str:
 def text(results: dict) -> str:
     parts = [", ".join(f"{key}: {value}" for key, value in results["machine"].items())]
     if results["workloads"]:
+        # A program that comes and goes slows some rounds to half; noise does not.
+        disturbed = [
+            name for name, workload in results["workloads"].items()
+            if min(workload["sgemm"]["gflops"]) < 0.85 * max(workload["sgemm"]["gflops"])]
+        if disturbed:
+            parts.append(f"The machine was not quiet during {', '.join(disturbed)}: measure again.")
         parts += ["Real tokens a second: median [range] of the rounds; ratios are of the same round.", _speed(results)]
         parts += ["sgemm at the workload's shapes, all threads, GFLOP/s:", _sgemm(results)]
         parts += ["Peak memory, MiB (summed proportional set size):", _memory(results)]
@@ -42,7 +48,8 @@ def _speed(results: dict) -> str:
             ours, theirs = data["seconds"]["ours"], data["seconds"]["pytorch"]
             ratios = [b / a for a, b in zip(ours, theirs)]
             targets = workload["targets"]
-            efficiency = data["limit_seconds"] / statistics.median(ours)
+            limits = [data["flops"] / rate * 1e-9 for rate in workload["sgemm"]["gflops"]]
+            efficiency = statistics.median(limit / taken for limit, taken in zip(limits, ours))
             rows.append([
                 f"{name}: {workload['title']}" if index == 0 else "", rung,
                 spread([data["tokens"] / s for s in ours]), spread([data["tokens"] / s for s in theirs]),
@@ -82,7 +89,8 @@ def _scaling(scaling: dict) -> str:
 def _kernels(rounds: list[list[dict]]) -> str:
     rows = [["kernel", "plain loop, µs", "ours, µs", "times faster", "bound, µs", "of bound", "bound by"]]
     for samples in zip(*rounds):
-        ours, plain, bound = (statistics.median(sample[key] for sample in samples) for key in ("ours", "plain", "bound"))
+        ours, plain, bound = (
+            statistics.median(sample[key] for sample in samples) for key in ("ours", "plain", "bound"))
         rows.append([samples[0]["name"], f"{plain:.2f}", f"{ours:.2f}", f"{plain / ours:.1f}", f"{bound:.2f}",
                      f"{bound / ours:.2f}", samples[0]["by"]])
     return table(rows)

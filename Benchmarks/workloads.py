@@ -92,7 +92,9 @@ WORKLOADS = {
         replace(
             _A, name="B", title="bert-base → 4 × 312, HidnTinyBERT + AttnTinyBERT, batch 128",
             adaptors=("HidnTinyBERT", "AttnTinyBERT"), label_weight=0.0, batch=128, steps=1, targets=(2.1, 1.25, 0.88)),
-        replace(_A, name="C", title="bert-base → 4 × 312, LogitMSE, batch 32", adaptors=("LogitMSE",), targets=(2.3, 1.4, 0.88)),
+        replace(
+            _A, name="C", title="bert-base → 4 × 312, LogitMSE, batch 32", adaptors=("LogitMSE",),
+            targets=(2.3, 1.4, 0.88)),
         Workload("D", "fine-tune MiniLM-L6, batch 32", "minilm", MINILM, steps=6, targets=(2.4, 1.5, 0.80)),
         Workload(
             "E", "predict with MiniLM-L6, batch 32", "minilm", MINILM, steps=30, predicts=True,
