@@ -114,6 +114,8 @@ void ck_sha256(uint8_t digest[32], const void *bytes, size_t count, int portable
 // MARK: Processor
 
 /// Flush denormals to zero on the calling thread: they cost a hundred times a normal number's time.
-void ck_flush_denormals(void);
+/// Returns the mode before, for `ck_restore_denormals`.
+uint64_t ck_flush_denormals(void);
+void ck_restore_denormals(uint64_t before);
 /// Whether the CPU has what the widest compiled clone needs: "x86-64-v4", "x86-64-v3" or "baseline".
 const char *ck_simd_level(void);

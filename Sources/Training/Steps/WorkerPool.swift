@@ -13,14 +13,8 @@ package struct WorkerPool: Sendable {
 
   /// Calls `body` once for each worker, from 0, and waits for all.
   package func run(_ body: @Sendable (Int) -> Void) {
-    if workers == 1 {
-      flushDenormals()
-      return body(0)
-    }
-    DispatchQueue.concurrentPerform(iterations: workers) { worker in
-      flushDenormals()
-      body(worker)
-    }
+    if workers == 1 { return withDenormalsFlushed { body(0) } }
+    DispatchQueue.concurrentPerform(iterations: workers) { worker in withDenormalsFlushed { body(worker) } }
   }
 
   /// Calls `body` for every index, each worker taking every `workers`-th.
