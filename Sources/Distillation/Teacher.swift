@@ -12,15 +12,17 @@ package protocol TeacherSource: Sendable {
 package struct LiveTeacher: TeacherSource {
   package let encoder: Encoder
   package let weights: ParameterBuffer
+  package let packed: PackedWeights?
   package let taps: TapSelection
 
-  package init(encoder: Encoder, weights: ParameterBuffer, taps: TapSelection) {
+  package init(encoder: Encoder, weights: ParameterBuffer, packed: PackedWeights? = nil, taps: TapSelection) {
     self.encoder = encoder
     self.weights = weights
+    self.packed = packed
     self.taps = taps
   }
 
   package func features(of batch: Batch, arena: Arena) -> Taps {
-    encoder.infer(batch, weights: weights, taps: taps, arena: arena)
+    encoder.infer(batch, weights: weights, packed: packed, taps: taps, arena: arena)
   }
 }

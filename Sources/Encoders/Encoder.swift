@@ -12,9 +12,22 @@ package struct Encoder: Sendable {
     parameters = EncoderParameters(configuration, layout: &layout)
   }
 
+  /// The weights of the linear maps that `taps` needs.
+  package func linearWeights(for taps: TapSelection) -> [Slot] {
+    let layers = parameters.layers.prefix(taps.depth(of: configuration)).flatMap {
+      [$0.qkv.weight, $0.attentionOutput.weight, $0.intermediate.weight, $0.output.weight]
+    }
+    return layers + (taps.logits ? [parameters.pooler.weight, parameters.classifier.weight] : [])
+  }
+
   /// Runs the layers that `taps` needs over a packed batch, without keeping what a backward pass would need.
-  package func infer(_ batch: Batch, weights: ParameterBuffer, taps: TapSelection, arena: Arena) -> Taps {
-    run(PassContext(batch: batch, weights: weights, arena: arena, dropoutKey: nil), taps, keeps: false).taps
+  ///
+  /// - Parameter packed: the linear maps' weights once more, in the order in which products read them.
+  package func infer(
+    _ batch: Batch, weights: ParameterBuffer, packed: PackedWeights? = nil, taps: TapSelection, arena: Arena
+  ) -> Taps {
+    let context = PassContext(batch: batch, weights: weights, packed: packed, arena: arena, dropoutKey: nil)
+    return run(context, taps, keeps: false).taps
   }
 
   /// Runs the layers that `taps` needs and keeps what `EncoderPass.backward` needs. Dropout applies where a key is
@@ -22,7 +35,8 @@ package struct Encoder: Sendable {
   package func forward(
     _ batch: Batch, weights: ParameterBuffer, taps: TapSelection, arena: Arena, dropout: DropoutKey?
   ) -> EncoderPass {
-    run(PassContext(batch: batch, weights: weights, arena: arena, dropoutKey: dropout), taps, keeps: true)
+    run(
+      PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: dropout), taps, keeps: true)
   }
 
   private func run(_ context: PassContext, _ selection: TapSelection, keeps: Bool) -> EncoderPass {
@@ -91,9 +105,16 @@ package struct Encoder: Sendable {
 struct PassContext {
   let batch: Batch
   let weights: ParameterBuffer
+  let packed: PackedWeights?
   let arena: Arena
   /// `nil` in evaluation.
   let dropoutKey: DropoutKey?
+
+  /// A linear map's weight, or some of its rows.
+  func weight(_ slot: Slot, rows: Range<Int>? = nil) -> LinearWeight {
+    let rows = rows ?? 0..<slot.rows
+    return packed?.weight(slot, rows: rows) ?? LinearWeight(weights[slot].rows(rows))
+  }
 }
 
 /// A finished forward pass and what its backward pass needs, all in one arena.

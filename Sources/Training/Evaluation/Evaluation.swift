@@ -14,6 +14,7 @@ struct Evaluation {
   private let teacher: (any TeacherSource)?
   private let objective: StageObjective
   private let places: Places
+  private let packed: PackedWeights?
   private let workers: [Worker]
 
   /// What rank 0 learns.
@@ -41,12 +42,16 @@ struct Evaluation {
     self.teacher = teacher
     self.objective = objective
     self.places = places
+    var taps = objective.studentTaps
+    taps.logits = true
+    packed = PackedWeights(student.linearWeights(for: taps), of: weights)
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: nil) }
   }
 
   /// - Returns: the outcome on rank 0, `nil` elsewhere.
   func run(_ data: TokenizedDataset) throws -> Outcome? {
     let parts = cut(data)
+    if let packed { places.pool.pack(packed) }
     let counts = GlobalCounts(lengths: (0..<data.count).lazy.map { data.length($0) })
     var results = [[UInt8]](repeating: [], count: workers.count)
     results.withUnsafeMutableBufferPointer { results in
@@ -90,7 +95,7 @@ struct Evaluation {
     let features = teacher?.features(of: batch, arena: arena) ?? Taps()
     var selection = objective.studentTaps
     selection.logits = true
-    let taps = student.infer(batch, weights: weights, taps: selection, arena: arena)
+    let taps = student.infer(batch, weights: weights, packed: packed, taps: selection, arena: arena)
     var sums = objective.zero
     objective.accumulateAdaptors(
       TapPair(

@@ -60,7 +60,9 @@ final class StageRun {
       adaptors.isEmpty
       ? nil
       : inputs.teacher.map { [objective] in
-        LiveTeacher(encoder: $0.encoder, weights: $0.weights, taps: objective.teacherTaps)
+        LiveTeacher(
+          encoder: $0.encoder, weights: $0.weights, packed: places.pool.packed($0, taps: objective.teacherTaps),
+          taps: objective.teacherTaps)
       }
     cachedTeacher = liveTeacher.flatMap { inputs.cache?.teacher($0) }
     let teacher: (any TeacherSource)? = cachedTeacher ?? liveTeacher

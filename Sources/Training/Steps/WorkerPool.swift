@@ -1,5 +1,6 @@
 import Collectives
 import Dispatch
+import Encoders
 import Kernels
 
 /// A rank's worker threads. Work is handed out by index, and nothing runs between calls.
@@ -23,6 +24,18 @@ package struct WorkerPool: Sendable {
       for index in stride(from: indices.lowerBound + worker, to: indices.upperBound, by: workers) { body(index) }
     }
   }
+}
+
+extension WorkerPool {
+  /// The weights that a frozen model's taps need, packed; `nil` where this processor does not want them so.
+  func packed(_ model: ClassifierModel, taps: TapSelection) -> PackedWeights? {
+    let packed = PackedWeights(model.encoder.linearWeights(for: taps), of: model.weights)
+    if let packed { pack(packed) }
+    return packed
+  }
+
+  /// Packs weights that have changed.
+  func pack(_ weights: PackedWeights) { forEach(0..<weights.count) { weights.pack($0) } }
 }
 
 /// The worker threads of all ranks, numbered through: the places where micro-batches run.
