@@ -31,7 +31,8 @@ struct Evaluation {
     let sums: StageObjective.Sums
   }
 
-  private static let microBatchTokens = 2048
+  /// Small, so that no worker waits long for the others at the end; packed weights serve few rows as well as many.
+  private static let microBatchTokens = 512
 
   init(
     student: Encoder, weights: ParameterBuffer, teacher: (any TeacherSource)?, objective: StageObjective,
@@ -53,25 +54,26 @@ struct Evaluation {
     let parts = cut(data)
     if let packed { places.pool.pack(packed) }
     let counts = GlobalCounts(lengths: (0..<data.count).lazy.map { data.length($0) })
-    var results = [[UInt8]](repeating: [], count: workers.count)
+    let own = indices(ofRank: places.ranks.rank, of: parts.count)
+    var results = [[UInt8]](repeating: [], count: own.count)
     results.withUnsafeMutableBufferPointer { results in
-      // Each worker writes the element of its index.
+      // Each element is written by the one worker that took its index.
       nonisolated(unsafe) let results = results
-      places.pool.run { worker in
-        for index in indices(rank: places.ranks.rank, worker: worker, of: parts.count) {
-          let part = compute(data.batch(parts[index]), counts, workers[worker].arena)
-          part.logits.withUnsafeBytes { results[worker] += $0 }
-          part.sums.values.withUnsafeBytes { results[worker] += $0 }
-        }
+      places.pool.share(own.indices) { worker, index in
+        let part = compute(data.batch(parts[own[index]]), counts, workers[worker].arena)
+        part.logits.withUnsafeBytes { results[index] += $0 }
+        part.sums.values.withUnsafeBytes { results[index] += $0 }
       }
     }
     guard let all = try places.ranks.gather(results.flatMap { $0 }, to: 0) else { return nil }
     return assemble(all, parts: parts, rows: data.count)
   }
 
-  /// The micro-batches that a worker computes.
-  private func indices(rank: Int, worker: Int, of count: Int) -> StrideTo<Int> {
-    stride(from: places.place(rank: rank, worker: worker), to: count, by: places.count)
+  /// The micro-batches that a rank computes, as many as its share of workers.
+  private func indices(ofRank rank: Int, of count: Int) -> [Int] {
+    let first = places.place(rank: rank, worker: 0)
+    let own = first..<first + places.workers(ofRank: rank)
+    return (0..<count).filter { own.contains($0 % places.count) }
   }
 
   /// Rows of similar length run together, in micro-batches of about as many tokens.
@@ -117,11 +119,9 @@ struct Evaluation {
     for (rank, bytes) in results.enumerated() {
       bytes.withUnsafeBytes { bytes in
         var offset = 0
-        for worker in 0..<places.workers(ofRank: rank) {
-          for index in indices(rank: rank, worker: worker, of: parts.count) {
-            for row in parts[index] { logits[row] = bytes.values(classes, at: &offset) }
-            sums[index].values = bytes.values(sums[index].values.count, at: &offset)
-          }
+        for index in indices(ofRank: rank, of: parts.count) {
+          for row in parts[index] { logits[row] = bytes.values(classes, at: &offset) }
+          sums[index].values = bytes.values(sums[index].values.count, at: &offset)
         }
       }
     }

@@ -2,6 +2,7 @@ import Collectives
 import Dispatch
 import Encoders
 import Kernels
+import Synchronization
 
 /// A rank's worker threads. Work is handed out by index, and nothing runs between calls.
 package struct WorkerPool: Sendable {
@@ -16,6 +17,18 @@ package struct WorkerPool: Sendable {
   package func run(_ body: @Sendable (Int) -> Void) {
     if workers == 1 { return withDenormalsFlushed { body(0) } }
     DispatchQueue.concurrentPerform(iterations: workers) { worker in withDenormalsFlushed { body(worker) } }
+  }
+
+  /// Calls `body` with a worker and an index for every index, each worker taking the next as soon as it is free.
+  package func share(_ indices: Range<Int>, _ body: @Sendable (_ worker: Int, _ index: Int) -> Void) {
+    let next = Atomic(indices.lowerBound)
+    run { worker in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < indices.upperBound else { return }
+        body(worker, index)
+      }
+    }
   }
 
   /// Calls `body` for every index, each worker taking every `workers`-th.
