@@ -63,17 +63,19 @@ struct OptimizerStepsTests {
 
     for (index, expected) in steps.enumerated() {
       let learningRate = schedule.learningRate(at: index)
-      let (losses, rows) = try gradientStep.run(
+      let result = try gradientStep.run(
         samples: data.batches[index], data: data.dataset, microBatches: sharing.microBatches,
         dropout: DropoutKey(seed: 1, step: UInt32(index)), updated: updated)
       let norm = optimizer.step(
-        weights: weights, gradient: gradientStep.gradient, rows: rows, learningRate: learningRate, pool: places.pool)
+        weights: weights, gradient: gradientStep.gradient, rows: result.rows, learningRate: learningRate,
+        pool: places.pool)
       func expectClose(_ found: Double?, _ key: String, relative: Double = 1e-5) throws {
         let found = try #require(found)
         let wanted = try #require(expected[key]?.double)
         #expect(abs(found - wanted) <= relative * abs(wanted), "step \(index + 1) \(key): \(found), not \(wanted)")
       }
       try expectClose(learningRate, "learningRate", relative: 1e-14)
+      let losses = result.losses
       try expectClose(losses.total, "total")
       try expectClose(losses.hard, "hard")
       try expectClose(norm, "gradientNorm")

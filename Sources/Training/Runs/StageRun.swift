@@ -143,7 +143,8 @@ final class StageRun {
       let order = sampler.batches(epoch: epoch, batchSize: settings.training.batchSize)
       for batch in 0..<batches {
         let began = clock.now
-        let result = try take(step: step, samples: order[batch])
+        let result = try take(
+          step: step, samples: order[batch], next: batch + 1 < batches ? order[batch + 1] : nil)
         step += 1
         let elapsed = clock.now - began
         stepping += elapsed
@@ -170,18 +171,20 @@ final class StageRun {
     return finished
   }
 
-  private func take(step: Int, samples: ArraySlice<Int>) throws -> (
+  private func take(step: Int, samples: ArraySlice<Int>, next: ArraySlice<Int>?) throws -> (
     losses: StageObjective.Losses, learningRate: Double, gradientNorm: Double
   ) {
     let learningRate = schedule.learningRate(at: step)
-    let (losses, rows) = try gradientStep.run(
-      samples: samples, data: inputs.train, microBatches: settings.training.microBatches,
+    let result = try gradientStep.run(
+      samples: samples, next: next, data: inputs.train, microBatches: settings.training.microBatches,
       dropout: DropoutKey(
         seed: UInt32(truncatingIfNeeded: configuration.run.seed), step: UInt32(truncatingIfNeeded: step)),
       updated: updated)
+    let losses = result.losses
     try require(losses.total.isFinite, of: "the loss", step: step + 1)
     let norm = optimizer.step(
-      weights: weights, gradient: gradientStep.gradient, rows: rows, learningRate: learningRate, pool: places.pool)
+      weights: weights, gradient: gradientStep.gradient, rows: result.rows, learningRate: learningRate,
+      pool: places.pool)
     try require(norm.isFinite, of: "the gradient", step: step + 1)
     return (losses, learningRate, norm)
   }
@@ -315,10 +318,4 @@ final class StageRun {
 extension [Float] {
   /// The first of the largest; 0 of none.
   package var indexOfLargest: Int { indices.max { (self[$0], $1) < (self[$1], $0) } ?? 0 }
-}
-
-extension UnsafeMutableBufferPointer<Float> {
-  fileprivate func copy(from other: UnsafeMutableBufferPointer<Float>) {
-    _ = update(fromContentsOf: other)
-  }
 }
