@@ -66,6 +66,8 @@ package struct Trainer {
     for notice in inputs.notices { try report(.notice(notice)) }
     try report(.runStarted(overview(inputs)))
     if let state { warn(of: state, session) }
+    // What a signal during loading would save is there already, or is nothing.
+    if let signal = try session.agree().signal { return .interrupted(signal: signal) }
     return try train(session, from: state, at: path)
   }
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Collectives
 import JSON
 import Training
 
@@ -52,6 +51,8 @@ struct TrainCommand: ParsableCommand {
       ) { event in
         if json { printLine(event.json.text()) } else if !quiet { console.show(event) }
       }.run()
+      // From here a second signal has nothing to cut short.
+      StopSignals.ignore()
       if case .interrupted(let signal) = end, places.ranks.rank == 0 {
         printError(
           "Stopped by \(StopSignals.name(of: signal)), status \(Self.resumable): give the same command with --resume auto "
