@@ -35,7 +35,9 @@ package enum CheckpointManifest {
           problems.append("\(name.escapedForDisplay): expected \(bytes) bytes, found \(file.size)")
           continue
         }
-        if "\(try file.digest())" != digest { problems.append("\(name.escapedForDisplay): damaged: not what was saved") }
+        if "\(try file.digest())" != digest {
+          problems.append("\(name.escapedForDisplay): damaged: not what was saved")
+        }
       } catch {
         problems.append("\(name.escapedForDisplay): \(error.problems.joined(separator: "; "))")
       }

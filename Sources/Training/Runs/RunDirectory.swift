@@ -73,9 +73,11 @@ struct RunDirectory {
       let index = configuration.stages.firstIndex { $0.name == name }
       if index.map({ $0 > state.stageIndex }) ?? false { try removeTree("\(path)/stages/\(name)") }
     }
-    for directory in [path, "\(path)/stages"] + (try stageNames()).flatMap({ name in
-      ["\(path)/stages/\(name)", "\(path)/stages/\(name)/checkpoints"]
-    }) where exists(directory) {
+    for directory in [path, "\(path)/stages"]
+      + (try stageNames()).flatMap({ name in
+        ["\(path)/stages/\(name)", "\(path)/stages/\(name)/checkpoints"]
+      }) where exists(directory)
+    {
       try recoverInterruptedWrites(in: directory)
     }
     try stage(state.stage).link(selection)

@@ -115,7 +115,8 @@ final class RunSession {
       guard run.onFailedSave == .continue, !isEssential, failedSaves < run.maxFailedSaves else { throw error }
       journal.announce(
         .notice(
-          "\(what) could not be saved (\(failedSaves) of \(run.maxFailedSaves) failures before the run stops): \(error)"))
+          "\(what) could not be saved (\(failedSaves) of \(run.maxFailedSaves) failures before the run stops): \(error)"
+        ))
     }
   }
 }

@@ -104,7 +104,9 @@ final class StageRun {
   /// Trains to the stage's end or to a signal.
   func train() throws -> RunEnd {
     start = clock.now
-    if isResumed { session.journal.announce(.stageStarted(overview)) } else {
+    if isResumed {
+      session.journal.announce(.stageStarted(overview))
+    } else {
       try session.journal.record(.stageStarted(overview))
     }
     let sampler = Sampler(

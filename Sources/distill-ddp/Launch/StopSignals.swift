@@ -42,6 +42,11 @@ enum StopSignals {
     action.sa_flags = SA_RESTART
     sigemptyset(&action.sa_mask)
     sigaction(number, &action, nil)
+    // Whoever started the program may have blocked it.
+    var one = sigset_t()
+    sigemptyset(&one)
+    sigaddset(&one, number)
+    pthread_sigmask(SIG_UNBLOCK, &one, nil)
   }
 
   private static func note(_ number: Int32) {
