@@ -21,7 +21,8 @@ final class RunSession {
   private var lastSave: ContinuousClock.Instant
   /// Of earlier processes.
   private let secondsBefore: Double
-  private var failedSaves = 0
+  /// Failures since the last success, by what was to be saved.
+  private var failedSaves: [String: Int] = [:]
 
   init(
     _ configuration: RunConfiguration, inputs: RunInputs, identity: RunIdentity, places: Places, journal: RunJournal,
@@ -99,6 +100,12 @@ final class RunSession {
     try states?.prune(keeping: settled)
   }
 
+  /// Saves the state by `save`.
+  func saveState(_ save: () throws -> Void) throws {
+    lastSave = clock.now
+    try tolerating("the state", save)
+  }
+
   /// Saves something, and where that fails does as configured.
   ///
   /// - Parameters:
@@ -107,15 +114,15 @@ final class RunSession {
   func tolerating(_ what: String, isEssential: Bool = false, _ save: () throws -> Void) throws {
     do {
       try save()
-      failedSaves = 0
-      lastSave = clock.now
+      failedSaves[what] = 0
     } catch {
-      failedSaves += 1
+      let failures = failedSaves[what, default: 0] + 1
+      failedSaves[what] = failures
       let run = configuration.run
-      guard run.onFailedSave == .continue, !isEssential, failedSaves < run.maxFailedSaves else { throw error }
+      guard run.onFailedSave == .continue, !isEssential, failures < run.maxFailedSaves else { throw error }
       journal.announce(
         .notice(
-          "\(what) could not be saved (\(failedSaves) of \(run.maxFailedSaves) failures before the run stops): \(error)"
+          "\(what) could not be saved (\(failures) of \(run.maxFailedSaves) failures before the run stops): \(error)"
         ))
     }
   }

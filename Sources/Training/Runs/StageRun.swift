@@ -238,7 +238,7 @@ final class StageRun {
       optimizerSteps: optimizer.steps, selection: selection.record, finishedStages: session.finishedStages,
       checkpoints: session.checkpoints(stage: settings.name, selection: selection), metricsBytes: journal.length,
       seconds: session.seconds, threads: session.threads, identity: session.identity)
-    try session.tolerating("the state") { try states.save(state, weights: weights, optimizer: optimizer) }
+    try session.saveState { try states.save(state, weights: weights, optimizer: optimizer) }
   }
 
   /// Collective: nothing is saved of weights that are not numbers, or that ranks do not share.
