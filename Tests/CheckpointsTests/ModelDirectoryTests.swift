@@ -79,7 +79,7 @@ struct ModelDirectoryTests {
       let path = directory + "/model"
       for _ in 0..<2 {
         try export.save(to: path)
-        #expect(try names(in: path) == ["README.md", "config.json", "model.safetensors", "vocab.txt"])
+        #expect(try names(in: path) == ["README.md", "config.json", "manifest.json", "model.safetensors", "vocab.txt"])
         #expect(try names(in: directory) == ["model"])
       }
       let model = try ModelDirectory(path)

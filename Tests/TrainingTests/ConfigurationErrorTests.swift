@@ -321,7 +321,8 @@ private func layerMap(from first: Int) -> String {
         x.yaml:7:3: training.batch_size: unknown key; did you mean batchSize?
         x.yaml:8:3: training.learningRate: expected a number above 0, at most 1000, found "fast"
         x.yaml:9:3: training.colour: unknown key; the keys here are batchSize, epochs, maxSteps, optimizer, \
-        learningRate, schedule, maxGradientNorm, shuffle, microBatches, dropLast, validateEverySteps
+        learningRate, schedule, maxGradientNorm, shuffle, microBatches, dropLast, validateEverySteps, \
+        nonFinite, maxSkippedSteps
         x.yaml:12:5: stages.0.update: expected all, encoder or head, found "everything"
         x.yaml:13:5: stages.1.name: expected a name of its own for each stage, found a again
         """)

@@ -142,6 +142,12 @@ void ck_float_from_half(float *out, const uint16_t *x, size_t count);
 /// The SHA-256 of some bytes; `portable` does without the processor's instructions for it.
 void ck_sha256(uint8_t digest[32], const void *bytes, size_t count, int portable);
 
+/// The same of bytes that come in pieces: start, whole blocks of 64 bytes, and a rest of fewer with the total count.
+void ck_sha256_start(uint32_t state[8]);
+void ck_sha256_blocks(uint32_t state[8], const void *bytes, size_t blocks, int portable);
+void ck_sha256_finish(uint8_t digest[32], uint32_t state[8], const void *rest, size_t left, uint64_t total,
+                      int portable);
+
 // MARK: Processor
 
 /// Flush denormals to zero on the calling thread: they cost a hundred times a normal number's time.

@@ -59,6 +59,12 @@ extension RunSettings {
     section.read("overwrite", .boolean, into: &overwrite)
     section.read("threads", .orNull(.integer(1...1024)), into: &threads)
     section.read("logEverySeconds", .number(from: 0.1, to: 86_400), into: &logEverySeconds)
+    if let text = section.read("resume", .text("none, auto or the directory of a state")) { resume = Resume(text) }
+    section.read("saveStateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &saveStateEverySteps)
+    section.read("saveStateEveryMinutes", .orNull(.number(from: 0.01, to: 100_000)), into: &saveStateEveryMinutes)
+    section.read("keepStates", .integer(1...1000), into: &keepStates)
+    section.read("onFailedSave", .choice, into: &onFailedSave)
+    section.read("maxFailedSaves", .integer(1...1_000_000), into: &maxFailedSaves)
   }
 }
 
