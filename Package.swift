@@ -50,7 +50,8 @@ let package = Package(
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "ArchivesTests", dependencies: ["Archives"], exclude: ["Fixtures"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], exclude: ["Fixtures"]),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "Archives"], exclude: ["Fixtures", "PyTorchFixtures"]),
     .testTarget(name: "TextTests", dependencies: ["Text"], exclude: ["Fixtures"]),
     .target(
       name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],

@@ -17,13 +17,14 @@ package enum Gzip {
 
   /// Up to `count` bytes of the contents, from a file or its beginning.
   package static func start(of bytes: [UInt8], count: Int) throws(GzipError) -> [UInt8] {
-    var inflater = Inflater(bytes, limit: count)
+    // A stored block is copied as a whole.
+    var inflater = Inflater(bytes, limit: count + 0xffff)
     do throws(GzipError) {
       try decompress(&inflater)
     } catch {
       if inflater.output.isEmpty { throw error }
     }
-    return inflater.output
+    return Array(inflater.output.prefix(count))
   }
 
   private static func decompress(_ inflater: inout Inflater) throws(GzipError) {

@@ -243,7 +243,9 @@ struct PickleMachine {
       guard isNothing(arguments[6]) else { throw PyTorchProblem("expected a plain tensor, found one with metadata") }
       try pushTensor(arguments)
     case (.rebuildParameter, 3):
-      guard case .tensor = arguments[0] else { throw PyTorchProblem("expected a tensor, found \(arguments[0].summary)") }
+      guard case .tensor = arguments[0] else {
+        throw PyTorchProblem("expected a tensor, found \(arguments[0].summary)")
+      }
       stack.append(arguments[0])
     default: throw PyTorchProblem("expected other arguments, found \(arguments.count)")
     }
@@ -303,7 +305,8 @@ struct PickleMachine {
       case .text(let key) = heap.tuples[place][2], case .text = heap.tuples[place][3],
       case .integer(let count) = heap.tuples[place][4], (0...TensorDescription.maximumCount).contains(count)
     else {
-      throw PyTorchProblem("expected a storage of at most \(TensorDescription.maximumCount) elements, found something else")
+      throw PyTorchProblem(
+        "expected a storage of at most \(TensorDescription.maximumCount) elements, found something else")
     }
     var part = 0..<count
     if heap.tuples[place].count == 6, case let view = heap.tuples[place][5], !isNothing(view) {

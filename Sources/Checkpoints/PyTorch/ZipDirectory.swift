@@ -79,7 +79,8 @@ struct ZipDirectory {
       func agree(_ old: UInt64, _ new: UInt64, _ sentinel: UInt64) -> Bool { old == new || old == sentinel }
       isConsistent =
         record.littleEndian(24, 8) == record.littleEndian(32, 8) && agree(count, record.littleEndian(32, 8), 0xffff)
-        && agree(size, record.littleEndian(40, 8), 0xffff_ffff) && agree(offset, record.littleEndian(48, 8), 0xffff_ffff)
+        && agree(size, record.littleEndian(40, 8), 0xffff_ffff)
+        && agree(offset, record.littleEndian(48, 8), 0xffff_ffff)
       (count, size, offset) = (
         record.littleEndian(32, 8), record.littleEndian(40, 8), record.littleEndian(48, 8)
       )

@@ -85,7 +85,8 @@ extension ReadableFile {
       for first in stride(from: 0, to: axis.size, by: step) {
         let part: [(size: Int, from: Int, to: Int)] =
           step == 1 ? [] : [(min(step, axis.size - first), axis.from, axis.to)]
-        try read((part + axes.dropFirst())[...], from: from + first * axis.from, to: to + first * axis.to, scratch, floats)
+        try read(
+          (part + axes.dropFirst())[...], from: from + first * axis.from, to: to + first * axis.to, scratch, floats)
       }
     }
 
