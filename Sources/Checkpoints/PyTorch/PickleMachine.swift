@@ -40,10 +40,7 @@ struct PickleMachine {
       }
       while true {
         start = position
-        operations += 1
-        guard operations <= Self.maximumOperations else {
-          throw PyTorchProblem("expected at most \(Self.maximumOperations) operations, found more")
-        }
+        try count(1)
         let operation = try byte()
         guard operation != UInt8(ascii: ".") else { break }
         try perform(operation)
@@ -53,6 +50,13 @@ struct PickleMachine {
       return result
     } catch {
       throw PyTorchProblem("pickle: byte \(start): \(error.text)")
+    }
+  }
+
+  private mutating func count(_ work: Int) throws(PyTorchProblem) {
+    operations += work
+    guard operations <= Self.maximumOperations else {
+      throw PyTorchProblem("expected at most \(Self.maximumOperations) operations, found more")
     }
   }
 
@@ -262,6 +266,8 @@ struct PickleMachine {
   /// As Python 2 wrote it: of a list of keys with their values.
   private mutating func pushOrderedDictionary(of pairs: PickleValue) throws(PyTorchProblem) {
     guard case .list(let place) = pairs else { throw PyTorchProblem("expected a list, found \(pairs.summary)") }
+    // The only call that takes longer for a longer argument, which may be given to it again and again.
+    try count(heap.lists[place].count)
     var items: [PickleValue] = []
     for pair in heap.lists[place] {
       let both: [PickleValue]

@@ -97,6 +97,15 @@ struct HostilePickleTests {
       $0.raw([0x29, 0x71, 0])
       for _ in 0..<100_000 { $0.raw([0x68, 0, 0x86, 0x71, 0].map { UInt8($0) }) }
     },
+    Case("dictionariesOfOneLongList", "expected at most 1000000 operations") {
+      $0.raw("](")
+      for _ in 0..<2_000 { $0.raw([0x4e, 0x4e, 0x86]) }
+      $0.raw([0x65, 0x71, 0])
+      for _ in 0..<2_000 {
+        $0.global("collections", "OrderedDict")
+        $0.raw([0x68, 0, 0x85, 0x52])
+      }
+    },
     Case("circle", "a: expected a tensor, found a dictionary") {
       $0.raw([0x7d, 0x71, 0])
       $0.text("a")

@@ -95,6 +95,20 @@ struct PyTorchReadingTests {
     }
   }
 
+  @Test func aPartOfAStorageCountsFromItsStart() throws {
+    let pickle = PickleWriter.pickle {
+      $0.state {
+        $0.tensor(count: 6, offset: 1, shape: [2], strides: [1]) { $0.storage(count: 6, view: [2, 3]) }
+      }
+    }
+    let storage = (0..<6).map(Float.init).withUnsafeBytes { Array($0) }
+    try withTemporaryDirectory { directory in
+      try writeAtomically(ZipWriter(pickle: pickle, storage: storage).file, to: directory + "/x.bin")
+      let file = try PyTorchFile(directory + "/x.bin")
+      #expect(try file.floats(#require(file["a"])) == [3, 4])
+    }
+  }
+
   @Test func anAlteredStorageIsFoundByItsChecksum() throws {
     let pickle = PickleWriter.pickle { $0.state { $0.tensor(count: 2, shape: [2], strides: [1]) } }
     var zip = ZipWriter(pickle: pickle, storage: [UInt8](repeating: 0, count: 8))
