@@ -14,9 +14,6 @@ struct PyTorchArchive {
   /// Of the entries `data.pkl`, `byteorder`, and `data/KEY` for each storage.
   init(_ file: ReadableFile) throws(PyTorchProblem) {
     let entries = try ZipDirectory(file).entries
-    guard entries["constants.pkl"] == nil else {
-      throw PyTorchProblem("expected a state_dict(), found a TorchScript program; save model.state_dict() instead")
-    }
     guard let pickle = entries["data.pkl"] else { throw PyTorchProblem("expected an entry data.pkl, found none") }
     // torch.serialization.set_crc32_options(False) leaves all of them 0.
     let hasChecksums = entries.values.contains { $0.crc != 0 }

@@ -27,11 +27,20 @@ struct ZipDirectory {
     guard position == bytes.count else {
       throw PyTorchProblem("zip directory: expected \(position) bytes, found \(bytes.count)")
     }
+    // Such an archive has compressed entries, which are not what is wrong with it.
+    guard !records.contains(where: { $0.name.hasSuffix("/constants.pkl") }) else {
+      throw PyTorchProblem("expected a state_dict(), found a TorchScript program; save model.state_dict() instead")
+    }
     let folder = records.first.map { $0.name.prefix { $0 != "/" } + "/" } ?? ""
     var entries: [String: Entry] = [:]
     var end = 0
     for record in records.sorted(by: { $0.offset < $1.offset }) {
       let shown = record.name.escapedForDisplay
+      guard record.method == 0 else {
+        throw PyTorchProblem(
+          "\(shown): expected an entry without compression, as PyTorch writes it, found method \(record.method); save "
+            + "it again with torch.save")
+      }
       guard record.offset >= end else {
         throw PyTorchProblem("\(shown): overlaps the entry before it")
       }
@@ -97,6 +106,7 @@ struct ZipDirectory {
   /// One entry of the directory.
   private struct Record {
     let name: String
+    let method: UInt64
     let crc: UInt32
     let size: Int
     /// Where the entry's own header starts.
@@ -122,11 +132,6 @@ struct ZipDirectory {
       }
       let shown = name.escapedForDisplay
       guard field(8, 2) & 0x2041 == 0 else { throw PyTorchProblem("\(shown): expected no encryption") }
-      guard field(10, 2) == 0 else {
-        throw PyTorchProblem(
-          "\(shown): expected an entry without compression, as PyTorch writes it, found method \(field(10, 2)); save "
-            + "it again with torch.save, or unpack and repack it with zip -0")
-      }
       var numbers = [field(24, 4), field(20, 4), field(42, 4)]
       let extra = bytes[(start + 46 + nameSize)..<(start + 46 + nameSize + extraSize)]
       try Self.widen(&numbers, Array(extra), shown)
@@ -136,6 +141,7 @@ struct ZipDirectory {
         throw PyTorchProblem("\(shown): expected one size and one file, found others")
       }
       self.name = name
+      method = field(10, 2)
       self.size = size
       self.offset = offset
       crc = UInt32(field(16, 4))

@@ -71,7 +71,13 @@ struct HostileZipTests {
     ("noPickle", zip { $0.entries.removeFirst() }, "expected an entry data.pkl"),
     ("longPickle", zip { $0.entries[0].bytes += [UInt8](repeating: 0, count: 16 << 20) }, "data.pkl: expected at most"),
     ("twoPickles", zip { $0.entries[0].bytes += [0x80, 2, 0x4e, 0x2e] }, "data.pkl: expected one pickle"),
-    ("torchScript", zip { $0.entries.append(.init("m/constants.pkl", [])) }, "found a TorchScript program"),
+    (
+      "torchScript",
+      zip {
+        $0.entries[2].method = 8
+        $0.entries.append(.init("m/constants.pkl", []))
+      }, "found a TorchScript program"
+    ),
     ("nothing", ZipWriter([.init("m/x", [])]).file, "expected an entry data.pkl"),
   ]
 
