@@ -12,8 +12,10 @@ import Testing
     var size: Int { others.count + 1 }
     let localRank = 0
     let localSize = 1
-    func sum(_ values: UnsafeMutableBufferPointer<Float>) {}
     func sum(_ values: inout [Double]) {}
+    func exchange(
+      send: [(to: Int, bytes: UnsafeRawBufferPointer)], receive: [(from: Int, bytes: UnsafeMutableRawBufferPointer)]
+    ) {}
     func broadcast(_ bytes: inout [UInt8], from root: Int) {}
     /// `nil` answers as rank 0 does.
     func gather(_ bytes: [UInt8], to root: Int) -> [[UInt8]]? { [bytes] + others.map { $0 ?? bytes } }

@@ -67,6 +67,11 @@ extension DatasetSource {
         writer.write("header", flag: header)
       case .jsonl:
         writer.write("jsonl", path)
+      case .layout(let layout, let split):
+        writer.write("format", layout.name)
+        writer.write("path", path)
+        writer.write("split", split.rawValue)
+        return
       }
       writer.write("textColumn", flow: textColumn.flow)
       writer.write("pairColumn", flow: pairColumn?.flow ?? "null")
