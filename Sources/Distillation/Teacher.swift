@@ -10,19 +10,15 @@ package protocol TeacherSource: Sendable {
 
 /// A frozen model, run in evaluation mode on every micro-batch.
 package struct LiveTeacher: TeacherSource {
-  package let encoder: Encoder
-  package let weights: ParameterBuffer
-  package let packed: PackedWeights?
-  package let taps: TapSelection
+  let model: FrozenModel
+  let taps: TapSelection
 
-  package init(encoder: Encoder, weights: ParameterBuffer, packed: PackedWeights? = nil, taps: TapSelection) {
-    self.encoder = encoder
-    self.weights = weights
-    self.packed = packed
+  package init(_ model: FrozenModel, taps: TapSelection) {
+    self.model = model
     self.taps = taps
   }
 
   package func features(of batch: Batch, arena: Arena) -> Taps {
-    encoder.infer(batch, weights: weights, packed: packed, taps: taps, arena: arena)
+    model.infer(batch, taps: taps, arena: arena)
   }
 }

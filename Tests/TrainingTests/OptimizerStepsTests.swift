@@ -49,7 +49,9 @@ struct OptimizerStepsTests {
     let labelWeight = try #require(run["labelWeight"]?.double)
     let objective = StageObjective(labelWeight: labelWeight, adaptors: adaptors)
     let gradientStep = GradientStep(
-      student: student, teacher: LiveTeacher(encoder: teacher, weights: teacherWeights, taps: objective.teacherTaps),
+      student: student,
+      teacher: LiveTeacher(
+        FrozenModel(teacher, weights: teacherWeights, taps: objective.teacherTaps), taps: objective.teacherTaps),
       objective: objective, weights: weights, places: places)
     let updated = UpdatedParameters(layout, byRows: student.parameters.wordEmbeddings, isUpdated: { _ in true })
     let optimizer = Optimizer(

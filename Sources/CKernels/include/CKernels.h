@@ -148,6 +148,12 @@ void ck_sha256_blocks(uint32_t state[8], const void *bytes, size_t blocks, int p
 void ck_sha256_finish(uint8_t digest[32], uint32_t state[8], const void *rest, size_t left, uint64_t total,
                       int portable);
 
+// MARK: Memory
+
+/// A file that exists in memory only, closed when another program takes this one's place; −1 where there are none.
+/// Swift's Glibc does not show the function behind it.
+int ck_memory_file(const char *name);
+
 // MARK: Processor
 
 /// Flush denormals to zero on the calling thread: they cost a hundred times a normal number's time.

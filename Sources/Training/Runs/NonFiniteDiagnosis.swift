@@ -109,26 +109,30 @@ extension StageRun {
   /// The first layer of the teacher, else of the student, whose output for a sentence is not finite.
   private func origin(in row: Int) -> NonFiniteDiagnosis.Origin? {
     let batch = inputs.train.batch([row])
-    if let teacher = inputs.teacher, !objective.adaptors.isEmpty,
-      let place = firstNonFinitePlace(of: batch, teacher.encoder, teacher.weights)
+    var studentTaps = TapSelection()
+    studentTaps.logits = true
+    let student = FrozenModel(student.encoder, weights: weights, taps: studentTaps)
+    if let teacher = session.teacher, !objective.adaptors.isEmpty,
+      let place = firstNonFinitePlace(of: batch, teacher)
     {
       return .init(isTeacher: true, place: place)
     }
-    return firstNonFinitePlace(of: batch, student.encoder, weights).map { .init(isTeacher: false, place: $0) }
+    return firstNonFinitePlace(of: batch, student).map { .init(isTeacher: false, place: $0) }
   }
 
-  private func firstNonFinitePlace(of batch: Batch, _ encoder: Encoder, _ weights: ParameterBuffer) -> String? {
+  private func firstNonFinitePlace(of batch: Batch, _ model: FrozenModel) -> String? {
     let arena = Arena()
     var selection = TapSelection()
-    selection.hidden = Set(0...encoder.configuration.layers)
-    selection.logits = true
-    let taps = encoder.infer(batch, weights: weights, taps: selection, arena: arena)
+    let depth = model.taps.depth(of: model.encoder.configuration)
+    selection.hidden = Set(0...depth)
+    selection.logits = model.taps.logits
+    let taps = model.infer(batch, taps: selection, arena: arena)
     func isFinite(_ matrix: Matrix) -> Bool {
       (0..<matrix.rows).allSatisfy { row in
         sumOfSquares(UnsafeBufferPointer(matrix.rows(row..<row + 1).values)).isFinite
       }
     }
-    for layer in 0...encoder.configuration.layers {
+    for layer in 0...depth {
       if let hidden = taps.hidden[layer], !isFinite(hidden) { return layer == 0 ? "embeddings" : "layer \(layer)" }
     }
     if let logits = taps.logits, !isFinite(logits) { return "classification head" }

@@ -1,10 +1,13 @@
 import Checkpoints
 import Collectives
+import Encoders
 
 /// What the stages of a run share, on each rank.
 final class RunSession {
   let configuration: RunConfiguration
   let inputs: RunInputs
+  /// What all stages' adaptors read of the teacher, whose weights among the inputs are used up for it.
+  let teacher: FrozenModel?
   let places: Places
   let identity: RunIdentity
   let journal: RunJournal
@@ -25,11 +28,13 @@ final class RunSession {
   private var failedSaves: [String: Int] = [:]
 
   init(
-    _ configuration: RunConfiguration, inputs: RunInputs, identity: RunIdentity, places: Places, journal: RunJournal,
+    _ configuration: RunConfiguration, inputs: RunInputs, teacher: FrozenModel?, identity: RunIdentity, places: Places,
+    journal: RunJournal,
     directory: RunDirectory?, states: StateDirectory?, resuming state: RunState?, stopSignal: @escaping () -> Int32?
   ) {
     self.configuration = configuration
     self.inputs = inputs
+    self.teacher = teacher
     self.identity = identity
     self.places = places
     self.journal = journal

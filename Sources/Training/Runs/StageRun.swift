@@ -62,6 +62,8 @@ final class StageRun {
     objective = StageObjective(labelWeight: settings.labelWeight, adaptors: adaptors)
     weights = ParameterBuffer(layout)
     weights.values[part: 0..<student.parameterCount].copy(from: student.weights.values)
+    // Nobody reads where the stage started from again.
+    student.weights.discard(0..<student.parameterCount)
     weights.initialize(
       layout.entries.map(\.key).filter(ParameterLayout.isProjection), deviation: 0.02, seed: configuration.run.seed)
 
@@ -69,11 +71,7 @@ final class StageRun {
     let liveTeacher: LiveTeacher? =
       adaptors.isEmpty
       ? nil
-      : inputs.teacher.map { [objective] in
-        LiveTeacher(
-          encoder: $0.encoder, weights: $0.weights, packed: places.pool.packed($0, taps: objective.teacherTaps),
-          taps: objective.teacherTaps)
-      }
+      : session.teacher.map { [objective] in LiveTeacher($0, taps: objective.teacherTaps) }
     cachedTeacher = liveTeacher.flatMap { inputs.cache?.teacher($0) }
     let teacher: (any TeacherSource)? = cachedTeacher ?? liveTeacher
     gradientStep = GradientStep(

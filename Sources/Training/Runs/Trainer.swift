@@ -60,7 +60,8 @@ package struct Trainer {
     try places.ranks.barrier()
     let (state, path) = try begin(prospect, directory, states, identity: identity, journal: journal)
     let session = RunSession(
-      configuration, inputs: inputs, identity: identity, places: places, journal: journal,
+      configuration, inputs: inputs, teacher: try freezeTeacher(inputs), identity: identity, places: places,
+      journal: journal,
       directory: isRoot ? directory : nil, states: isRoot ? states : nil, resuming: state, stopSignal: stopSignal)
     let report = state == nil ? journal.record : { journal.announce($0) }
     for notice in inputs.notices { try report(.notice(notice)) }
@@ -154,6 +155,23 @@ package struct Trainer {
     session.journal.log?.flush()
     try session.close(summary)
     return .finished
+  }
+
+  /// Collective: readies the teacher for all stages.
+  private func freezeTeacher(_ inputs: RunInputs) throws -> FrozenModel? {
+    guard let teacher = inputs.teacher else { return nil }
+    var taps = TapSelection()
+    for stage in configuration.stages {
+      var layout = ParameterLayout()
+      _ = Encoder(inputs.student.configuration, layout: &layout)
+      let adaptors = try StageRun.makeAdaptors(stage, inputs: inputs, layout: &layout)
+      taps.formUnion(StageObjective(labelWeight: 0, adaptors: adaptors).teacherTaps)
+    }
+    let vocabulary = teacher.configuration.vocabularySize
+    let words = [inputs.train, inputs.validation].compactMap { $0 }.reduce(into: Set<Int>()) {
+      $0.formUnion($1.words(of: 0..<$1.count, vocabulary: vocabulary))
+    }
+    return try places.freeze(teacher, for: taps, words: words.sorted())
   }
 
   private func overview(_ inputs: RunInputs) -> RunOverview {

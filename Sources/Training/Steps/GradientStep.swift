@@ -241,7 +241,7 @@ extension ParameterBuffer {
 
 extension TokenizedDataset {
   /// The token ids that occur in some rows, in order.
-  fileprivate func words(of samples: ArraySlice<Int>, vocabulary: Int) -> [Int] {
+  func words(of samples: some Collection<Int>, vocabulary: Int) -> [Int] {
     var occurs = [Bool](repeating: false, count: vocabulary)
     for token in batch(samples).tokens { occurs[Int(token)] = true }
     return occurs.indices.filter { occurs[$0] }

@@ -1,6 +1,5 @@
 import Collectives
 import Dispatch
-import Encoders
 import Kernels
 import Synchronization
 
@@ -40,13 +39,6 @@ package struct WorkerPool: Sendable {
 }
 
 extension WorkerPool {
-  /// The weights that a frozen model's taps need, packed; `nil` where this processor does not want them so.
-  func packed(_ model: ClassifierModel, taps: TapSelection) -> PackedWeights? {
-    let packed = PackedWeights(model.encoder.linearWeights(for: taps), of: model.weights)
-    if let packed { pack(packed) }
-    return packed
-  }
-
   /// Packs weights that have changed.
   func pack(_ weights: PackedWeights) { forEach(0..<weights.count) { weights.pack($0) } }
 }
