@@ -39,6 +39,27 @@ package struct Encoder: Sendable {
       PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: dropout), taps, keeps: true)
   }
 
+  /// The last layer's output at each sentence's first token, which is all that the head reads. (sentences, hidden)
+  package func firstTokens(_ batch: Batch, weights: ParameterBuffer, arena: Arena) -> Matrix {
+    var taps = TapSelection()
+    taps.logits = true
+    let context = PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: nil)
+    guard let head = run(context, taps, keeps: false).head else { preconditionFailure("logits have a head") }
+    return head.cls
+  }
+
+  /// Runs the head alone, given what the encoder computed before; of the pass's gradients only the head's are there.
+  package func forwardHead(
+    _ batch: Batch, firstTokens: Matrix, weights: ParameterBuffer, arena: Arena, dropout: DropoutKey?
+  ) -> EncoderPass {
+    let context = PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: dropout)
+    let logits = arena.matrix(batch.sentences, configuration.labels.count)
+    let head = classificationHead.forward(logits: logits, cls: firstTokens, context)
+    var taps = Taps()
+    taps.logits = logits
+    return EncoderPass(encoder: self, context: context, taps: taps, embeddings: nil, layers: [], head: head)
+  }
+
   private func run(_ context: PassContext, _ selection: TapSelection, keeps: Bool) -> EncoderPass {
     let arena = context.arena
     let depth = selection.depth(of: configuration)
@@ -122,12 +143,13 @@ package struct EncoderPass {
   private let encoder: Encoder
   private let context: PassContext
   package let taps: Taps
-  private let embeddings: Embeddings.Activations
+  /// `nil` where the head ran alone.
+  private let embeddings: Embeddings.Activations?
   private let layers: [EncoderLayer.Activations]
-  private let head: ClassificationHead.Activations?
+  fileprivate let head: ClassificationHead.Activations?
 
   fileprivate init(
-    encoder: Encoder, context: PassContext, taps: Taps, embeddings: Embeddings.Activations,
+    encoder: Encoder, context: PassContext, taps: Taps, embeddings: Embeddings.Activations?,
     layers: [EncoderLayer.Activations], head: ClassificationHead.Activations?
   ) {
     self.encoder = encoder
@@ -150,7 +172,7 @@ package struct EncoderPass {
       encoder.classificationHead.backward(dLogits: dLogits, dCls: dCls, head, gradient: gradient, context)
       current = dCls
     }
-    guard !headOnly else { return }
+    guard !headOnly, let embeddings else { return }
     // Nothing above the highest layer that a loss reaches has a gradient.
     let top = current == nil ? d.highestLayer : layers.count
     if let dCls = current, layers.last?.output?.rows != .first {

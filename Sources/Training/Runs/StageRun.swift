@@ -75,7 +75,9 @@ final class StageRun {
     cachedTeacher = liveTeacher.flatMap { inputs.cache?.teacher($0) }
     let teacher: (any TeacherSource)? = cachedTeacher ?? liveTeacher
     gradientStep = GradientStep(
-      student: encoder, teacher: teacher, objective: objective, weights: weights, places: places)
+      student: encoder, teacher: teacher, objective: objective, weights: weights, places: places,
+      frozenOutputs: settings.update == .head
+        ? .forHead(of: encoder, taps: objective.studentTaps, rows: inputs.train.count) : nil)
     evaluation = Evaluation(
       student: encoder, weights: weights, teacher: teacher, objective: objective, places: places)
     updated = Self.updatedParameters(settings.update, encoder: encoder, layout: layout)

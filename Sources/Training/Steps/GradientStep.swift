@@ -14,13 +14,15 @@ package struct GradientStep: Sendable {
   private let places: Places
   private let workers: [Worker]
   private let sum: GradientSum
+  private let frozenOutputs: FrozenEncoderOutputs?
 
   /// The longest micro-batch in tokens, which bounds the memory of activations.
   private static let longestMicroBatch = 4096
 
+  /// - Parameter frozenOutputs: where only the head is trained, what the encoder below it gave before.
   package init(
     student: Encoder, teacher: (any TeacherSource)?, objective: StageObjective, weights: ParameterBuffer,
-    places: Places
+    places: Places, frozenOutputs: FrozenEncoderOutputs? = nil
   ) {
     self.student = student
     self.teacher = teacher
@@ -29,6 +31,7 @@ package struct GradientStep: Sendable {
     self.places = places
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: weights.layout) }
     sum = GradientSum(ranks: places.ranks)
+    self.frozenOutputs = frozenOutputs
   }
 
   /// The gradient of the last `run`, summed over ranks.
@@ -167,8 +170,11 @@ package struct GradientStep: Sendable {
     guard !step.parts[part].isEmpty else { return sums }
     let batch = step.data.batch(step.parts[part])
     let features = worker.features(of: batch, teacher: teacher)
-    let pass = student.forward(
-      batch, weights: weights, taps: objective.studentTaps, arena: worker.arena, dropout: step.dropout)
+    let pass =
+      step.headOnly
+      ? forwardHead(batch, step, worker.arena)
+      : student.forward(
+        batch, weights: weights, taps: objective.studentTaps, arena: worker.arena, dropout: step.dropout)
     let gradients = pass.makeGradients()
     objective.accumulate(
       TapPair(
@@ -177,6 +183,16 @@ package struct GradientStep: Sendable {
       counts: step.counts, into: &sums)
     pass.backward(gradients, gradient: gradient, headOnly: step.headOnly)
     return sums
+  }
+
+  private func forwardHead(_ batch: Batch, _ step: Step, _ arena: Arena) -> EncoderPass {
+    guard let outputs = frozenOutputs else {
+      return student.forward(
+        batch, weights: weights, taps: objective.studentTaps, arena: arena, dropout: step.dropout)
+    }
+    let firstTokens = outputs.outputs(of: batch, encoder: student, weights: weights, arena: arena)
+    return student.forwardHead(
+      batch, firstTokens: firstTokens, weights: weights, arena: arena, dropout: step.dropout)
   }
 
   // MARK: Sums
