@@ -46,6 +46,10 @@ let package = Package(
       ]),
 
     // MARK: Tests
+    // Feeds hostile input to every parser; `launch/fuzz.sh` runs it. Not part of the product.
+    .executableTarget(
+      name: "FuzzParsers", dependencies: ["JSON", "Checkpoints", "Text", "Encoders", "Distillation", "Training"],
+      path: "Tests/FuzzParsers"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], exclude: ["Fixtures"]),
