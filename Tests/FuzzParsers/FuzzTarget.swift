@@ -8,6 +8,8 @@ struct FuzzTarget {
   let mutations: Mutations
   /// Joins the parts of a case, making right again what would hide deeper faults: lengths and checksums.
   var assemble: (_ parts: [[UInt8]], _ random: inout RandomSource) -> [UInt8] = { parts, _ in Array(parts.joined()) }
+  /// What a byte of input may take of memory, beside 64 MiB for each case.
+  var memoryPerByte = 2
   /// Large inputs made on purpose, each aimed at memory or time.
   var bombs: [() -> [UInt8]] = []
   /// Parses, and uses what was accepted; throws what the user would see. A broken promise is a trap.

@@ -51,7 +51,7 @@ struct Supervisor {
     }
     if report.tooLarge > 0 {
       report.misses.append(
-        "\(target.name): \(report.tooLarge) cases took more than twice their size and 64 MiB, the most case "
+        "\(target.name): \(report.tooLarge) cases took more than \(target.memoryPerByte) times their size and 64 MiB, the most case "
           + "\(tally[.peakCase]); see \(keep)")
     }
     return report

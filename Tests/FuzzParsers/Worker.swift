@@ -56,7 +56,7 @@ struct Worker {
       tally[.peakBytes] = memory
       tally[.peakCase] = index
     }
-    if memory > 2 * input.count + Self.allowance {
+    if memory > target.memoryPerByte * input.count + Self.allowance {
       tally[.tooLarge] += 1
       writeFile(input, "\(keep)/\(target.name)-\(index)-large")
     }

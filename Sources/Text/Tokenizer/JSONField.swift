@@ -58,9 +58,12 @@ struct JSONField {
   }
 
   /// The elements of an array; none if it is absent.
-  func elements() throws(TokenizerError) -> [JSONField] {
+  func elements(atMost limit: Int) throws(TokenizerError) -> [JSONField] {
     if isAbsent { return [] }
     guard let array = value?.array else { throw error(expected: "an array") }
+    guard array.count <= limit else {
+      throw TokenizerError(file, "\(path): expected at most \(limit) elements, found \(array.count)")
+    }
     return array.enumerated().map { index, value in
       var field = self
       field.path = "\(path)[\(index)]"
@@ -84,5 +87,15 @@ struct JSONField {
   /// A special token, which is a string or an object with its `content`.
   func tokenContent() throws(TokenizerError) -> String? {
     value?.object == nil ? try string() : try self["content"].string()
+  }
+
+  /// The text of an added token, or nil if it has none.
+  func addedContent() throws(TokenizerError) -> String? {
+    guard let content = try tokenContent(), !content.isEmpty else { return nil }
+    guard content.utf8.count <= WordPiece.maximumTokenLength else {
+      throw TokenizerError(
+        file, "\(path): expected at most \(WordPiece.maximumTokenLength) bytes, found \(content.utf8.count)")
+    }
+    return content
   }
 }

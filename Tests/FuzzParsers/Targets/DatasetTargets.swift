@@ -15,6 +15,8 @@ extension FuzzTarget {
         var source = DatasetSource(format: format, path: workspace.write(bytes, "data"))
         edit(&source)
         let examples = try source.read(labels: ["negative", "neutral", "positive"])
+        // A row takes twelve bytes beside its text, and another dozen when tokenised: of these the parser is not to blame.
+        guard examples.count < 100_000 else { return }
         let dataset = try TokenizedDataset(examples, tokenizer: tokenizer, maxLength: 16)
         promise(dataset.count == examples.count && dataset.maximumLength <= 16)
         promise(dataset.labels.allSatisfy { (-1..<3).contains($0) })
@@ -75,7 +77,8 @@ extension FuzzTarget {
     ) { bytes in
       let labels = workspace.write(bytes, "labels")
       let source = DatasetSource(format: .lines(labelsPath: labels), path: texts)
-      promise(try source.read(labels: ["negative", "neutral", "positive"]).count == 3)
+      let examples = try source.read(labels: ["negative", "neutral", "positive"])
+      promise(examples.count == 3)
     }
   }
 }

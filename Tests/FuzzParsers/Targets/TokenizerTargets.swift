@@ -52,7 +52,7 @@ extension FuzzTarget {
   ) -> FuzzTarget {
     let directory = workspace.directory(name)
     for (name, bytes) in others { writeFile(bytes, "\(directory)/\(name)") }
-    return FuzzTarget(name, seeds: seeds, words: words, bombs: bombs) { bytes in
+    var target = FuzzTarget(name, seeds: seeds, words: words, bombs: bombs) { bytes in
       writeFile(bytes, "\(directory)/\(file)")
       let tokenizer = try Tokenizer(directory: directory)
       for (text, pair) in texts {
@@ -62,6 +62,9 @@ extension FuzzTarget {
       }
       if bytes.count < 1 << 20 { _ = tokenizer.files() }
     }
+    // Every prefix of a token is a node of a trie.
+    target.memoryPerByte = 24
+    return target
   }
 
   private static let texts: [(String, String?)] = [
@@ -119,7 +122,13 @@ extension FuzzTarget {
           vocabulary: ###","a":3,"##a":4,"##"### + String(repeating: "a", count: 50_000) + ###"b":5"###,
           model: #","max_input_chars_per_word":1000000"#)
       },
+      {
+        tokenizerJSON(
+          vocabulary: ###","a":3,"##a":4,"##"### + String(repeating: "a", count: 500) + ###"b":5"###,
+          model: #","max_input_chars_per_word":1000000"#)
+      },
       { tokenizerJSON(added: #"{"id":3,"content":""# + String(repeating: "a", count: 50_000) + #"b"}"#) },
+      { tokenizerJSON(added: #"{"id":3,"content":""# + String(repeating: "a", count: 500) + #"b"}"#) },
       // Templates of many parts of many ids.
       {
         tokenizerJSON(
