@@ -26,7 +26,7 @@ struct SafetensorsAttackTests {
       safetensors("{}", length: 1 << 39)
     },
     Attack("header bomb: objects in objects", refusedWith: "more than 64 arrays and objects") {
-      safetensors(String(repeating: #"{"a":"#, count: 1 << 20))
+      safetensors(String(repeating: #"{"a":"#, count: 1 << 20) + String(repeating: "}", count: 1 << 20))
     },
     Attack("header bomb: a quarter of a million tensors of no bytes", refusedWith: "header:") {
       let header = (0..<250_000).map { entry("\($0)", "[0]", "[0,0]") }.joined(separator: ",")

@@ -37,7 +37,7 @@ struct UntrustedTextTests {
     try workspace.write("good\nbad\n", to: "texts.txt")
     try checkOutput(
       ["predict", "--model", "student", "--input", "texts.txt"], succeeds: true, shows: #"{"label":"#)
-    try checkOutput(["inspect", "student"], succeeds: true, shows: #"u{1b}"#)
+    try checkOutput(["inspect", "student"], succeeds: true, shows: "\\u001b[2J")
     try checkOutput(["inspect", "student", "--json"], succeeds: true, shows: "\\u001b[2J")
     try checkOutput(
       ["evaluate", "--model", "student", "--data", "train_text.txt", "train_labels.txt"], succeeds: true,
@@ -78,7 +78,7 @@ struct UntrustedTextTests {
   func sizes() throws {
     try workspace.replace(#""num_hidden_layers": 2"#, by: #""num_hidden_layers": 256"#, in: "student/config.json")
     try workspace.replace(#""hidden_size": 18"#, by: #""hidden_size": 513"#, in: "student/config.json")
-    try workspace.replace(#""intermediate_size": 26"#, by: #""intermediate_size": 50000"#, in: "student/config.json")
+    try workspace.replace(#""intermediate_size": 22"#, by: #""intermediate_size": 50000"#, in: "student/config.json")
     try workspace.write("good\n", to: "texts.txt")
     try checkOutput(
       ["predict", "--model", "student", "--input", "texts.txt"], succeeds: false,

@@ -92,7 +92,7 @@ struct TokenizerBombTests {
       added: Self.elements(10_000) { "{\"id\":\($0 + 100_000),\"content\":\"t\($0)\"}" },
       vocabulary: "," + Self.elements(99_997) { "\"v\($0)\":\($0 + 3)" })
     var made: Tokenizer?
-    #expect(try seconds { made = try tokenizer(("tokenizer.json", text)) } < 2)
+    #expect(try seconds { made = try self.tokenizer(("tokenizer.json", text)) } < 2)
     let tokenizer = try #require(made)
     #expect(try tokenizer.encode("t9999").ids == [1, 109_999, 2])
     #expect(tokenizer.token(of: 109_999) == "t9999" && tokenizer.token(of: 99_999) == "v99996")
@@ -101,7 +101,7 @@ struct TokenizerBombTests {
   /// Each of a million tokens looked at all the whitespace around it.
   @Test(arguments: [(true, false), (false, true), (true, true)])
   func whitespaceIsTakenAlongOnce(left: Bool, right: Bool) throws {
-    let tokenizer = try tokenizer(
+    let tokenizer = try self.tokenizer(
       ("tokenizer.json", Self.json(added: #"{"id":3,"content":"\n","lstrip":\#(left),"rstrip":\#(right)}"#)))
     let text = String(repeating: "\n", count: 200_000)
     var ids: [Int32] = []
@@ -117,7 +117,7 @@ struct TokenizerBombTests {
       kind == "word"
       ? Self.json(vocabulary: ###","a":3,"##a":4,"##\###(almost)":5"###, model: #","max_input_chars_per_word":1000000"#)
       : Self.json(added: #"{"id":3,"content":"\#(almost)"}"#)
-    let tokenizer = try tokenizer(("tokenizer.json", text))
+    let tokenizer = try self.tokenizer(("tokenizer.json", text))
     let row = String(repeating: "a", count: 1 << 20)
     #expect(try seconds { _ = try tokenizer.encode(row) } < 5)
   }
