@@ -79,6 +79,7 @@ struct Supervisor {
       if waited > Self.endless { kill(child, SIGKILL) }
     }
     if status == 0 { return nil }
+    Workspace(of: child).remove()
     if waited > Self.endless { return "no end after \(Int(Self.endless)) seconds" }
     let signal = status & 0x7f
     return signal == 0 ? "exit status \(status >> 8)" : String(cString: strsignal(signal))

@@ -5,9 +5,14 @@ struct Workspace {
   let path: String
 
   init() {
-    let parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
-    path = "\(parent)/distill-ddp-fuzz-\(getpid())"
+    self.init(of: getpid())
     mkdir(path, 0o700)
+  }
+
+  /// That of another process, which died and left it.
+  init(of process: pid_t) {
+    let parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+    path = "\(parent)/distill-ddp-fuzz-\(process)"
   }
 
   /// Writes a file, in place of what was there, and returns its path.

@@ -19,7 +19,7 @@ extension FuzzTarget {
         { .repeating("{},", 4 << 20, before: "[", after: "0]") },
         { .repeating("\"\",", 4 << 20, before: "[", after: "0]") },
         { .repeating("9", 8 << 20) }, { .repeating("9", 8 << 20, before: "0.") },
-        { .repeating("9", 1 << 20, before: "1e") }, { .repeating("\\n", 8 << 20, before: "\"", after: "\"") },
+        { .repeating("9", 1 << 20, before: "1e") }, { .repeating("\\n", 4 << 20, before: "\"", after: "\"") },
         { .repeating(" ", 32 << 20) }, { .repeating("a", 32 << 20, before: "\"", after: "\"") },
         { .counting(1 << 20, before: "{", after: "\"\":0}") { "\"\(String($0, radix: 36))\":0," } },
         { .counting(1 << 18, before: "[", after: "0]") { "{\"\($0)\":{\"a\":{}}}," } },
