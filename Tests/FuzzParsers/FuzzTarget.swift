@@ -62,14 +62,19 @@ extension [UInt8] {
 }
 
 /// Traps where a parser broke a promise about what it accepted, an error on the way being one too.
-func promise(_ isKept: @autoclosure () throws -> Bool, file: StaticString = #fileID, line: UInt = #line) {
+/// - Parameter subject: What broke it.
+func promise(
+  _ isKept: @autoclosure () throws -> Bool, _ subject: @autoclosure () -> String = "", file: StaticString = #fileID,
+  line: UInt = #line
+) {
+  let found: String
   do {
     guard try !isKept() else { return }
-    report("\(file):\(line): a promise is broken\n")
+    found = subject()
   } catch {
-    report("\(file):\(line): \(error)\n")
+    found = "\(error)"
   }
+  let text = "\(file):\(line): a promise is broken: \(found.debugDescription.prefix(1_000))\n"
+  write(2, text, text.utf8.count)
   abort()
 }
-
-private func report(_ text: String) { write(2, text, text.utf8.count) }

@@ -3,7 +3,7 @@ import JSON
 /// A place in a tokenizer's JSON file, so that what is wrong with it can be said with file and key.
 struct JSONField {
   let file: String
-  /// The keys that lead here: `model.vocab`.
+  /// The keys that lead here, as a message may show them: `model.vocab`.
   var path = ""
   /// nil where the file has nothing.
   var value: JSON?
@@ -15,7 +15,8 @@ struct JSONField {
 
   subscript(key: String) -> JSONField {
     var field = self
-    field.path = path.isEmpty ? key : "\(path).\(key)"
+    let shown = key.escapedForDisplay
+    field.path = path.isEmpty ? shown : "\(path).\(shown)"
     field.value = value?[key]
     return field
   }
