@@ -52,7 +52,7 @@ import Glibc
           misses.append("\(target.name): expected inputs of both kinds, accepted and refused")
         }
       }
-      misses.forEach { print($0) }
+      for miss in misses { print(miss) }
       return misses.isEmpty
     }
 

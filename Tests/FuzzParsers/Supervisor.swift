@@ -67,7 +67,7 @@ struct Supervisor {
     setenv("SWIFT_BACKTRACE", "enable=no", 1)
     var child: pid_t = 0
     var strings: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-    defer { strings.forEach { free($0) } }
+    defer { for string in strings { free(string) } }
     let problem = posix_spawn(&child, "/proc/self/exe", nil, nil, &strings, environ)
     guard problem == 0 else { return "cannot be started: \(String(cString: strerror(problem)))" }
     var status: Int32 = 0

@@ -37,15 +37,15 @@ extension FuzzTarget {
       assemble: { parts, random in
         // Seldom the length that the file had, mostly that of the header as it is now.
         random.chance(1, in: 8) ? Array(parts.joined()) : file(parts[1], data: parts[2])
-      }
-    ) { bytes in
-      let file = try SafetensorsFile(workspace.write(bytes, "x.safetensors"))
-      promise(file.tensors.reduce(0) { $0 + $1.range.count } <= bytes.count)
-      for tensor in file.tensors.prefix(100) {
-        promise(try file.bytes(tensor).count == tensor.range.count)
-        if tensor.type.isFloatingPoint { promise(try file.floats(tensor).count == tensor.count) }
-      }
-    }
+      },
+      parse: { bytes in
+        let file = try SafetensorsFile(workspace.write(bytes, "x.safetensors"))
+        promise(file.tensors.reduce(0) { $0 + $1.range.count } <= bytes.count)
+        for tensor in file.tensors.prefix(100) {
+          promise(try file.bytes(tensor).count == tensor.range.count)
+          if tensor.type.isFloatingPoint { promise(try file.floats(tensor).count == tensor.count) }
+        }
+      })
   }
 
   /// Length, header and data.

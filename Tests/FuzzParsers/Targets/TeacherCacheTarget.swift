@@ -5,7 +5,7 @@ import Text
 
 extension FuzzTarget {
   /// A segment of a teacher cache: its opening, and entries with a header and values each. Whatever it holds, it can be
-  /// listed and verified, and a teacher that reads it gives the features it gives without.
+  /// listed and verified, and a teacher that reads it gives features of every sentence.
   static func teacherCache(in workspace: Workspace) -> FuzzTarget {
     let teacher = TinyTeacher(path: workspace.directory("cache"))
     let segment = teacher.writeSegment()
@@ -43,18 +43,19 @@ extension FuzzTarget {
           bytes += header + parts[index + 1]
         }
         return bytes
-      }
-    ) { bytes in
-      writeFile(bytes, segment)
-      let folders = try TeacherCacheDirectory(teacher.path).folders(readsValues: true)
-      let problems = folders.flatMap(\.segments).compactMap(\.problem)
-      let features = teacher.features(readOnly: true)
-      // Values whose checksum was made right are taken for what was stored.
-      if !problems.isEmpty || bytes == original { promise(features.count == expected.count) }
-      struct Damaged: Error {}
-      if !problems.isEmpty { throw Damaged() }
-    }
+      },
+      parse: { bytes in
+        writeFile(bytes, segment)
+        let folders = try TeacherCacheDirectory(teacher.path).folders(readsValues: true)
+        let problems = folders.flatMap(\.segments).compactMap(\.problem)
+        let features = teacher.features(readOnly: true)
+        // A forged entry, whose checksums were made right, may say anything, but of the right size.
+        promise(bytes == original ? features == expected : features.count == expected.count)
+        guard problems.isEmpty else { throw Damaged() }
+      })
   }
+
+  private struct Damaged: Error {}
 }
 
 /// XXH64 of bytes, as the cache computes it.
