@@ -47,6 +47,10 @@ let package = Package(
       ]),
 
     // MARK: Tests
+    // Feeds hostile input to every parser; `launch/fuzz.sh` runs it. Not part of the product.
+    .executableTarget(
+      name: "FuzzParsers", dependencies: ["JSON", "Checkpoints", "Text", "Encoders", "Distillation", "Training"],
+      path: "Tests/FuzzParsers"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "ArchivesTests", dependencies: ["Archives"], exclude: ["Fixtures"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),

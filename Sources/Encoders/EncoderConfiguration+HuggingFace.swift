@@ -28,7 +28,7 @@ extension EncoderConfiguration {
     initializerRange = reader.float("initializer_range", in: 0..<1_000, default: initializerRange)
     padTokenId = reader.integer("pad_token_id", in: 0...vocabularySize - 1, default: padTokenId)
     labels = reader.labels(default: labels)
-    reader.problems += sizeProblems
+    reader.problems += sizeProblems.map { "\($0.key): \($0.message)" }
     guard reader.problems.isEmpty else { throw CheckpointError(path, reader.problems) }
     notices += reader.notices.map { "\(path.escapedForDisplay): \($0)" }
   }
@@ -39,11 +39,12 @@ extension EncoderConfiguration {
     try self.init(huggingFace: json, path: path, notices: &notices)
   }
 
-  /// Bounds the memory a model of this configuration can ask for.
-  private var sizeProblems: [String] {
-    var problems: [String] = []
+  /// What is wrong with the sizes, each of which is within its own bounds: bounds the memory that a model of this
+  /// configuration can ask for.
+  package var sizeProblems: [(key: String, message: String)] {
+    var problems: [(key: String, message: String)] = []
     if hiddenSize % heads != 0 {
-      problems.append("num_attention_heads: expected a divisor of hidden_size \(hiddenSize), found \(heads)")
+      problems.append(("num_attention_heads", "expected a divisor of hidden_size \(hiddenSize), found \(heads)"))
     }
     // The factors are bounded, so these products fit.
     let matrices = [
@@ -52,12 +53,13 @@ extension EncoderConfiguration {
       ("hidden_size", hiddenSize), ("type_vocab_size", typeVocabularySize), ("id2label", labels.count),
     ]
     for (name, rows) in matrices where rows * hiddenSize > Int(Int32.max) {
-      problems.append("\(name): expected a matrix of at most \(Int32.max) values, found \(rows) × \(hiddenSize)")
+      problems.append((name, "expected a matrix of at most \(Int32.max) values, found \(rows) × \(hiddenSize)"))
     }
     let parameters =
       layers * (4 * hiddenSize + 2 * intermediateSize) * hiddenSize + (vocabularySize + maxPositions) * hiddenSize
     if parameters > 1 << 34 {
-      problems.append("num_hidden_layers: expected a model of at most \(1 << 34) parameters, found \(parameters)")
+      problems.append(
+        ("num_hidden_layers", "expected a model of at most \(1 << 34) parameters, found \(parameters)"))
     }
     return problems
   }

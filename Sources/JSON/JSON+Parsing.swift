@@ -6,10 +6,11 @@ extension JSON {
     /// Arrays and objects within each other.
     package var depth = 64
     package var bytes = 64 << 20
-    /// Values of any kind; each takes some forty bytes of memory however short its text.
-    package var values = 5_000_000
+    /// Values of any kind, each of which takes up to fifty bytes of memory however short its text. An object counts as
+    /// four values and an array as two, which is what they take. Half a million tokens with their ids are well below.
+    package var values = 1_000_000
 
-    package init(depth: Int = 64, bytes: Int = 64 << 20, values: Int = 5_000_000) {
+    package init(depth: Int = 64, bytes: Int = 64 << 20, values: Int = 1_000_000) {
       self.depth = depth
       self.bytes = bytes
       self.values = values

@@ -59,8 +59,15 @@ extension JSON {
 
   private static func writeString(_ string: String, to out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
+    var previous: UInt8 = 0
     for unit in string.utf8 {
+      defer { previous = unit }
       switch unit {
+      // U+0080–U+009F, of which U+009B steers some terminals as an escape does.
+      case 0x80..<0xa0 where previous == 0xc2:
+        out.removeLast()
+        out += "\\u00".utf8
+        out += String(unit, radix: 16).utf8
       case UInt8(ascii: "\""): out += "\\\"".utf8
       case UInt8(ascii: "\\"): out += "\\\\".utf8
       case 0x0a: out += "\\n".utf8

@@ -4,8 +4,8 @@
 package struct JSONObject: Sendable, Equatable {
   package private(set) var keys: [String] = []
   package private(set) var values: [JSON] = []
-  /// Places of the keys. Empty while there are so few that looking at each is faster.
-  private var places: [CodeUnits: Int] = [:]
+  /// Empty while there are so few keys that looking at each is faster.
+  private var places = KeyTable()
 
   private static let searchedInOrder = 8
 
@@ -41,61 +41,40 @@ package struct JSONObject: Sendable, Equatable {
   }
 
   package static func == (left: JSONObject, right: JSONObject) -> Bool {
-    left.count == right.count && zip(left.keys, right.keys).allSatisfy { CodeUnits($0) == CodeUnits($1) }
+    left.count == right.count && zip(left.keys, right.keys).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
       && left.values == right.values
   }
 
   private func place(of key: String) -> Int? {
-    if places.isEmpty {
-      keys.firstIndex { CodeUnits($0) == CodeUnits(key) }
-    } else {
-      places[CodeUnits(key)]
-    }
+    keys.count > Self.searchedInOrder
+      ? places.place(of: key, in: keys) : keys.firstIndex { $0.utf8.elementsEqual(key.utf8) }
   }
 
   private mutating func append(_ key: String, _ value: JSON) {
-    if !places.isEmpty {
-      places[CodeUnits(key)] = keys.count
-    } else if keys.count == Self.searchedInOrder {
-      for (place, earlier) in keys.enumerated() { places[CodeUnits(earlier)] = place }
-      places[CodeUnits(key)] = keys.count
-    }
     keys.append(key)
     values.append(value)
+    if keys.count > Self.searchedInOrder + 1 {
+      _ = places.insert(keys.count - 1, in: keys)
+    } else {
+      indexKeys()
+    }
   }
 
   private mutating func remove(at place: Int) {
     keys.remove(at: place)
     values.remove(at: place)
-    guard !places.isEmpty else { return }
-    places.removeAll()
+    indexKeys()
+  }
+
+  private mutating func indexKeys() {
+    places = KeyTable()
     guard keys.count > Self.searchedInOrder else { return }
-    for (place, key) in keys.enumerated() { places[CodeUnits(key)] = place }
+    for place in keys.indices { _ = places.insert(place, in: keys) }
   }
 }
 
 extension JSONObject: Sequence {
   package func makeIterator() -> some IteratorProtocol<(key: String, value: JSON)> {
     zip(keys, values).lazy.map { (key: $0, value: $1) }.makeIterator()
-  }
-}
-
-/// A string that is hashed and compared by its UTF-8, where `String` equates composed and decomposed letters.
-private struct CodeUnits: Hashable {
-  private let string: String
-
-  init(_ string: String) { self.string = string }
-
-  static func == (left: CodeUnits, right: CodeUnits) -> Bool {
-    left.string.utf8.elementsEqual(right.string.utf8)
-  }
-
-  func hash(into hasher: inout Hasher) {
-    let hashed: Void? = string.utf8.withContiguousStorageIfAvailable {
-      hasher.combine(bytes: UnsafeRawBufferPointer($0))
-    }
-    if hashed == nil { for unit in string.utf8 { hasher.combine(unit) } }
-    // So that the bytes, which may be fed in pieces, end unambiguously.
-    hasher.combine(0xff as UInt8)
   }
 }

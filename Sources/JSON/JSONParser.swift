@@ -53,7 +53,11 @@ struct JSONParser {
 
   private mutating func parseValue(depth: Int) throws(Failure) -> JSON {
     skipWhitespace()
-    values += 1
+    switch next {
+    case UInt8(ascii: "{"): values += 4
+    case UInt8(ascii: "["): values += 2
+    default: values += 1
+    }
     guard values <= limits.values else {
       throw Failure(position: position, reason: "more than \(limits.values) values")
     }
@@ -172,16 +176,16 @@ struct JSONParser {
     let start = position
     try skipPlainCharacters()
     // Most strings have no escapes and are taken in one piece.
-    if take("\"") { return try decode(start..<position - 1) }
-    var out = try decode(start..<position)
-    while true {
-      if take("\"") { return out }
+    if take("\"") { return try decode(bytes[start..<position - 1], from: start) }
+    var out = Array(bytes[start..<position])
+    while !take("\"") {
       position += 1
-      out.unicodeScalars.append(try parseEscape())
-      let start = position
+      out += UTF8.encode(try parseEscape()) ?? UTF8.encodedReplacementCharacter
+      let plain = position
       try skipPlainCharacters()
-      out += try decode(start..<position)
+      out += bytes[plain..<position]
     }
+    return try decode(out, from: start)
   }
 
   /// Stops at a quote or a backslash.
@@ -197,9 +201,9 @@ struct JSONParser {
     throw unexpected("'\"' at the end of the string")
   }
 
-  private func decode(_ range: Range<Int>) throws(Failure) -> String {
-    if let text = String(validating: bytes[range], as: UTF8.self) { return text }
-    throw Failure(position: range.lowerBound, reason: "a string that is not valid UTF-8")
+  private func decode(_ text: some Sequence<UInt8>, from start: Int) throws(Failure) -> String {
+    if let text = String(validating: text, as: UTF8.self) { return text }
+    throw Failure(position: start, reason: "a string that is not valid UTF-8")
   }
 
   /// The character of an escape whose backslash is behind us.

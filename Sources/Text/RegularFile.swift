@@ -8,7 +8,10 @@ enum RegularFile {
     var isMissing = false
   }
 
+  /// - Parameter limit: More bytes are refused, and so is more than this machine's memory, which a file with holes
+  ///   seems to have without taking any disk.
   static func contents(_ path: String, limit: Int = .max) throws(Failure) -> [UInt8] {
+    let limit = min(limit, physicalMemory / 2)
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
@@ -37,6 +40,11 @@ enum RegularFile {
     }
     guard failure == 0 else { throw Failure(reason: "cannot be read: \(String(cString: strerror(failure)))") }
     return bytes
+  }
+
+  private static var physicalMemory: Int {
+    let (pages, pageSize) = (sysconf(Int32(_SC_PHYS_PAGES)), sysconf(Int32(_SC_PAGESIZE)))
+    return pages > 0 && pageSize > 0 ? pages.multipliedReportingOverflow(by: pageSize).partialValue : 1 << 34
   }
 
   private static func kind(_ mode: mode_t) -> String {

@@ -69,6 +69,24 @@ struct JSONParsingTests {
     #expect(throws: JSONError.self) { try JSON.parse("[1,2]", limits: .init(values: 2)) }
   }
 
+  /// Each took hundreds of megabytes: three bytes of text made an object.
+  @Test(arguments: ["{},", "[0],", "{\"\":{}},", "\"\","])
+  func limitsWhatAFewBytesCanTake(_ element: String) {
+    let text = "[" + String(repeating: element, count: 1_000_000) + "0]"
+    let error = #expect(throws: JSONError.self) { try JSON.parse(text) }
+    #expect(error?.reason == "more than 1000000 values")
+  }
+
+  @Test(arguments: [#"\n"#, #"\u00e9x"#, #"\ud83d\ude00"#])
+  func readsManyEscapesInLinearTime(_ escape: String) throws {
+    let text = Array("\"\(String(repeating: escape, count: 1_000_000))\"".utf8)
+    var value = JSON.null
+    let elapsed = try (0..<3).map { _ in try ContinuousClock().measure { value = try JSON.parse(text) } }.min()!
+    let once = try #require(try JSON.parse("\"\(escape)\"").string)
+    #expect(value.string == String(repeating: once, count: 1_000_000))
+    #expect(elapsed < .milliseconds(500))
+  }
+
   @Test func everyPrefixAndEveryChangedByteEndsInAValueOrAnError() throws {
     let text = Array(#"{"a":[1,-2.5e3,"x\u00e9\ud83d\ude00é"],"b":{"c":null,"d":true}}"#.utf8)
     for end in 0..<text.count { #expect(throws: JSONError.self) { try JSON.parse(Array(text[..<end])) } }

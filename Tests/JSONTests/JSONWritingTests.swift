@@ -34,6 +34,15 @@ struct JSONWritingTests {
     #expect(back.bitPattern == value.bitPattern)
   }
 
+  /// Some terminals take U+009B for an escape and its bracket.
+  @Test func escapesEveryControlCharacter() throws {
+    let controls = (0...0x9f).compactMap { Unicode.Scalar($0) }.filter { $0.properties.generalCategory == .control }
+    let value = JSON.string(controls.map { "\($0)é\u{a0}" }.joined())
+    #expect(!value.text().unicodeScalars.contains { $0.properties.generalCategory == .control })
+    #expect(try JSON.parse(value.text()) == value)
+    #expect(JSON.string("\u{9b}2J\u{85}").text() == #""\u009b2J\u0085""#)
+  }
+
   @Test(arguments: [Double.nan, .infinity, -.infinity])
   func whatJSONLacksIsNull(value: Double) {
     #expect(JSON.number(value).text() == "null")

@@ -208,6 +208,48 @@ struct DatasetTests {
   }
 }
 
+/// Files that cost more than they should: a few bytes that ask for much.
+struct DatasetBombTests {
+  @Test(arguments: [DatasetSource.Format.csv, .tsv(header: true)])
+  func errorsDoNotListEveryColumn(_ format: DatasetSource.Format) throws {
+    let directory = try TemporaryDirectory()
+    let header = String(repeating: format == .csv ? "a," : "a\t", count: 500_000)
+    let source = DatasetSource(format: format, path: try directory.write("data", header + "b\n"))
+    let error = #expect(throws: DatasetError.self) { try source.read(labels: nil) }
+    #expect(error?.reason.hasSuffix("and 499981 more") == true)
+    #expect((error?.reason.utf8.count ?? .max) < 1_000)
+  }
+
+  @Test func errorsDoNotListEveryClass() throws {
+    let directory = try TemporaryDirectory()
+    let source = DatasetSource(format: .csv, path: try directory.write("data", "text,label\na,none\n"))
+    let error = #expect(throws: DatasetError.self) { try source.read(labels: (0..<60_000).map { "class \($0)" }) }
+    #expect(error?.reason.hasPrefix("label: expected 0…59999 or one of class 0, class 1, ") == true)
+    #expect((error?.reason.utf8.count ?? .max) < 1_000)
+  }
+
+  /// Rows times classes, once.
+  @Test(.timeLimit(.minutes(1))) func classesAreFoundInConstantTime() throws {
+    let directory = try TemporaryDirectory()
+    let rows = (0..<100_000).map { "a,class \(59_999 - $0 % 100)\n" }.joined()
+    let source = DatasetSource(format: .csv, path: try directory.write("data", "text,label\n" + rows))
+    let classes = (0..<60_000).map { "class \($0)" }
+    #expect(try source.read(labels: classes).count == 100_000)
+  }
+
+  /// A file with holes takes no disk, and memory of its size ended the process.
+  @Test func filesLargerThanMemoryAreRefused() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write("data", "a\n")
+    #expect(truncate(path, 1 << 43) == 0)
+    let error = #expect(throws: DatasetError.self) {
+      try DatasetSource(format: .lines(labelsPath: nil), path: path).read(labels: nil)
+    }
+    #expect(error?.reason.hasPrefix("expected at most ") == true)
+    #expect(error?.reason.hasSuffix(" bytes, found 8796093022208") == true)
+  }
+}
+
 struct UTF8TextTests {
   /// Well-formed and ill-formed sequences of table 3-7 of the Unicode standard.
   @Test(

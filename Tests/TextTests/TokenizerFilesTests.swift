@@ -124,6 +124,16 @@ struct TokenizerFilesTests {
       name: "added id", edit: (#"{"id":4,"content":"[MASK]""#, #"{"id":9,"content":"[MASK]""#),
       message: #"/tokenizer.json: added_tokens[4].id: expected 4 for "[MASK]", found 9"#),
     Fault(
+      name: "control characters in a key", files: ["vocab.txt"],
+      written: [("tokenizer_config.json", #"{"added_tokens_decoder": {"0\u001b[2J": {}}}"#)],
+      message: #"/tokenizer_config.json: added_tokens_decoder.0\u{1b}[2J: expected a number for a key, found an object"#
+    ),
+    Fault(
+      name: "control characters in a special token's name",
+      edit: (#""SpecialToken":{"id":"[SEP]""#, #""SpecialToken":{"id":"\u009b2J""#),
+      message: #"/tokenizer.json: post_processor.special_tokens.\u{9b}2J: expected the ids of this special token, "#
+        + "found nothing"),
+    Fault(
       name: "class", files: ["vocab.txt"],
       written: [("tokenizer_config.json", #"{"tokenizer_class": "T5Tokenizer"}"#)],
       message: "/tokenizer_config.json: tokenizer_class: expected BertTokenizer or one like it beside a vocab.txt, "

@@ -197,6 +197,12 @@ private func layerMap(from first: Int) -> String {
       "student={tokenizer: d, config: {hidden_size: 100}}",
       "student.config.num_attention_heads: expected a divisor of hidden_size 100, found 12; give both"),
     Mistake(
+      "student={tokenizer: d, config: {hidden_size: 32768, num_attention_heads: 64}}",
+      "student.config.num_hidden_layers: expected a model of at most 17179869184 parameters, found 54972448768"),
+    Mistake(
+      "student={tokenizer: d, config: {vocab_size: 8, pad_token_id: 8}}",
+      "student.config.pad_token_id: expected less than vocab_size 8, found 8"),
+    Mistake(
       "student={tokenizer: d, config: {hidden_act: swish}}",
       #"student.config.hidden_act: expected gelu, gelu_new or relu, found "swish""#),
     Mistake("student.head=old", #"student.head: expected required, newIfMissing or new, found "old""#),

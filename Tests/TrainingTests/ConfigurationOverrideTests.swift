@@ -87,4 +87,11 @@ import Testing
     }
     #expect(error?.problems.count == 2)
   }
+
+  /// Each key is a call within the other, so that many overflowed the stack.
+  @Test func keysWithinEachOtherAreCapped() {
+    let override = String(repeating: "a.", count: 65_536) + "a=1"
+    let error = #expect(throws: ConfigurationError.self) { try configuration(minimal, override) }
+    #expect(error?.problems.first?.message == "expected at most 64 keys before =, found 65537")
+  }
 }

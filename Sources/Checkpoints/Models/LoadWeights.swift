@@ -31,17 +31,30 @@ extension ModelWeights {
   package func load(
     into parameters: ParameterBuffer, head: HeadPolicy, layers: [Int]? = nil
   ) throws(CheckpointError) -> LoadReport {
-    var match = Matching(layout: parameters.layout, head: head, layers: layers)
-    match.take(tensors)
-    match.pairEntries()
-    match.judgeTheRest()
-    guard match.problems.isEmpty else { throw CheckpointError(path, match.problems) }
+    let match = try matching(parameters.layout, head: head, layers: layers)
     for (entry, tensor) in match.pairs {
       let slot = entry.slot
       let destination = UnsafeMutableBufferPointer(rebasing: parameters.values[slot.offset..<slot.offset + slot.count])
       try tensor.file.read(tensor.description, into: destination)
     }
     return match.report
+  }
+
+  /// What `load` would find wrong, before there is memory for the parameters, which a configuration that lies about
+  /// its model could ask too much of.
+  package func check(_ layout: ParameterLayout, head: HeadPolicy, layers: [Int]? = nil) throws(CheckpointError) {
+    _ = try matching(layout, head: head, layers: layers)
+  }
+
+  private func matching(
+    _ layout: ParameterLayout, head: HeadPolicy, layers: [Int]?
+  ) throws(CheckpointError) -> Matching {
+    var match = Matching(layout: layout, head: head, layers: layers)
+    match.take(tensors)
+    match.pairEntries()
+    match.judgeTheRest()
+    guard match.problems.isEmpty else { throw CheckpointError(path, match.problems) }
+    return match
   }
 }
 

@@ -13,6 +13,9 @@ package struct ModelDirectory: Sendable {
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
   ]
 
+  /// What `config.json` may hold.
+  package static let configurationLimits = JSON.Limits(bytes: 4 << 20)
+
   package init(_ path: String) throws {
     let path = withoutTrailingSlashes(path)
     switch fileKind(path) {
@@ -26,7 +29,7 @@ package struct ModelDirectory: Sendable {
       throw CheckpointError(path, "expected config.json in this directory" + Self.hint(below: path))
     }
     self.path = path
-    configuration = try JSON(contentsOf: join(path, "config.json"), limits: JSON.Limits(bytes: 4 << 20))
+    configuration = try JSON(contentsOf: join(path, "config.json"), limits: Self.configurationLimits)
     guard configuration.object != nil else {
       throw CheckpointError(join(path, "config.json"), "expected an object, found \(configuration.summary)")
     }

@@ -23,6 +23,10 @@ package struct ModelWeights: Sendable {
     guard let map = try JSON(contentsOf: path, limits: SafetensorsHeader.limits)["weight_map"]?.object else {
       throw CheckpointError(path, "weight_map: expected an object of tensor names and shard names")
     }
+    guard map.count <= SafetensorsHeader.maximumTensors else {
+      throw CheckpointError(
+        path, "weight_map: expected at most \(SafetensorsHeader.maximumTensors) tensors, found \(map.count)")
+    }
     var namesByShard: [String: [String]] = [:]
     for (name, value) in map {
       guard let shard = value.string, Self.isShardName(shard, format) else {

@@ -7,8 +7,12 @@ import JSON
 struct SafetensorsHeader {
   /// Longer headers than any real model has are refused before they are read.
   static let maximumLength = 25_000_000
-  /// What the JSON of a header or a shard index may hold: some 100,000 tensors.
-  static let limits = JSON.Limits(bytes: maximumLength, values: 1_000_000)
+  /// More tensors than any real model has.
+  static let maximumTensors = 100_000
+  /// What the JSON of a header or a shard index may hold: as many tensors, of four dimensions.
+  static let limits = JSON.Limits(bytes: maximumLength, values: 16 * maximumTensors)
+  /// More elements than any real tensor has.
+  static let maximumCount = Int(Int32.max)
 
   /// In the order of their bytes.
   let tensors: [TensorDescription]
@@ -27,6 +31,9 @@ struct SafetensorsHeader {
       throw Problem("header: \(error)")
     }
     guard let members = parsed.object else { throw Problem("header: expected an object") }
+    guard members.count <= Self.maximumTensors else {
+      throw Problem("header: expected at most \(Self.maximumTensors) tensors, found \(members.count)")
+    }
     var metadata: [String: String] = [:]
     var tensors: [TensorDescription] = []
     tensors.reserveCapacity(members.count)

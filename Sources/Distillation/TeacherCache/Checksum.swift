@@ -1,6 +1,6 @@
 /// XXH64 (Collet, seed 0): tells whether bytes are those that were written, at the speed of memory. It does not guard
 /// against forgery: whoever can write a cache can write what they like.
-func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+package func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
   var offset = 0
   func word() -> UInt64 { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
   var hash: UInt64

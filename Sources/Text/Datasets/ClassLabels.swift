@@ -3,10 +3,18 @@ import JSON
 /// The classes of a task, and how a file names them: by name, or by number from 0.
 struct ClassLabels {
   let names: [String]
+  private let places: KeyTable
+
+  init(names: [String]) {
+    self.names = names
+    var places = KeyTable()
+    for place in names.indices { _ = places.insert(place, in: names) }
+    self.places = places
+  }
 
   /// The class that a file calls `text`. A name counts before a number, should classes be called `1` and `0`.
   func id(of text: String) throws(Mismatch) -> Int32 {
-    if let id = names.firstIndex(where: { $0.utf8.elementsEqual(text.utf8) }) { return Int32(id) }
+    if let id = places.place(of: text, in: names) { return Int32(id) }
     if text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let id = Int(text),
       names.indices.contains(id)
     {
@@ -32,6 +40,7 @@ struct ClassLabels {
 
   private var expected: String {
     guard names.count > 1 else { return "0" + (names.first.map { " or \($0.escapedForDisplay)" } ?? "") }
-    return "0…\(names.count - 1) or one of \(names.map(\.escapedForDisplay).joined(separator: ", "))"
+    let shown = names.prefix(20).map(\.escapedForDisplay).joined(separator: ", ")
+    return "0…\(names.count - 1) or one of \(shown)\(names.count > 20 ? ", …" : "")"
   }
 }

@@ -94,7 +94,8 @@ extension DatasetSource {
           }
           let matches = header.indices.filter { header[$0].utf8.elementsEqual(name.utf8) }
           guard matches.count == 1 else {
-            let found = header.map(\.quoted).joined(separator: ", ")
+            let shown = header.prefix(20).map(\.quoted).joined(separator: ", ")
+            let found = header.count > 20 ? "\(shown) and \(header.count - 20) more" : shown
             throw DatasetError(
               source.path, line: 1, "column \(name.quoted): expected once in the header, found \(found)")
           }

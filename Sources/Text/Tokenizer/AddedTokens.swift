@@ -13,6 +13,34 @@ struct AddedToken: Sendable, Equatable {
   var isSpecial = false
 }
 
+/// The ids that the library gives added tokens, one after the other.
+struct AddedTokenIds {
+  /// More are taken for damage.
+  static let maximumCount = 10_000
+
+  private let model: WordPiece
+  private var ids: [[UInt8]: Int32] = [:]
+  /// The first id that neither the vocabulary nor a token added before has.
+  private var free: Int32
+
+  init(_ model: WordPiece) {
+    self.model = model
+    free = Int32(model.tokens.count { $0 != nil })
+  }
+
+  func contains(_ content: String) -> Bool { ids[Array(content.utf8)] != nil }
+
+  /// The id of the next token: that of the vocabulary, else the next free one.
+  mutating func add(_ content: String) -> Int32 {
+    let bytes = Array(content.utf8)
+    if let id = ids[bytes] { return id }
+    let id = model.id(of: content) ?? free
+    ids[bytes] = id
+    free = max(free, id + 1)
+    return id
+  }
+}
+
 /// Added tokens found in a text: the leftmost, of these the longest.
 struct AddedTokenMatcher: Sendable {
   private let tokens: [AddedToken]
@@ -43,6 +71,8 @@ struct AddedTokenMatcher: Sendable {
       return
     }
     var done = bytes.startIndex
+    /// The end of the last whitespace that a token took along, which another within it takes as well.
+    var spaceEnd = bytes.startIndex
     var index = bytes.startIndex
     while index < bytes.endIndex {
       guard starts[Int(bytes[index])], let match = contents.longestMatch(in: bytes, at: index) else {
@@ -54,11 +84,13 @@ struct AddedTokenMatcher: Sendable {
       let found = tokens[Int(match.value)]
       if found.singleWord, touchesWord(bytes, start, end) { continue }
       if found.stripsLeft {
-        while let space = whitespace(bytes, endingAt: start) { start = space }
+        while start > done, let space = whitespace(bytes, endingAt: start) { start = space }
         start = max(start, done)
       }
       if found.stripsRight {
+        end = max(end, spaceEnd)
         while let space = whitespace(bytes, startingAt: end) { end = space }
+        spaceEnd = end
       }
       if done < start { body(.text(bytes[done..<start])) }
       body(.token(found.id))

@@ -3,7 +3,7 @@ import JSON
 /// A place in a tokenizer's JSON file, so that what is wrong with it can be said with file and key.
 struct JSONField {
   let file: String
-  /// The keys that lead here: `model.vocab`.
+  /// The keys that lead here, as a message may show them: `model.vocab`.
   var path = ""
   /// nil where the file has nothing.
   var value: JSON?
@@ -15,7 +15,8 @@ struct JSONField {
 
   subscript(key: String) -> JSONField {
     var field = self
-    field.path = path.isEmpty ? key : "\(path).\(key)"
+    let shown = key.escapedForDisplay
+    field.path = path.isEmpty ? shown : "\(path).\(shown)"
     field.value = value?[key]
     return field
   }
@@ -58,9 +59,12 @@ struct JSONField {
   }
 
   /// The elements of an array; none if it is absent.
-  func elements() throws(TokenizerError) -> [JSONField] {
+  func elements(atMost limit: Int) throws(TokenizerError) -> [JSONField] {
     if isAbsent { return [] }
     guard let array = value?.array else { throw error(expected: "an array") }
+    guard array.count <= limit else {
+      throw TokenizerError(file, "\(path): expected at most \(limit) elements, found \(array.count)")
+    }
     return array.enumerated().map { index, value in
       var field = self
       field.path = "\(path)[\(index)]"
@@ -84,5 +88,15 @@ struct JSONField {
   /// A special token, which is a string or an object with its `content`.
   func tokenContent() throws(TokenizerError) -> String? {
     value?.object == nil ? try string() : try self["content"].string()
+  }
+
+  /// The text of an added token, or nil if it has none.
+  func addedContent() throws(TokenizerError) -> String? {
+    guard let content = try tokenContent(), !content.isEmpty else { return nil }
+    guard content.utf8.count <= WordPiece.maximumTokenLength else {
+      throw TokenizerError(
+        file, "\(path): expected at most \(WordPiece.maximumTokenLength) bytes, found \(content.utf8.count)")
+    }
+    return content
   }
 }

@@ -21,10 +21,7 @@ struct PieceTrie: Sendable {
   /// - Parameter pieces: With values of at least 0. Of equal pieces the last counts. Together they have at most
   ///   `maximumBytes` bytes.
   init(_ pieces: some Collection<(piece: String, value: Int32)>) {
-    var capacity = 64
-    let bytes = pieces.reduce(0) { $0 + $1.piece.utf8.count }
-    while capacity < 2 * bytes { capacity *= 2 }
-    edges = [Edge](repeating: Edge(), count: capacity)
+    edges = [Edge](repeating: Edge(), count: 64)
     for (piece, value) in pieces {
       var node = Self.root
       for byte in piece.utf8 { node = addChild(of: node, by: byte) }
@@ -73,12 +70,19 @@ struct PieceTrie: Sendable {
 
   private mutating func addChild(of node: Node, by byte: UInt8) -> Node {
     let key = node << 8 | UInt32(byte)
-    let place = place(of: key)
-    if edges[place].key == .max {
-      edges[place] = Edge(key: key, node: Node(values.count))
-      values.append(-1)
-    }
-    return edges[place].node
+    let known = edges[place(of: key)]
+    if known.key == key { return known.node }
+    // At most half of the places are taken, which leaves walks short.
+    if 2 * values.count > edges.count { grow() }
+    edges[place(of: key)] = Edge(key: key, node: Node(values.count))
+    values.append(-1)
+    return Node(values.count - 1)
+  }
+
+  private mutating func grow() {
+    let old = edges
+    edges = [Edge](repeating: Edge(), count: 2 * old.count)
+    for edge in old where edge.key != .max { edges[place(of: edge.key)] = edge }
   }
 
   @inline(__always)

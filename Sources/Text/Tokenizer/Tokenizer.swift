@@ -6,6 +6,8 @@ package struct Tokenizer: Sendable {
   let originals: [(name: String, bytes: [UInt8])]
   private let literalTokens: AddedTokenMatcher
   private let normalizedTokens: AddedTokenMatcher
+  /// The texts of added tokens by id.
+  private let addedContents: [Int32: String]
 
   init(_ definition: TokenizerDefinition, originals: [(name: String, bytes: [UInt8])]) throws(TokenizerError) {
     self.definition = definition
@@ -25,6 +27,7 @@ package struct Tokenizer: Sendable {
       contents.append(content)
     }
     normalizedTokens = AddedTokenMatcher(normalized, contents: contents)
+    addedContents = Dictionary(definition.addedTokens.map { ($0.id, $0.content) }) { first, _ in first }
   }
 
   /// One more than the highest token id.
@@ -39,7 +42,7 @@ package struct Tokenizer: Sendable {
 
   /// The text of a token, as `##ing`, or nil if there is no such id.
   package func token(of id: Int32) -> String? {
-    definition.token(of: id)
+    addedContents[id] ?? definition.model.token(of: id)
   }
 
   /// How many special tokens surround a sentence, or a pair: the least `maxLength`.

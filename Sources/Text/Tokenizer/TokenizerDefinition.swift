@@ -19,7 +19,7 @@ struct TokenizerDefinition: Sendable {
 
   func token(of id: Int32) -> String? {
     if let added = addedTokens.first(where: { $0.id == id }) { return added.content }
-    return model.tokens.indices.contains(Int(id)) ? model.tokens[Int(id)] : nil
+    return model.token(of: id)
   }
 }
 
@@ -121,6 +121,7 @@ extension TokenizerDefinition {
   /// Those that the configuration lists with their ids, and the special ones. A special token that nobody named and
   /// that the vocabulary lacks is left out: it would have no embedding.
   private mutating func addTokens(_ settings: TokenizerSettings) throws(TokenizerError) {
+    var added = AddedTokenIds(model)
     let listed = settings.configuration["added_tokens_decoder"]
     if !listed.isAbsent {
       let ids = try listed.object().keys.map { key throws(TokenizerError) in
@@ -132,27 +133,32 @@ extension TokenizerDefinition {
         guard let token = try settings.addedToken(field, id: id) else {
           throw field.error(expected: "an object with the token's content")
         }
-        try add(token, field)
+        try add(token, field, &added)
       }
     }
     for (key, fallback) in TokenizerSettings.defaults {
       let field = settings.field(key)
       if let token = try settings.addedToken(field, id: -1) {
-        try add(token, field)
+        try add(token, field, &added)
       } else if model.id(of: fallback) != nil {
-        try add(AddedToken(content: fallback, id: -1, isSpecial: true), field)
+        try add(AddedToken(content: fallback, id: -1, isSpecial: true), field, &added)
       }
     }
-    for field in try settings.field("additional_special_tokens").elements() {
-      if let token = try settings.addedToken(field, id: -1) { try add(token, field) }
+    for field in try settings.field("additional_special_tokens").elements(atMost: AddedTokenIds.maximumCount) {
+      if let token = try settings.addedToken(field, id: -1) { try add(token, field, &added) }
     }
   }
 
   /// - Parameter token: With an id of −1 if the file leaves it to the order.
-  private mutating func add(_ token: AddedToken, _ field: JSONField) throws(TokenizerError) {
-    if addedTokens.contains(where: { $0.content.utf8.elementsEqual(token.content.utf8) }) { return }
+  private mutating func add(
+    _ token: AddedToken, _ field: JSONField, _ added: inout AddedTokenIds
+  ) throws(TokenizerError) {
+    if added.contains(token.content) { return }
+    guard addedTokens.count < AddedTokenIds.maximumCount else {
+      throw TokenizerError(field.file, "expected at most \(AddedTokenIds.maximumCount) added tokens, found more")
+    }
     var token = token
-    let id = addedTokens.id(forAdding: token.content, to: model)
+    let id = added.add(token.content)
     guard token.id == -1 || token.id == id else {
       throw TokenizerError(
         field.file, "\(field.path): expected the id \(id) for \(token.content.quoted), found \(token.id)")

@@ -3,8 +3,8 @@ import JSON
 /// The parts of `tokenizer.json` that decide about tokens. Its preset truncation and padding are the caller's business.
 struct TokenizerJSON {
   static let name = "tokenizer.json"
-  /// Each is compared with all before it.
-  private static let maximumAddedTokens = 10_000
+  /// More special tokens, or sequences with them, than any template has.
+  private static let maximumTemplateLength = 64
 
   let normalizer: BertNormalizer
   let model: WordPiece
@@ -66,21 +66,16 @@ struct TokenizerJSON {
 
   private static func addedTokens(_ field: JSONField, model: WordPiece) throws(TokenizerError) -> [AddedToken] {
     var tokens: [AddedToken] = []
-    let elements = try field.elements()
-    guard elements.count <= maximumAddedTokens else {
-      throw TokenizerError(
-        field.file, "\(field.path): expected at most \(maximumAddedTokens) tokens, found \(elements.count)")
-    }
-    for element in elements {
-      guard let content = try element["content"].string(), !content.isEmpty else {
-        throw element["content"].error(expected: "a string that is not empty")
-      }
+    var ids = AddedTokenIds(model)
+    for element in try field.elements(atMost: AddedTokenIds.maximumCount) {
+      let content = try element["content"].addedContent()
+      guard let content else { throw element["content"].error(expected: "a string that is not empty") }
       let token = AddedToken(
         content: content, id: try element["id"].id(), singleWord: try element["single_word"].bool() ?? false,
         stripsLeft: try element["lstrip"].bool() ?? false, stripsRight: try element["rstrip"].bool() ?? false,
         isNormalized: try element["normalized"].bool() ?? false, isSpecial: try element["special"].bool() ?? false)
       // The library ignores the id and numbers tokens itself, so that a file can say other than it means.
-      let id = tokens.id(forAdding: content, to: model)
+      let id = ids.add(content)
       guard token.id == id else {
         throw TokenizerError(
           field.file, "\(element.path).id: expected \(id) for \(content.quoted), found \(token.id)")
@@ -110,7 +105,7 @@ struct TokenizerJSON {
 
   /// `["[SEP]", 102]`
   private static func boundary(_ field: JSONField) throws(TokenizerError) -> Int32 {
-    let elements = try field.elements()
+    let elements = try field.elements(atMost: 2)
     guard elements.count == 2 else { throw field.error(expected: "a token and its id") }
     return try elements[1].id()
   }
@@ -119,12 +114,12 @@ struct TokenizerJSON {
     _ field: JSONField, specialTokens: JSONField
   ) throws(TokenizerError) -> [SequenceTemplate.Part] {
     var parts: [SequenceTemplate.Part] = []
-    for element in try field.elements() {
+    for element in try field.elements(atMost: maximumTemplateLength) {
       let (special, sequence) = (element["SpecialToken"], element["Sequence"])
       let type = Int32(try (special.isAbsent ? sequence : special)["type_id"].int(in: 0...127) ?? 0)
       if let name = try special["id"].string() {
         var ids: [Int32] = []
-        for id in try specialTokens[name]["ids"].elements() { ids.append(try id.id()) }
+        for id in try specialTokens[name]["ids"].elements(atMost: maximumTemplateLength) { ids.append(try id.id()) }
         guard !ids.isEmpty else { throw specialTokens[name].error(expected: "the ids of this special token") }
         parts.append(.special(ids: ids, type: type))
       } else if let name = try sequence["id"].string(), name == "A" || name == "B" {
@@ -134,15 +129,5 @@ struct TokenizerJSON {
       }
     }
     return parts
-  }
-}
-
-extension [AddedToken] {
-  /// The id that the library gives the next added token: that of the vocabulary, else the next free one.
-  func id(forAdding content: String, to model: WordPiece) -> Int32 {
-    if let added = first(where: { $0.content.utf8.elementsEqual(content.utf8) }) { return added.id }
-    if let id = model.id(of: content) { return id }
-    let size = Int32(model.tokens.reduce(0) { $1 == nil ? $0 : $0 + 1 })
-    return Swift.max(size, (map(\.id).max() ?? -1) + 1)
   }
 }

@@ -26,7 +26,7 @@ struct TokenizerSettings {
 
   /// An added token as these files write it: its text, or an object with its flags.
   func addedToken(_ field: JSONField, id: Int32) throws(TokenizerError) -> AddedToken? {
-    guard let content = try field.tokenContent(), !content.isEmpty else { return nil }
+    guard let content = try field.addedContent() else { return nil }
     return AddedToken(
       content: content, id: id, singleWord: try field["single_word"].bool() ?? false,
       stripsLeft: try field["lstrip"].bool() ?? false, stripsRight: try field["rstrip"].bool() ?? false,

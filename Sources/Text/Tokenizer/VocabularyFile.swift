@@ -14,22 +14,32 @@ struct VocabularyFile {
     if let invalid = UTF8Text.firstInvalid(bytes[...]) {
       throw TokenizerError(file, "expected UTF-8, found byte \(bytes[invalid]) at offset \(invalid)")
     }
-    let end = bytes.last == UInt8(ascii: "\n") ? bytes.endIndex - 1 : bytes.endIndex
-    lines =
-      bytes.isEmpty
-      ? []
-      : bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        .map { Self.trimmed($0) }
-    guard lines.count <= WordPiece.maximumId else {
-      throw TokenizerError(file, "expected at most \(WordPiece.maximumId) lines, found \(lines.count)")
+    let lineFeed = UInt8(ascii: "\n")
+    let count = bytes.count { $0 == lineFeed } + (bytes.isEmpty || bytes.last == lineFeed ? 0 : 1)
+    // A line takes 16 bytes however short, and those of real vocabularies have more than two.
+    let limit = min(WordPiece.maximumId, bytes.count / 2 + 1_000)
+    guard count <= limit else { throw TokenizerError(file, "expected at most \(limit) lines, found \(count)") }
+    var lines: [String] = []
+    lines.reserveCapacity(count)
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let end = rest.firstIndex(of: lineFeed) ?? rest.endIndex
+      lines.append(Self.trimmed(rest[..<end]))
+      rest = rest[min(end + 1, rest.endIndex)...]
     }
+    self.lines = lines
   }
 
   /// Tokens and their ids. A token on several lines has the id of the last.
   var vocabulary: [(token: String, id: Int32)] {
-    var seen = Set<[UInt8]>()
-    let distinct = zip(lines, lines.indices).reversed().filter { seen.insert(Array($0.0.utf8)).inserted }
-    return distinct.reversed().map { ($0.0, Int32($0.1)) }
+    var seen = KeyTable(capacity: lines.count)
+    var vocabulary: [(token: String, id: Int32)] = []
+    vocabulary.reserveCapacity(lines.count)
+    for line in lines.indices.reversed() where seen.insert(line, in: lines) {
+      vocabulary.append((lines[line], Int32(line)))
+    }
+    vocabulary.reverse()
+    return vocabulary
   }
 
   /// The first difference from the vocabulary of `tokenizer.json`, in words, or nil if both say the same.

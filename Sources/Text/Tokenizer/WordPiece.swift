@@ -17,6 +17,10 @@ struct WordPiece: Sendable {
 
   /// Ids above this are taken for damage, before anything of their size is allocated.
   static let maximumId = 1 << 22
+  /// Longer tokens are taken for damage: how far a token is followed in vain bounds the time a text takes. In bytes.
+  static let maximumTokenLength = 512
+  /// So many more ids than tokens may be unused, so that a few bytes cannot ask for tens of megabytes.
+  private static let maximumUnusedIds = 1 << 18
 
   /// - Parameters:
   ///   - vocabulary: Tokens and their ids, from 0 to `maximumId`, no token twice.
@@ -30,8 +34,17 @@ struct WordPiece: Sendable {
       throw TokenizerError(
         path, "vocabulary: expected at most \(PieceTrie.maximumBytes) bytes of tokens, found \(bytes)")
     }
-    var tokens = [String?](repeating: nil, count: vocabulary.reduce(0) { max($0, Int($1.id) + 1) })
+    let count = vocabulary.reduce(0) { max($0, Int($1.id) + 1) }
+    guard count <= 4 * vocabulary.count + Self.maximumUnusedIds else {
+      throw TokenizerError(
+        path, "vocabulary: expected ids from 0 on, found \(count - 1) as the last of \(vocabulary.count) tokens")
+    }
+    var tokens = [String?](repeating: nil, count: count)
     for (token, id) in vocabulary {
+      guard token.utf8.count <= Self.maximumTokenLength else {
+        throw TokenizerError(
+          path, "vocabulary: token \(id): expected at most \(Self.maximumTokenLength) bytes, found \(token.utf8.count)")
+      }
       if let other = tokens[Int(id)] {
         throw TokenizerError(path, "vocabulary: id \(id) is both \(other.quoted) and \(token.quoted)")
       }
@@ -48,6 +61,8 @@ struct WordPiece: Sendable {
     self.continuingPrefix = continuingPrefix
     self.maximumWordLength = maximumWordLength
   }
+
+  func token(of id: Int32) -> String? { tokens.indices.contains(Int(id)) ? tokens[Int(id)] : nil }
 
   /// The id of a whole token, or nil if the vocabulary lacks it.
   func id(of token: String) -> Int32? { pieces.value(of: token) }

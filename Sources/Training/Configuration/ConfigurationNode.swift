@@ -65,7 +65,8 @@ extension ConfigurationNode {
     // Yams expands aliases before anyone can count them. `@` may stand wherever `&` may, except at the start of a
     // token, where it is an error: so a text that parses with the two exchanged defines no anchor, and an alias needs one.
     if yaml.utf8.contains(UInt8(ascii: "&")) {
-      _ = try reader.compose(String(yaml.map { $0 == "&" ? "@" : $0 }), writtenAs: yaml)
+      let exchanged = yaml.utf8.map { $0 == UInt8(ascii: "&") ? UInt8(ascii: "@") : $0 }
+      _ = try reader.compose(String(decoding: exchanged, as: UTF8.self), writtenAs: yaml)
     }
     guard let root = try reader.compose(yaml, writtenAs: yaml) else {
       self.init(location: reader.location(nil), position: (0, 0), content: .scalar("", isPlain: true))

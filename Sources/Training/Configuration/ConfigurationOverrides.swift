@@ -1,4 +1,7 @@
 extension ConfigurationNode {
+  /// More keys within each other than any configuration has.
+  private static let maxDepth = 64
+
   /// Applies `key.path=value`, the value being YAML of one line.
   ///
   /// Mappings on the way are created. Elements of a list are named by number from 0, stages also by name and adaptors by
@@ -10,6 +13,9 @@ extension ConfigurationNode {
       throw Self.failure(origin, "expected key.path=value, found no =")
     }
     let path = override[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard path.count <= Self.maxDepth else {
+      throw Self.failure(origin, "expected at most \(Self.maxDepth) keys before =, found \(path.count)")
+    }
     guard !path.contains("") else {
       throw Self.failure(
         origin, "expected a key before = such as training.batchSize, found \(quoted(override[..<equals]))")

@@ -71,9 +71,12 @@ extension EncoderConfiguration {
     section.read("layer_norm_eps", positive, into: &layerNormEps)
     section.read("initializer_range", positive, into: &initializerRange)
     section.read("pad_token_id", .integer(0...4_000_000), into: &padTokenId)
-    if !hiddenSize.isMultiple(of: heads) {
-      section.report(
-        "expected a divisor of hidden_size \(hiddenSize), found \(heads); give both", at: "num_attention_heads")
+    if padTokenId >= vocabularySize {
+      section.report("expected less than vocab_size \(vocabularySize), found \(padTokenId)", at: "pad_token_id")
+    }
+    for problem in sizeProblems {
+      let remedy = problem.key == "num_attention_heads" ? "; give both" : ""
+      section.report(problem.message + remedy, at: problem.key)
     }
   }
 }

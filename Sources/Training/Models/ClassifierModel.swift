@@ -57,8 +57,9 @@ package struct ClassifierModel: Sendable {
     if let layers { configuration.layers = layers.count }
     var layout = ParameterLayout()
     let encoder = Encoder(configuration, layout: &layout)
-    let weights = ParameterBuffer(layout)
     let files = try directory.weights()
+    try files.check(layout, head: head, layers: layers)
+    let weights = ParameterBuffer(layout)
     let report = try files.load(into: weights, head: head, layers: layers)
     try Self.checkFinite(weights, path: files.path)
     weights.initialize(report.new, deviation: configuration.initializerRange, seed: seed)

@@ -1,12 +1,28 @@
 import Glibc
 
 /// Writes a line to standard output, at once: progress that waits in a buffer is none.
-func printLine(_ text: String) { write(text + "\n", to: 1) }
+func printLine(_ text: String) { write(withoutControls(text) + "\n", to: 1) }
 
 /// Writes a line to standard error.
-func printError(_ text: String) { write(text + "\n", to: 2) }
+func printError(_ text: String) { write(withoutControls(text) + "\n", to: 2) }
 
-/// Writes text to standard output as it is.
+/// The text with control characters but line feeds and tabs escaped, wherever they came from: names in files that others
+/// made must not steer the terminal. JSON has none.
+private func withoutControls(_ text: String) -> String {
+  func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.value < 0x20 && scalar != "\n" && scalar != "\t" || (0x7f..<0xa0).contains(scalar.value)
+  }
+  guard text.unicodeScalars.contains(where: isControl) else { return text }
+  return text.unicodeScalars.reduce(into: "") { shown, scalar in
+    if isControl(scalar) {
+      shown += "\\u{\(String(scalar.value, radix: 16))}"
+    } else {
+      shown.unicodeScalars.append(scalar)
+    }
+  }
+}
+
+/// Writes text of our own to standard output as it is.
 func printPart(_ text: String) { write(text, to: 1) }
 
 private func write(_ text: String, to descriptor: Int32) {
