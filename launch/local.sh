@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || fail "expected the number of ranks, found \"${1:-}\"; usage: launch/local.sh RANKS ARGUMENT…"
 [[ -x .build/release/distill-ddp ]] ||
-  fail "expected .build/release/distill-ddp, found none; build it with: swift build -c release"
+  fail "expected .build/release/distill-ddp, found none; build it with: swift build -c release --product distill-ddp"
 
 # At SIGTERM and SIGINT, mpirun kills its ranks after a second and ends with status 1, whatever they do; SIGUSR1 it only
 # passes on. So it is started out of the terminal's reach, and gets that signal in place of any other. The longer wait
