@@ -10,18 +10,22 @@ import Glibc
 ///
 /// - Parameters:
 ///   - environment: who started this process.
+///   - stuckRank: how long ranks wait for one another.
+///   - warn: prints a warning that names the ranks waited for. Called on any thread, on one of several ranks.
 ///   - report: prints an error of `body` and returns the job's exit status, not 0. Called only on one of several ranks.
 ///   - body: the work, on every rank.
 /// - Throws: ``LaunchError`` where the ranks do not meet, ``MPIError``, and in one process what `body` throws.
 package func withCommunicator<Result>(
   environment: LaunchEnvironment,
+  stuckRank: StuckRankLimits,
+  warn: @escaping @Sendable (String) -> Void,
   report: (any Error) -> Int32,
   body: (any Communicator) throws -> Result
 ) throws -> Result {
   guard environment.launcher != nil else { return try body(SingleProcess()) }
   #if MPI
     try givingWay(rank: environment.rank) { try environment.checkMeeting(found: nil) }
-    return try MPICommunicator.run { communicator in
+    return try MPICommunicator.run(stuckRank: stuckRank, warn: warn) { communicator in
       try givingWay(rank: environment.rank) { try environment.checkMeeting(found: communicator.size) }
       guard communicator.size > 1 else { return try body(communicator) }
       do {
