@@ -40,14 +40,16 @@ package func withCommunicator<Result>(
   #endif
 }
 
-/// Keeps an error of a rank other than 0 for a second: if rank 0 has the same one, the job is over by then.
+/// Keeps an error of a rank other than 0 for a second: if rank 0 has the same one, the job is ending by then.
 private func givingWay<Result>(rank: Int, _ body: () throws -> Result) throws -> Result {
   do {
     return try body()
   } catch {
     if rank > 0 {
-      // The launcher's signal that ends the job is to end the wait too, whoever handled it until now.
+      // The launcher's signal that ends the job is to end the wait too, whoever handled it until now. Open MPI lets
+      // stopped ranks go on first, and sends SIGTERM only after odls_base_sigkill_timeout.
       signal(SIGTERM, SIG_DFL)
+      signal(SIGCONT) { _ in _exit(1) }
       sleep(1)
     }
     throw error
