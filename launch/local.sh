@@ -25,6 +25,7 @@ setsid mpirun -np "$1" --bind-to none --oversubscribe --mca odls_base_sigkill_ti
 job=$!
 
 signals=0
+# shellcheck disable=SC2317 # the trap calls it
 stop() {
   signals=$((signals + 1))
   if ((signals == 1)); then kill -USR1 "$job"; else kill -TERM "$job"; fi

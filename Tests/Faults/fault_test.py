@@ -9,6 +9,7 @@ import damage
 import disks
 import hosts_and_ranks
 import kills
+import launching
 import nonfinite
 import saves
 import signals
@@ -26,6 +27,7 @@ FAULTS = {
     "fallback": damage.older_state_is_used,
     "numbers": nonfinite.nan_and_infinity,
     "signals": signals.each_to_each,
+    "launching": launching.restarts_and_closed_output,
 }
 
 

@@ -40,6 +40,7 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     StopSignals.watch()
+    reportClosedOutputAsError()
     // Read before ranks start too; an error in it is told once, by `Trainer`'s rank 0.
     let run = (try? source.configuration())?.run
     let end = try onEveryRank(
