@@ -7,10 +7,10 @@ import traceback
 
 import damage
 import disks
-import hosts_and_ranks
 import kills
 import launching
 import nonfinite
+import ranks
 import saves
 import signals
 from workspace import REPOSITORY, Workspace
@@ -20,8 +20,8 @@ FAULTS = {
     "kills": kills.random_kills,
     "save": saves.kills_in_a_save,
     "errors": saves.failing_calls,
-    "dead": hosts_and_ranks.dead_and_stuck,
-    "mismatch": hosts_and_ranks.mismatches,
+    "dead": ranks.dead_and_stuck,
+    "mismatch": ranks.mismatches,
     "disk": disks.full_and_read_only,
     "damage": damage.flipped_and_cut,
     "fallback": damage.older_state_is_used,
