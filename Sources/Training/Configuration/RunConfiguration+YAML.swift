@@ -20,6 +20,10 @@ extension RunConfiguration {
       writer.write("keepStates", number: run.keepStates)
       writer.write("onFailedSave", run.onFailedSave.rawValue)
       writer.write("maxFailedSaves", number: run.maxFailedSaves)
+      writer.section("stuckRank") { writer in
+        writer.write("warnAfter", number: run.stuckRank.warnAfter)
+        writer.write("abortAfter", number: run.stuckRank.abortAfter)
+      }
     }
     writer.section("task") { writer in
       writer.write("kind", task.kind.rawValue)

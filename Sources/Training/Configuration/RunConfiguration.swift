@@ -1,3 +1,4 @@
+import Collectives
 import Distillation
 import Text
 
@@ -46,6 +47,7 @@ package struct RunSettings: Sendable, Equatable {
   package var onFailedSave = FailedSave.continue
   /// Saves that may fail one after the other before a run stops after all.
   package var maxFailedSaves = 3
+  package var stuckRank = StuckRankLimits()
 
   package init(directory: String) { self.directory = directory }
 
