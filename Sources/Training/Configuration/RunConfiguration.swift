@@ -46,6 +46,10 @@ package struct RunSettings: Sendable, Equatable {
   package var onFailedSave = FailedSave.continue
   /// Saves that may fail one after the other before a run stops after all.
   package var maxFailedSaves = 3
+  /// Whether TensorBoard's event files are written.
+  package var tensorboard = true
+  /// Whether `metrics.csv` is written at the end of each stage.
+  package var csv = true
 
   package init(directory: String) { self.directory = directory }
 
