@@ -38,13 +38,16 @@ let package = Package(
         "JSON", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "Collectives", "TensorBoard",
         .product(name: "Yams", package: "Yams"),
       ]),
-    .target(name: "Reports", dependencies: ["JSON", "Images", "Checkpoints", "Text", "Distillation", "Collectives", "Training"]),
+    .target(
+      name: "Reports",
+      dependencies: ["JSON", "Images", "Checkpoints", "Text", "Distillation", "Collectives", "Training"]),
 
     // MARK: Command line
     .executableTarget(
       name: "distill-ddp",
       dependencies: [
-        "Training", "Reports", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels", "JSON",
+        "Training", "Reports", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels",
+        "JSON",
         "Archives", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -63,9 +66,9 @@ let package = Package(
     .testTarget(name: "DistillationTests", dependencies: ["Distillation", "GoldenFixtures"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "GoldenFixtures"]),
-    .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard"], exclude: ["Fixtures"]),
-    .testTarget(name: "ImagesTests", dependencies: ["Images"]),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
+    .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "JSON"], exclude: ["Fixtures"]),
+    .testTarget(name: "ImagesTests", dependencies: ["Images", "Archives"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "JSON"]),
     .testTarget(name: "CommandLineTests", dependencies: ["distill-ddp", "Checkpoints", "JSON"]),
   ],
   swiftLanguageModes: [.v6],

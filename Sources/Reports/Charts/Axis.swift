@@ -19,6 +19,11 @@ struct Axis {
       let room = high == 0 ? 1 : abs(high) * 0.1
       high += room
       if !startsAtZero { low -= room }
+    } else if !integral {
+      // Lines keep off the edges.
+      let room = (high - low) * 0.05
+      high += room
+      if !startsAtZero { low -= low >= 0 ? min(room, low) : room }
     }
     let step = Self.roundStep((high - low) / Double(max(1, count)), integral: integral)
     let (first, last) = ((low / step).rounded(.up), (high / step).rounded(.down))
@@ -47,20 +52,33 @@ struct Axis {
   }
 
   func label(_ tick: Double) -> String {
-    if digits > 5 { return Self.scientific(tick) }
+    if digits > 5 { return scientific(tick) }
     guard digits == 0, abs(tick) >= 1000, let whole = Int(exactly: tick) else { return fixed(tick, digits) }
     return grouped(whole)
   }
+}
 
-  /// `2e-5`
-  private static func scientific(_ value: Double) -> String {
-    guard value != 0 else { return "0" }
-    var (mantissa, exponent) = (value, 0)
-    while abs(mantissa) < 0.9999999 {
-      mantissa *= 10
-      exponent -= 1
-    }
-    let isWhole = abs(mantissa - mantissa.rounded()) < 1e-6
-    return "\(fixed(mantissa, isWhole ? 0 : 1))e\(exponent)"
+/// `2e-5`, or with a digit more where it takes one.
+func scientific(_ value: Double) -> String {
+  guard value.isFinite, value != 0 else { return "0" }
+  var (mantissa, exponent) = (value, 0)
+  while abs(mantissa) < 0.9999999 {
+    mantissa *= 10
+    exponent -= 1
   }
+  while abs(mantissa) >= 9.9999999 {
+    mantissa /= 10
+    exponent += 1
+  }
+  let isWhole = abs(mantissa - mantissa.rounded()) < 1e-6
+  return "\(fixed(mantissa, isWhole ? 0 : 1))e\(exponent)"
+}
+
+/// With so many digits that at least three tell something: `0.0123`, `1.23`, `1,230`.
+func significant(_ value: Double) -> String {
+  guard value.isFinite, value != 0 else { return value == 0 ? "0" : "–" }
+  let size = abs(value)
+  if size < 1e-4 || size >= 1e12 { return scientific(value) }
+  if size >= 1000, let whole = Int(exactly: value.rounded()) { return grouped(whole) }
+  return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : size >= 0.01 ? 4 : 5)
 }

@@ -26,7 +26,10 @@ struct LineChart {
 
   let title: String
   let series: [Series]
-  var digits = 4
+  /// The last step on the axis, which begins at 0.
+  let lastStep: Int
+  /// After the point; `nil` leaves it to the values.
+  var digits: Int?
   var startsAtZero = false
 
   private static let (width, height) = (360.0, 200.0)
@@ -37,11 +40,10 @@ struct LineChart {
     let shown = series.filter { !$0.points.isEmpty }
     guard !shown.isEmpty else { return nil }
     let lines = shown.map(Self.summarised)
-    let xs = shown.flatMap { [$0.points[0].x, $0.points[$0.points.count - 1].x] }
-    let xAxis = Axis(xs, count: 4, integral: true)
+    let xAxis = Axis([Double(max(1, lastStep))], count: 4, startsAtZero: true, integral: true)
     let yAxis = Axis(lines.flatMap { $0.map(\.mean) }, count: 4, startsAtZero: startsAtZero)
     let legend: [Markup] = shown.enumerated().map { index, series in
-      "<li><i class=\"c\(index % 6)\"></i>\(series.name) <b>\(fixed(series.points[series.points.count - 1].y, digits))</b></li>"
+      "<li><i class=\"c\(index % 6)\"></i>\(series.name) <b>\(text(series.points[series.points.count - 1].y))</b></li>"
     }
     let drawn: [Markup] = zip(shown, lines).enumerated().map { index, pair in
       draw(pair.0, pair.1, colour: index % 6, xAxis, yAxis)
@@ -52,6 +54,8 @@ struct LineChart {
 
       """
   }
+
+  private func text(_ value: Double) -> String { digits.map { fixed(value, $0) } ?? significant(value) }
 
   // MARK: Parts
 
@@ -70,7 +74,10 @@ struct LineChart {
         text-anchor="middle">\(xAxis.label(tick))</text>
         """
     }
-    return "\(horizontal)<line class=\"axis\" x1=\"46\" x2=\"352\" y1=\"176\" y2=\"176\"/>\(vertical)"
+    return """
+      \(horizontal)<line class="axis" x1="46" x2="352" y1="176" y2="176"/>\(vertical)\
+      <text class="tick" x="41" y="192" text-anchor="end">step</text>
+      """
   }
 
   private func draw(_ series: Series, _ line: [Summary], colour: Int, _ xAxis: Axis, _ yAxis: Axis) -> Markup {
@@ -88,7 +95,7 @@ struct LineChart {
     let dots: [Markup] = line.map { point in
       """
       <circle class="dot c\(colour)" cx="\(Self.x(point.x, xAxis))" cy="\(Self.y(point.mean, yAxis))" r="3"><title>\
-      \(series.name), step \(fixed(point.x, 0)): \(fixed(point.mean, digits))</title></circle>
+      \(series.name), step \(fixed(point.x, 0)): \(text(point.mean))</title></circle>
       """
     }
     return out + "\(dots)"

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A number over several runs.
-struct Statistic: Sendable {
+struct Statistic: Sendable, Equatable {
   let mean: Double
   /// Of the sample, over n − 1; `nil` of a single number.
   let deviation: Double?

@@ -10,7 +10,7 @@ extension ReportPage {
     return """
       <h2>Attention</h2>
       <p class="lead">Each row is a token that looks, each column one that is looked at; the stronger the colour, the more \
-      of its attention (by the square root). Overlap is the share of the student's attention, averaged over heads, that \
+      of its attention, by the square root, up to the strongest of both models. Overlap is the share of the student's attention, averaged over heads, that \
       falls where the teacher's does.</p>
       \(articles)
 
@@ -26,12 +26,15 @@ extension ReportPage {
     let line = facts.isEmpty ? "" : facts.dropFirst().reduce(facts[0]) { "\($0) · \($1)" }
     let maps: [Markup] = example.pairs.map { pair in
       let overlap: Markup? = pair.overlap.map { ", overlap \(fixed($0, 2))" }
-      let teacher: Markup? = pair.teacher.map { figure("teacher, layer \($0.layer)", $0.mean, example.tokens) }
-      return "\(teacher)\(figure("student, layer \(pair.student.layer)\(overlap)", pair.student.mean, example.tokens))"
+      let scale = Scale([pair.student.mean, pair.teacher?.mean ?? []])
+      let teacher: Markup? = pair.teacher.map { figure("teacher, layer \($0.layer)", $0.mean, example.tokens, scale) }
+      let student = figure("student, layer \(pair.student.layer)\(overlap)", pair.student.mean, example.tokens, scale)
+      return "<div class=\"pair\">\(teacher)\(student)</div>"
     }
     let heads: [Markup] = example.pairs.map { pair in
-      let teacher: Markup? = pair.teacher.map { row("teacher", $0, width: example.tokens.count) }
-      return "\(teacher)\(row("student", pair.student, width: example.tokens.count))"
+      let scale = Scale(pair.student.heads + (pair.teacher?.heads ?? []))
+      let teacher: Markup? = pair.teacher.map { row("teacher", $0, width: example.tokens.count, scale) }
+      return "\(teacher)\(row("student", pair.student, width: example.tokens.count, scale))"
     }
     return """
       <article class="card sentence"><blockquote>\(example.text)</blockquote><p class="facts">\(line)</p>
@@ -46,7 +49,7 @@ extension ReportPage {
   private static let cell = 14.0
 
   /// The heads' mean, with its tokens.
-  private func figure(_ title: Markup, _ map: [Float], _ tokens: [String]) -> Markup {
+  private func figure(_ title: Markup, _ map: [Float], _ tokens: [String], _ scale: Scale) -> Markup {
     let side = Double(tokens.count) * Self.cell
     // What the longest token takes, within reason.
     let shown = tokens.map { $0.count > 14 ? "\($0.prefix(13))…" : $0 }
@@ -61,25 +64,33 @@ extension ReportPage {
     }
     return """
       <figure><figcaption>\(title)</figcaption><svg viewBox="0 0 \(.length(room + side)) \(.length(room + side))" role="img" \
+      style="max-width: \(.length(1.2 * (room + side)))px" \
       aria-label="\(title)"><image x="\(.length(room))" y="\(.length(room))" width="\(.length(side))" \
-      height="\(.length(side))" preserveAspectRatio="none" href="\(picture(map, width: tokens.count).dataURI)"/>\
+      height="\(.length(side))" preserveAspectRatio="none" href="\(scale.picture(map, width: tokens.count).dataURI)"/>\
       <rect class="map-frame" x="\(.length(room))" y="\(.length(room))" width="\(.length(side))" height="\(.length(side))"/>\
       \(labels)</svg></figure>
 
       """
   }
 
-  private func row(_ model: String, _ maps: AttentionExample.Maps, width: Int) -> Markup {
+  private func row(_ model: String, _ maps: AttentionExample.Maps, width: Int, _ scale: Scale) -> Markup {
     let heads: [Markup] = maps.heads.enumerated().map { index, map in
       """
-      <figure><img src="\(picture(map, width: width).dataURI)" alt="\(model), layer \(maps.layer), head \(index + 1)"/>\
+      <figure><img src="\(scale.picture(map, width: width).dataURI)" alt="\(model), layer \(maps.layer), head \(index + 1)"/>\
       <figcaption>head \(index + 1)</figcaption></figure>
       """
     }
     return "<h3>\(model), layer \(maps.layer)</h3><div class=\"heads\">\(heads)</div>\n"
   }
+}
 
-  private func picture(_ map: [Float], width: Int) -> PNG {
-    PNG(opacity: map.map { UInt8(255 * max(0, min(1, $0)).squareRoot()) }, width: width, colour: (58, 118, 226))
+/// What the strongest colour stands for: the same for maps that are to be compared.
+private struct Scale {
+  private let most: Float
+
+  init(_ maps: [[Float]]) { most = max(1e-6, maps.lazy.flatMap { $0 }.max() ?? 1) }
+
+  func picture(_ map: [Float], width: Int) -> PNG {
+    PNG(opacity: map.map { UInt8(255 * max(0, min(1, $0 / most)).squareRoot()) }, width: width, colour: (58, 118, 226))
   }
 }

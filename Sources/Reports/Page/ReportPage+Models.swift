@@ -36,7 +36,7 @@ extension ReportPage {
         <tr><td>\(name)</td><td>\(model.layers) × \(model.hiddenSize)</td><td>\(grouped(model.parameters))\
         \(relative(parameters, teacher.map { Double($0.parameters) }))</td>\
         <td>\(fixed(metrics.accuracy, 4))</td><td>\(fixed(metrics.macroF1, 4))</td><td>\(fixed(metrics.macroRecall, 4))</td>\
-        <td>\(fixed(quality.loss, 4))</td><td>\(fixed(quality.secondsPer1000, 2))\
+        <td>\(fixed(quality.loss, 4))</td><td>\(significant(quality.secondsPer1000))\
         \(relative(quality.secondsPer1000, teacher?.quality?.secondsPer1000))</td></tr>
         """
     }

@@ -17,9 +17,9 @@ extension ReportPage {
     ]
     if stage.skippedSteps > 0 { facts.append("<b>\(grouped(stage.skippedSteps))</b> skipped") }
     if stage.steppingSeconds > 0 {
-      facts.append("<b>\(fixed(Double(stage.sentences) / stage.steppingSeconds, 0))</b> sentences/s")
+      facts.append("<b>\(significant(Double(stage.sentences) / stage.steppingSeconds))</b> sentences/s")
       let tokens = stage.steps.reduce(0) { $0 + $1.tokens }
-      facts.append("<b>\(grouped(Int((Double(tokens) / stage.steppingSeconds).rounded())))</b> tokens/s")
+      facts.append("<b>\(significant(Double(tokens) / stage.steppingSeconds))</b> tokens/s")
     }
     if let best = stage.best { facts.append("best after epoch <b>\(best.epoch)</b>, step \(grouped(best.step))") }
     let text = facts.dropFirst().reduce(facts[0]) { "\($0) · \($1)" }
@@ -54,9 +54,10 @@ extension ReportPage {
       LineChart.Series(
         name, stage.validations.compactMap { report in report.value(metric).map { (report.step, $0) } }, style: .dots)
     }
+    let last = max(stage.steps.last?.step ?? 0, stage.validations.last?.step ?? 0)
     var charts: [LineChart] = []
     if stage.terms.count != 1 {
-      charts.append(LineChart(title: "Loss, weighted sum", series: [steps("training", \.loss)]))
+      charts.append(LineChart(title: "Loss, weighted sum", series: [steps("training", \.loss)], lastStep: last))
     }
     for (index, term) in stage.terms.enumerated() {
       charts.append(
@@ -65,20 +66,21 @@ extension ReportPage {
           series: [
             steps("training") { $0.terms[index] },
             validations("validation", term == "hard" ? "val_loss" : "val_\(term)"),
-          ]))
+          ], lastStep: last))
     }
     if !stage.terms.contains("hard") {
-      charts.append(LineChart(title: "Loss on labels", series: [validations("validation", "val_loss")]))
+      charts.append(LineChart(title: "Loss on labels", series: [validations("validation", "val_loss")], lastStep: last))
     }
     charts.append(
       LineChart(
         title: "Validation",
-        series: ["val_accuracy", "val_macro_f1", "val_macro_recall"].map { validations(metricTitle($0), $0) }))
+        series: ["val_accuracy", "val_macro_f1", "val_macro_recall"].map { validations(metricTitle($0), $0) },
+        lastStep: last, digits: 4))
     charts += [
-      LineChart(title: "Learning rate", series: [steps("", \.learningRate)], digits: 7, startsAtZero: true),
-      LineChart(title: "Norm of the gradient", series: [steps("before clipping", \.gradientNorm)], digits: 3),
+      LineChart(title: "Learning rate", series: [steps("last", \.learningRate)], lastStep: last, startsAtZero: true),
+      LineChart(title: "Norm of the gradient", series: [steps("before clipping", \.gradientNorm)], lastStep: last),
       LineChart(
-        title: "Throughput", series: [steps("sentences/s") { Double($0.sentences) / $0.seconds }], digits: 0,
+        title: "Throughput", series: [steps("sentences/s") { Double($0.sentences) / $0.seconds }], lastStep: last,
         startsAtZero: true),
     ]
     return charts.compactMap(\.markup)

@@ -84,7 +84,7 @@ package struct ReportPage {
       let ratio = overview.teacherParameters.map { Double($0) / Double(max(1, parameters)) }
       tiles.append(
         (
-          "\(fixed(Double(parameters) / 1e6, parameters < 1_000_000 ? 3 : 1)) M",
+          parameters < 1_000_000 ? grouped(parameters) : "\(fixed(Double(parameters) / 1e6, 1)) M",
           "parameters\(ratio.map { ", \(fixed($0, 1))× fewer than the teacher" } ?? "")"
         ))
     }
@@ -92,9 +92,9 @@ package struct ReportPage {
       measurements.models.first { $0.name == name }?.quality?.secondsPer1000
     }
     if let teacher = speeds[0], let student = speeds[1], student > 0 {
-      tiles.append(("\(fixed(teacher / student, 1))×", "as fast as the teacher, here"))
+      tiles.append(("\(fixed(teacher / student, 1))×", "the speed of the teacher, here"))
     }
-    if let speed = run.sentencesPerSecond { tiles.append((fixed(speed, 0), "sentences/s in training")) }
+    if let speed = run.sentencesPerSecond { tiles.append((significant(speed), "sentences/s in training")) }
     tiles.append((clockTime(run.seconds), run.isFinished ? "from start to end" : "so far"))
     let items: [Markup] = tiles.map { "<div class=\"tile\"><b>\($0.0)</b><span>\($0.1)</span></div>" }
     return "<div class=\"tiles\">\(items)</div>\n"

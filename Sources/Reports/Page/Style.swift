@@ -48,9 +48,10 @@ extension Markup {
     .sentence { margin-top: .75rem; } .sentence blockquote { margin: 0 0 .4rem; font-size: 1.05rem; overflow-wrap: anywhere;
       unicode-bidi: isolate; }
     .facts { color: var(--faint); font-size: .88rem; } .facts b { color: var(--ink); font-weight: 600; }
-    .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem; margin-top: .75rem; }
+    .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 33rem), 1fr)); gap: 1.25rem; margin-top: .75rem; }
+    .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); gap: .75rem; align-content: start; }
     .maps figure { margin: 0; min-width: 0; } .maps figcaption { font-size: .85rem; font-weight: 500; color: var(--faint); }
-    .maps svg { display: block; width: 100%; max-width: 30rem; height: auto; }
+    .maps svg { display: block; width: 100%; height: auto; }
     .map-frame { fill: none; stroke: var(--rule); } .token { fill: var(--ink); font-size: 10px; }
     image, .heads img { image-rendering: pixelated; }
     .heads { display: grid; grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); gap: .4rem; margin: .3rem 0 .9rem; }

@@ -52,7 +52,7 @@ package struct RecordedRun: Sendable {
     var overview: Overview?
     var stages: [RecordedStage] = []
     var seconds: Double?
-    try MetricsLines("\(directory)/metrics.jsonl").forEach { event in
+    try MetricsLines("\(directory)/metrics.jsonl").read { event in
       switch event["event"]?.string {
       case "run_started": overview = Overview(event)
       case "stage_started": stages.append(RecordedStage(event))

@@ -15,7 +15,7 @@ package struct MetricsLines {
   /// or was stopped.
   ///
   /// - Throws: where the file cannot be read or a line is no JSON object, and what `body` throws.
-  package func forEach(_ body: (JSON) throws -> Void) throws {
+  package func read(_ body: (JSON) throws -> Void) throws {
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure("cannot be read: \(String(cString: strerror(errno)))") }

@@ -21,7 +21,7 @@ struct MetricsTable {
   }
 
   private func forEachRow(_ body: (JSONObject) throws -> Void) throws {
-    try log.forEach { event in
+    try log.read { event in
       guard let row = event.object, ["step", "validation"].contains(row["event"]?.string) else { return }
       try body(row)
     }

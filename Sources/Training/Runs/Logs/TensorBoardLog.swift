@@ -18,7 +18,7 @@ final class TensorBoardLog {
     self.configuration = configuration
     try createDirectories(directory)
     for name in try entries(of: directory) { try removeTree("\(directory)/\(name)") }
-    try log.forEach(add)
+    try log.read(add)
   }
 
   /// Adds what a line of the log says.
