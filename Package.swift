@@ -40,7 +40,7 @@ let package = Package(
       ]),
     .target(
       name: "Reports",
-      dependencies: ["JSON", "Images", "Checkpoints", "Text", "Distillation", "Collectives", "Training"]),
+      dependencies: ["JSON", "Images", "Checkpoints", "Text", "Encoders", "Training"]),
 
     // MARK: Command line
     .executableTarget(

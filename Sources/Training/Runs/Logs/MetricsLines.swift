@@ -28,7 +28,7 @@ package struct MetricsLines {
     var pending: [UInt8] = []
     var number = 0
     while true {
-      let count = read(descriptor, &chunk, chunk.count)
+      let count = Glibc.read(descriptor, &chunk, chunk.count)
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else { throw failure("cannot be read: \(String(cString: strerror(errno)))") }
       guard count > 0 else { return }
