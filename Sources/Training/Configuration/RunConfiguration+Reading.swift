@@ -67,6 +67,8 @@ extension RunSettings {
     section.read("keepStates", .integer(1...1000), into: &keepStates)
     section.read("onFailedSave", .choice, into: &onFailedSave)
     section.read("maxFailedSaves", .integer(1...1_000_000), into: &maxFailedSaves)
+    section.read("tensorboard", .boolean, into: &tensorboard)
+    section.read("csv", .boolean, into: &csv)
     stuckRank = section.section("stuckRank") { StuckRankLimits($0) }
   }
 }

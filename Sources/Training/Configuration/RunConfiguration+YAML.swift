@@ -24,6 +24,8 @@ extension RunConfiguration {
         writer.write("warnAfter", number: run.stuckRank.warnAfter)
         writer.write("abortAfter", number: run.stuckRank.abortAfter)
       }
+      writer.write("tensorboard", flag: run.tensorboard)
+      writer.write("csv", flag: run.csv)
     }
     writer.section("task") { writer in
       writer.write("kind", task.kind.rawValue)

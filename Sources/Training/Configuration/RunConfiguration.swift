@@ -48,6 +48,10 @@ package struct RunSettings: Sendable, Equatable {
   /// Saves that may fail one after the other before a run stops after all.
   package var maxFailedSaves = 3
   package var stuckRank = StuckRankLimits()
+  /// Whether TensorBoard's event files are written.
+  package var tensorboard = true
+  /// Whether `metrics.csv` is written at the end of each stage.
+  package var csv = true
 
   package init(directory: String) { self.directory = directory }
 

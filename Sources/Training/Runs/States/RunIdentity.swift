@@ -23,7 +23,8 @@ struct RunIdentity: Sendable, Equatable {
   private static let insignificant = [
     "run.directory", "run.overwrite", "run.threads", "run.logEverySeconds", "run.resume", "run.saveStateEverySteps",
     "run.saveStateEveryMinutes", "run.keepStates", "run.onFailedSave", "run.maxFailedSaves", "run.stuckRank",
-    "data.train", "data.validation", "teacher.model", "teacher.cache.path", "teacher.cache.maxBytes", "student.model",
+    "run.tensorboard", "run.csv", "data.train", "data.validation", "teacher.model", "teacher.cache.path",
+    "teacher.cache.maxBytes", "student.model",
     "student.tokenizer",
     // Stages hold what they inherit.
     "training",
