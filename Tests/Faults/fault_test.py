@@ -80,7 +80,8 @@ def main():
     print(f"seed {seed}", flush=True)
     rows = []
     for name in options.only or FAULTS:
-        lab = Lab(name, Workspace(options.binary), options.full, options.scale, seed)
+        steps = 100 if options.full or name in ("ranks", "signals") else 50
+        lab = Lab(name, Workspace(options.binary, steps), options.full, options.scale, seed)
         began = time.monotonic()
         try:
             FAULTS[name](lab)

@@ -25,16 +25,16 @@ def dead_and_stuck(lab):
     for fault, phase, rank in cases * lab.count(short=1, full=2) if lab.full else cases[::11]:
         for _ in range(5):
             workspace.forget()
-            problem = one_fault(workspace, generator, fault, phase, rank)
+            problem = one_fault(workspace, generator, fault, phase, rank, patience=3 if lab.full else 1)
             if problem != "phase not met":
                 break
         lab.note(f"rank {rank} {fault} in {phase}", problem)
     workspace.forget()
 
 
-def one_fault(workspace, generator, fault, phase, rank):
+def one_fault(workspace, generator, fault, phase, rank, patience):
     ranks = 2
-    job = workspace.start(ranks, workspace.arguments(*BUSY), patience=3,
+    job = workspace.start(ranks, workspace.arguments(*BUSY), patience=patience,
                           program=wrapper(workspace) if fault == "exited" else None)
     start = generator.randint(5, 60)
     if not workspace.wait_for(lambda: workspace.steps() >= start and len(job.ranks()) == ranks, job):
