@@ -31,8 +31,8 @@ import Testing
 
     let markdown = try workspace.output(["compare"] + runs).split(separator: "\n")
     #expect(markdown.count == 4)
-    #expect(markdown[2].hasPrefix("| runs/mix-{1,2,3} | 3 |") && markdown[2].contains(" ± "))
-    #expect(markdown[3].hasPrefix("| runs/teacher     | 1 |") && !markdown[3].contains("±"))
+    #expect(markdown[2].hasPrefix("| runs/mix-{1,2,3} |   3 |") && markdown[2].contains(" ± "))
+    #expect(markdown[3].hasPrefix("| runs/teacher     |   1 |") && !markdown[3].contains("±"))
     #expect(Set(markdown.map(\.count)).count == 1)
 
     let csv = try workspace.output(["compare"] + runs + ["--format", "csv"]).split(separator: "\r\n")

@@ -37,8 +37,7 @@ import Testing
     let hostile = "good <script src='x'></script> \u{1b}[2J \u{202e} & \" bad"
     try workspace.write("\(hostile)\nwarm and kind\n", to: "sentences.txt")
     _ = try workspace.train(
-      .mixStep,
-      set: ["task.labels=['<b>a', 'b\"&', 'c']", "student.head=new", "teacher.model=teacher", "training.epochs=1"])
+      .finetune, set: ["task.labels=['<b>a', 'b\"&', 'c']", "student.head=new", "training.epochs=1"])
     _ = try workspace.output(["report", "run", "--sentences", "sentences.txt", "--output", "r.html"])
     let page = workspace.text("r.html")
     expectSelfContained(page)

@@ -52,7 +52,7 @@ struct Axis {
   }
 
   func label(_ tick: Double) -> String {
-    if digits > 5 { return scientific(tick) }
+    if digits > 4 { return scientific(tick) }
     guard digits == 0, abs(tick) >= 1000, let whole = Int(exactly: tick) else { return fixed(tick, digits) }
     return grouped(whole)
   }

@@ -23,26 +23,24 @@ extension ReportPage {
         guard isOther, let own, let other, own > 0 else { return nil }
         return " <small>\(fixed(other / own, 2))×</small>"
       }
-      let parameters = Double(model.parameters)
+      let size: Markup = """
+        <td>\(grouped(model.parameters))\(relative(Double(model.parameters), teacher.map { Double($0.parameters) }))</td>\
+        <td>\(model.layers) × \(model.hiddenSize)</td>
+        """
       guard let quality = model.quality else {
-        return """
-          <tr><td>\(name)</td><td>\(model.layers) × \(model.hiddenSize)</td><td>\(grouped(model.parameters))\
-          \(relative(parameters, teacher.map { Double($0.parameters) }))</td><td>–</td><td>–</td><td>–</td><td>–</td>\
-          <td>–</td></tr>
-          """
+        return "<tr><td>\(name)</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td>\(size)</tr>"
       }
       let metrics = quality.metrics
       return """
-        <tr><td>\(name)</td><td>\(model.layers) × \(model.hiddenSize)</td><td>\(grouped(model.parameters))\
-        \(relative(parameters, teacher.map { Double($0.parameters) }))</td>\
-        <td>\(fixed(metrics.accuracy, 4))</td><td>\(fixed(metrics.macroF1, 4))</td><td>\(fixed(metrics.macroRecall, 4))</td>\
-        <td>\(fixed(quality.loss, 4))</td><td>\(significant(quality.secondsPer1000))\
-        \(relative(quality.secondsPer1000, teacher?.quality?.secondsPer1000))</td></tr>
+        <tr><td>\(name)</td><td>\(fixed(metrics.accuracy, 4))</td><td>\(fixed(metrics.macroF1, 4))</td>\
+        <td>\(fixed(metrics.macroRecall, 4))</td><td>\(fixed(quality.loss, 4))</td>\
+        <td>\(significant(quality.secondsPer1000))\
+        \(relative(quality.secondsPer1000, teacher?.quality?.secondsPer1000))</td>\(size)</tr>
         """
     }
     return """
-      <table><tr><th>model</th><th>layers × width</th><th>parameters</th><th>accuracy</th><th>macro-F1</th>\
-      <th>macro-recall</th><th>loss</th><th>s/1,000 rows</th></tr>\(rows)</table>
+      <table><tr><th>model</th><th>accuracy</th><th>macro-F1</th><th>macro-recall</th><th>loss</th>\
+      <th>s/1,000 rows</th><th>parameters</th><th>layers × width</th></tr>\(rows)</table>
       <p class="facts">On the validation data, measured when this report was made.</p>
       """
   }
@@ -65,7 +63,7 @@ extension ReportPage {
       let total = counts.reduce(0, +)
       let cells: [Markup] = counts.map { count in
         let share = total > 0 ? Double(count) / Double(total) : 0
-        let strong: Markup? = share > 0.6 ? " class=\"strong\"" : nil
+        let strong: Markup? = share > 0.7 ? " class=\"strong\"" : nil
         return """
           <td\(strong) style="--share: \(fixed(share * 0.95, 3))">\(grouped(count))<small>\(fixed(100 * share, 0)) %</small></td>
           """

@@ -30,7 +30,7 @@ extension ReportPage {
     guard !stage.adaptors.isEmpty else { return "" }
     var rows: [Markup] = []
     if stage.labelWeight != 0 {
-      rows.append("<tr><td>labels</td><td>\(fixed(stage.labelWeight, 2))</td><td>–</td></tr>")
+      rows.append("<tr><td>labels</td><td>\(fixed(stage.labelWeight, 2))</td><td class=\"wide\">–</td></tr>")
     }
     rows += stage.adaptors.map { adaptor -> Markup in
       let pairs = adaptor.pairs.map { "\($0.student) ← \($0.teacher)" }.joined(separator: ", ")

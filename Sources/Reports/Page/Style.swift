@@ -40,6 +40,7 @@ extension Markup {
     th, td { padding: .4rem .7rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
     th { color: var(--faint); font-weight: 500; } th:first-child, td:first-child { text-align: left; padding-left: 0; }
     tr:last-child td, tr:last-child th { border-bottom: 0; }
+    @media (max-width: 40rem) { table { font-size: .82rem; } th, td { padding: .35rem .4rem; } }
     td small { color: var(--faint); } .better { color: var(--good); }
     td.wide { white-space: normal; text-align: left; }
     .confusion td { text-align: center; border: 2px solid var(--card); background: rgb(var(--heat) / var(--share)); }
