@@ -20,9 +20,10 @@ let package = Package(
 
     // MARK: Libraries, each depending only on those above it
     .target(name: "JSON"),
+    .target(name: "Archives"),
     .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
-    .target(name: "Checkpoints", dependencies: ["JSON", "Kernels"]),
-    .target(name: "Text", dependencies: ["JSON"]),
+    .target(name: "Checkpoints", dependencies: ["JSON", "Archives", "Kernels"]),
+    .target(name: "Text", dependencies: ["JSON", "Archives"]),
     .target(name: "Encoders", dependencies: ["JSON", "Kernels", "Checkpoints", "Text"]),
     .target(name: "Distillation", dependencies: ["JSON", "Kernels", "Text", "Encoders"]),
     .target(name: "Collectives"),
@@ -41,7 +42,7 @@ let package = Package(
       name: "distill-ddp",
       dependencies: [
         "Training", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels", "JSON",
-        "Text",
+        "Archives", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -51,8 +52,10 @@ let package = Package(
       name: "FuzzParsers", dependencies: ["JSON", "Checkpoints", "Text", "Encoders", "Distillation", "Training"],
       path: "Tests/FuzzParsers"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+    .testTarget(name: "ArchivesTests", dependencies: ["Archives"], exclude: ["Fixtures"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], exclude: ["Fixtures"]),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "Archives"], exclude: ["Fixtures", "PyTorchFixtures"]),
     .testTarget(name: "TextTests", dependencies: ["Text"], exclude: ["Fixtures"]),
     .target(
       name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],

@@ -212,6 +212,21 @@ static void plain_dropout(float *x, size_t n, float rate, uint32_t seed) {
     x[i] = (state >> 48) < threshold ? 0 : x[i] / (1 - rate);
   }
 }
+static void plain_multiply(float *c, const float *a, const float *b, size_t rows, size_t columns, size_t inner) {
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < columns; j++) c[i * columns + j] = 0;
+    for (size_t k = 0; k < inner; k++)
+      for (size_t j = 0; j < columns; j++) c[i * columns + j] += a[i * inner + k] * b[k * columns + j];
+  }
+}
+
+// b as a weight (columns, inner), packed beforehand or not.
+static void our_product(float *c, const float *a, const float *b, const float *panels, float *scratch, size_t rows,
+                        size_t columns, size_t inner) {
+  ck_product p = {c, columns, NULL, 0, a, inner, 1, b, 1, inner, panels, rows, columns, inner, ck_panel_width(SIZE_MAX)};
+  ck_multiply(&p, scratch);
+}
+
 static void plain_adamw(float *w, const float *g, float *m, float *v, ck_adamw a, size_t n) {
   for (size_t i = 0; i < n; i++) {
     float gradient = g[i] * a.gradientScale;
@@ -250,6 +265,17 @@ int main(void) {
   float *a = buffer[1], *b = buffer[2], *c = buffer[3], *d = buffer[4], *e = buffer[5];
   enum { TOKENS = 480, WIDTH = 768, INNER = 3072, STUDENT = 312, HEADS = 12, LENGTH = 30, TILE = 32, HEAD = 64 };
   const size_t inner = (size_t)TOKENS * INNER, wide = (size_t)TOKENS * WIDTH;
+  if (ck_panel_width(SIZE_MAX)) {
+    const double multiplies = (double)TOKENS * INNER * WIDTH, bytes = 4.0 * (wide + inner + (double)INNER * WIDTH);
+    float *panels = d, *scratch = e;
+    refill(-1);
+    ck_pack_panels(panels, ck_panel_width(SIZE_MAX), b, WIDTH, 1, INNER, WIDTH);
+    double plain = TIME(plain_multiply(c, a, b, TOKENS, INNER, WIDTH));
+    report("multiply 480x3072x768, packed", plain, TIME(our_product(c, a, b, panels, scratch, TOKENS, INNER, WIDTH)),
+           bytes, multiplies);
+    report("multiply 480x3072x768", plain, TIME(our_product(c, a, b, NULL, scratch, TOKENS, INNER, WIDTH)), bytes,
+           multiplies);
+  }
   // Operations of the shortest known way: an exponential of single precision takes about 12, a division about 4.
   COMPARE("gelu 480x3072", plain_gelu(a, b, inner), ck_gelu(a, b, inner), 8.0 * inner, 34.0 * inner);
   COMPARE("gelu_backward 480x3072", plain_gelu_backward(a, b, inner), ck_gelu_backward(a, b, inner), 12.0 * inner, 37.0 * inner);

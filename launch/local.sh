@@ -5,7 +5,8 @@
 #   launch/local.sh RANKS ARGUMENT…
 #   launch/local.sh 4 --config configs/distillation_ts.yaml
 #
-# Paths are relative to the top of the repository.
+# SIGTERM, SIGINT (Ctrl-C), SIGUSR1 and SIGUSR2 make a training run save its state and end with status 75; a second one
+# ends it at once. Paths are relative to the top of the repository.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -13,6 +14,28 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 [[ -x .build/release/distill-ddp ]] ||
   fail "expected .build/release/distill-ddp, found none; build it with: swift build -c release"
 
+# At SIGTERM and SIGINT, mpirun kills its ranks after a second and ends with status 1, whatever they do; SIGUSR1 it only
+# passes on. So it is started out of the terminal's reach, and gets that signal in place of any other. The longer wait
+# is for those who signal mpirun itself; a job with a dead rank takes twice as long to end.
+#
 # Up to two ranks, mpirun binds each to a single core, and its worker threads with it. Unbound ranks share the cores
 # among themselves. Without --oversubscribe there may be no more ranks than physical cores.
-exec mpirun -np "$1" --bind-to none --oversubscribe .build/release/distill-ddp "${@:2}"
+setsid mpirun -np "$1" --bind-to none --oversubscribe --mca odls_base_sigkill_timeout 3 \
+  .build/release/distill-ddp "${@:2}" &
+job=$!
+
+signals=0
+stop() {
+  signals=$((signals + 1))
+  if ((signals == 1)); then kill -USR1 "$job"; else kill -TERM "$job"; fi
+}
+trap stop TERM INT USR1 USR2
+
+# A signal ends the wait, not the job.
+status=0
+wait "$job" || status=$?
+while kill -0 "$job" 2>/dev/null; do
+  status=0
+  wait "$job" || status=$?
+done
+exit "$status"

@@ -85,21 +85,34 @@ static int has_instructions(void) {
 #define instruction_blocks portable_blocks
 #endif
 
-void ck_sha256(uint8_t digest[32], const void *bytes, size_t count, int portable) {
+void ck_sha256_start(uint32_t state[8]) {
   // The first 32 bits of the fractional parts of the square roots of the first 8 primes.
-  uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  void (*blocks)(uint32_t *, const uint8_t *, size_t) =
-      !portable && has_instructions() ? instruction_blocks : portable_blocks;
-  const uint8_t *data = bytes;
-  size_t whole = count / 64, left = count % 64;
-  blocks(state, data, whole);
+  const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                             0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  memcpy(state, start, sizeof start);
+}
+
+void ck_sha256_blocks(uint32_t state[8], const void *bytes, size_t blocks, int portable) {
+  if (!portable && has_instructions()) instruction_blocks(state, bytes, blocks);
+  else portable_blocks(state, bytes, blocks);
+}
+
+void ck_sha256_finish(uint8_t digest[32], uint32_t state[8], const void *rest, size_t left, uint64_t total,
+                      int portable) {
   // The rest, a one bit, zeros, and the length in bits in the last eight bytes.
   uint8_t tail[128] = {0};
-  if (left > 0) memcpy(tail, data + 64 * whole, left);
+  if (left > 0) memcpy(tail, rest, left);
   tail[left] = 0x80;
   size_t size = left < 56 ? 64 : 128;
-  for (int i = 0; i < 8; i++) tail[size - 1 - i] = (uint8_t)((uint64_t)count << 3 >> 8 * i);
-  blocks(state, tail, size / 64);
+  for (int i = 0; i < 8; i++) tail[size - 1 - i] = (uint8_t)(total << 3 >> 8 * i);
+  ck_sha256_blocks(state, tail, size / 64, portable);
   for (int i = 0; i < 8; i++)
     for (int j = 0; j < 4; j++) digest[4 * i + j] = (uint8_t)(state[i] >> (24 - 8 * j));
+}
+
+void ck_sha256(uint8_t digest[32], const void *bytes, size_t count, int portable) {
+  uint32_t state[8];
+  ck_sha256_start(state);
+  ck_sha256_blocks(state, bytes, count / 64, portable);
+  ck_sha256_finish(digest, state, (const uint8_t *)bytes + count / 64 * 64, count % 64, count, portable);
 }

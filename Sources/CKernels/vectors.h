@@ -22,7 +22,8 @@ typedef double f64 __attribute__((vector_size(128), aligned(8)));
 // is a macro, or an inlined function of pointers behind one.
 #define load(p) (*(const f32 *)(p))
 #define store(p, x) (*(f32 *)(p) = (x))
-#define splat(x) ((f32){0} + (x))
+// x − 0 is x, which x + 0 is not for −0: the compiler drops the subtraction only.
+#define splat(x) ((x) - (f32){0})
 #define wide(x) __builtin_convertvector((x), f64)
 // mask ? a : b, lane by lane.
 #define select(mask, a, b) ({ i32 m_ = (mask); (f32)((m_ & (i32)(a)) | (~m_ & (i32)(b))); })

@@ -1,5 +1,5 @@
-/// The ranks of one job and what they do together. Every collective call is made by all ranks, in the same order, from
-/// the thread that entered the job.
+/// The ranks of one job and what they do together. Every collective call is made by all ranks, in the same order, and
+/// never two at once on one rank.
 package protocol Communicator: Sendable {
   /// This process's place, from 0.
   var rank: Int { get }
@@ -10,8 +10,12 @@ package protocol Communicator: Sendable {
   var localSize: Int { get }
 
   /// Replaces `values`, equally many on every rank, by their sum over ranks: bit for bit the same on every rank.
-  func sum(_ values: UnsafeMutableBufferPointer<Float>) throws
   func sum(_ values: inout [Double]) throws
+  /// Sends messages to other ranks and receives some from them. What two ranks send each other arrives in order, and both
+  /// know its size. Leaves the processor to other threads while it waits.
+  func exchange(
+    send: [(to: Int, bytes: UnsafeRawBufferPointer)], receive: [(from: Int, bytes: UnsafeMutableRawBufferPointer)]
+  ) throws
   /// Replaces `bytes` on every rank by the root's; the length may differ beforehand.
   func broadcast(_ bytes: inout [UInt8], from root: Int) throws
   /// The bytes of every rank, in order, on the root; `nil` elsewhere. At most 2 GiB in all.

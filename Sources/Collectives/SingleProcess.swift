@@ -9,8 +9,13 @@ package struct SingleProcess: Communicator {
 
   package init() {}
 
-  package func sum(_ values: UnsafeMutableBufferPointer<Float>) {}
   package func sum(_ values: inout [Double]) {}
+
+  package func exchange(
+    send: [(to: Int, bytes: UnsafeRawBufferPointer)], receive: [(from: Int, bytes: UnsafeMutableRawBufferPointer)]
+  ) {
+    precondition(send.isEmpty && receive.isEmpty, "one process has no other rank")
+  }
 
   package func broadcast(_ bytes: inout [UInt8], from root: Int) {
     precondition(root == 0, "one process has no rank \(root)")

@@ -39,7 +39,7 @@ struct Projections: Sendable {
   func forward(_ x: Matrix, pair: Int, _ context: TapPair) -> Matrix {
     guard let slot = slot(pair) else { return x }
     let out = context.arena.matrix(x.rows, slot.rows)
-    linearForward(out: out, input: x, weight: context.weights[slot], bias: nil)
+    linearForward(out: out, input: x, weight: LinearWeight(context.weights[slot]), bias: nil, arena: context.arena)
     return out
   }
 
@@ -48,6 +48,6 @@ struct Projections: Sendable {
     guard let slot = slot(pair) else { return add(d, to: dX) }
     linearBackward(
       dInput: dX, accumulate: true, dWeight: gradient[slot], dBias: nil, dOut: d, input: x,
-      weight: context.weights[slot])
+      weight: context.weights[slot], arena: context.arena)
   }
 }

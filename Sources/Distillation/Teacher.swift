@@ -10,17 +10,15 @@ package protocol TeacherSource: Sendable {
 
 /// A frozen model, run in evaluation mode on every micro-batch.
 package struct LiveTeacher: TeacherSource {
-  package let encoder: Encoder
-  package let weights: ParameterBuffer
-  package let taps: TapSelection
+  let model: FrozenModel
+  let taps: TapSelection
 
-  package init(encoder: Encoder, weights: ParameterBuffer, taps: TapSelection) {
-    self.encoder = encoder
-    self.weights = weights
+  package init(_ model: FrozenModel, taps: TapSelection) {
+    self.model = model
     self.taps = taps
   }
 
   package func features(of batch: Batch, arena: Arena) -> Taps {
-    encoder.infer(batch, weights: weights, taps: taps, arena: arena)
+    model.infer(batch, taps: taps, arena: arena)
   }
 }

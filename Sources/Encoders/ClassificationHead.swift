@@ -23,8 +23,8 @@ struct ClassificationHead {
     let width = configuration.hiddenSize
     let pooled = arena.matrix(batch.sentences, width)
     linearForward(
-      out: pooled, input: cls, weight: context.weights[slots.pooler.weight],
-      bias: context.weights[slots.pooler.bias])
+      out: pooled, input: cls, weight: context.weight(slots.pooler.weight),
+      bias: context.weights[slots.pooler.bias], arena: arena)
     tanhForward(pooled)
     var dropped = pooled
     if context.dropoutKey != nil, dropoutRate > 0 {
@@ -33,8 +33,8 @@ struct ClassificationHead {
       drop(dropped, context)
     }
     linearForward(
-      out: logits, input: dropped, weight: context.weights[slots.classifier.weight],
-      bias: context.weights[slots.classifier.bias])
+      out: logits, input: dropped, weight: context.weight(slots.classifier.weight),
+      bias: context.weights[slots.classifier.bias], arena: arena)
     return Activations(cls: cls, pooled: pooled, dropped: dropped)
   }
 
@@ -47,13 +47,13 @@ struct ClassificationHead {
     // logits = dropped·Wc + bc
     linearBackward(
       dInput: d, dWeight: gradient[slots.classifier.weight], dBias: gradient[slots.classifier.bias], dOut: dLogits,
-      input: activations.dropped, weight: context.weights[slots.classifier.weight])
+      input: activations.dropped, weight: context.weights[slots.classifier.weight], arena: context.arena)
     // dropped = dropout(tanh(cls·Wp + bp))
     drop(d, context)
     tanhBackward(d: d, output: activations.pooled)
     linearBackward(
       dInput: dCls, dWeight: gradient[slots.pooler.weight], dBias: gradient[slots.pooler.bias], dOut: d,
-      input: activations.cls, weight: context.weights[slots.pooler.weight])
+      input: activations.cls, weight: context.weights[slots.pooler.weight], arena: context.arena)
   }
 
   private func drop(_ x: Matrix, _ context: PassContext) {

@@ -12,9 +12,22 @@ package struct Encoder: Sendable {
     parameters = EncoderParameters(configuration, layout: &layout)
   }
 
+  /// The weights of the linear maps that `taps` needs.
+  package func linearWeights(for taps: TapSelection) -> [Slot] {
+    let layers = parameters.layers.prefix(taps.depth(of: configuration)).flatMap {
+      [$0.qkv.weight, $0.attentionOutput.weight, $0.intermediate.weight, $0.output.weight]
+    }
+    return layers + (taps.logits ? [parameters.pooler.weight, parameters.classifier.weight] : [])
+  }
+
   /// Runs the layers that `taps` needs over a packed batch, without keeping what a backward pass would need.
-  package func infer(_ batch: Batch, weights: ParameterBuffer, taps: TapSelection, arena: Arena) -> Taps {
-    run(PassContext(batch: batch, weights: weights, arena: arena, dropoutKey: nil), taps, keeps: false).taps
+  ///
+  /// - Parameter packed: the linear maps' weights once more, in the order in which products read them.
+  package func infer(
+    _ batch: Batch, weights: ParameterBuffer, packed: PackedWeights? = nil, taps: TapSelection, arena: Arena
+  ) -> Taps {
+    let context = PassContext(batch: batch, weights: weights, packed: packed, arena: arena, dropoutKey: nil)
+    return run(context, taps, keeps: false).taps
   }
 
   /// Runs the layers that `taps` needs and keeps what `EncoderPass.backward` needs. Dropout applies where a key is
@@ -22,7 +35,29 @@ package struct Encoder: Sendable {
   package func forward(
     _ batch: Batch, weights: ParameterBuffer, taps: TapSelection, arena: Arena, dropout: DropoutKey?
   ) -> EncoderPass {
-    run(PassContext(batch: batch, weights: weights, arena: arena, dropoutKey: dropout), taps, keeps: true)
+    run(
+      PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: dropout), taps, keeps: true)
+  }
+
+  /// The last layer's output at each sentence's first token, which is all that the head reads. (sentences, hidden)
+  package func firstTokens(_ batch: Batch, weights: ParameterBuffer, arena: Arena) -> Matrix {
+    var taps = TapSelection()
+    taps.logits = true
+    let context = PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: nil)
+    guard let head = run(context, taps, keeps: false).head else { preconditionFailure("logits have a head") }
+    return head.cls
+  }
+
+  /// Runs the head alone, given what the encoder computed before; of the pass's gradients only the head's are there.
+  package func forwardHead(
+    _ batch: Batch, firstTokens: Matrix, weights: ParameterBuffer, arena: Arena, dropout: DropoutKey?
+  ) -> EncoderPass {
+    let context = PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: dropout)
+    let logits = arena.matrix(batch.sentences, configuration.labels.count)
+    let head = classificationHead.forward(logits: logits, cls: firstTokens, context)
+    var taps = Taps()
+    taps.logits = logits
+    return EncoderPass(encoder: self, context: context, taps: taps, embeddings: nil, layers: [], head: head)
   }
 
   private func run(_ context: PassContext, _ selection: TapSelection, keeps: Bool) -> EncoderPass {
@@ -91,9 +126,16 @@ package struct Encoder: Sendable {
 struct PassContext {
   let batch: Batch
   let weights: ParameterBuffer
+  let packed: PackedWeights?
   let arena: Arena
   /// `nil` in evaluation.
   let dropoutKey: DropoutKey?
+
+  /// A linear map's weight, or some of its rows.
+  func weight(_ slot: Slot, rows: Range<Int>? = nil) -> LinearWeight {
+    let rows = rows ?? 0..<slot.rows
+    return packed?.weight(slot, rows: rows) ?? LinearWeight(weights[slot].rows(rows))
+  }
 }
 
 /// A finished forward pass and what its backward pass needs, all in one arena.
@@ -101,12 +143,13 @@ package struct EncoderPass {
   private let encoder: Encoder
   private let context: PassContext
   package let taps: Taps
-  private let embeddings: Embeddings.Activations
+  /// `nil` where the head ran alone.
+  private let embeddings: Embeddings.Activations?
   private let layers: [EncoderLayer.Activations]
-  private let head: ClassificationHead.Activations?
+  fileprivate let head: ClassificationHead.Activations?
 
   fileprivate init(
-    encoder: Encoder, context: PassContext, taps: Taps, embeddings: Embeddings.Activations,
+    encoder: Encoder, context: PassContext, taps: Taps, embeddings: Embeddings.Activations?,
     layers: [EncoderLayer.Activations], head: ClassificationHead.Activations?
   ) {
     self.encoder = encoder
@@ -129,7 +172,7 @@ package struct EncoderPass {
       encoder.classificationHead.backward(dLogits: dLogits, dCls: dCls, head, gradient: gradient, context)
       current = dCls
     }
-    guard !headOnly else { return }
+    guard !headOnly, let embeddings else { return }
     // Nothing above the highest layer that a loss reaches has a gradient.
     let top = current == nil ? d.highestLayer : layers.count
     if let dCls = current, layers.last?.output?.rows != .first {

@@ -73,8 +73,8 @@ struct EncoderLayer {
     let attentionStatistics = LayerNormStatistics(rows: count, arena: arena)
     let middle = arena.matrix(count, width)
     linearForward(
-      out: attentionSum, input: attended, weight: weights[slots.attentionOutput.weight],
-      bias: weights[slots.attentionOutput.bias])
+      out: attentionSum, input: attended, weight: context.weight(slots.attentionOutput.weight),
+      bias: weights[slots.attentionOutput.bias], arena: arena)
     rows.dropout(
       attentionSum, rate: configuration.hiddenDropout, site: DropoutSite.attentionOutput(layer: index), context)
     layerNormForward(
@@ -85,14 +85,15 @@ struct EncoderLayer {
     let preactivation = arena.matrix(count, configuration.intermediateSize)
     let inner = arena.matrix(count, configuration.intermediateSize)
     linearForward(
-      out: preactivation, input: middle, weight: weights[slots.intermediate.weight],
-      bias: weights[slots.intermediate.bias])
+      out: preactivation, input: middle, weight: context.weight(slots.intermediate.weight),
+      bias: weights[slots.intermediate.bias], arena: arena)
     activationForward(configuration.activation, out: inner, input: preactivation)
 
     let outputSum = arena.matrix(count, width)
     let outputStatistics = LayerNormStatistics(rows: count, arena: arena)
     linearForward(
-      out: outputSum, input: inner, weight: weights[slots.output.weight], bias: weights[slots.output.bias])
+      out: outputSum, input: inner, weight: context.weight(slots.output.weight),
+      bias: weights[slots.output.bias], arena: arena)
     rows.dropout(outputSum, rate: configuration.hiddenDropout, site: DropoutSite.output(layer: index), context)
     layerNormForward(
       out: out, sum: outputSum, residual: middle, gamma: weights[slots.outputNorm.weight],
@@ -167,13 +168,13 @@ struct EncoderLayer {
     let dInner = arena.matrix(d.rows, configuration.intermediateSize)
     linearBackward(
       dInput: dInner, dWeight: gradient[slots.output.weight], dBias: gradient[slots.output.bias], dOut: branch,
-      input: output.inner, weight: weights[slots.output.weight])
+      input: output.inner, weight: weights[slots.output.weight], arena: arena)
     // inner = f(middle·W1 + b1)
     activationBackward(configuration.activation, d: dInner, input: output.preactivation)
     linearBackward(
       dInput: d, accumulate: true, dWeight: gradient[slots.intermediate.weight],
       dBias: gradient[slots.intermediate.bias], dOut: dInner, input: output.middle,
-      weight: weights[slots.intermediate.weight])
+      weight: weights[slots.intermediate.weight], arena: arena)
 
     // middle = LayerNorm(input + dropout(context·Wo + bo))
     layerNormBackward(
@@ -187,7 +188,7 @@ struct EncoderLayer {
     linearBackward(
       dInput: dContext, dWeight: gradient[slots.attentionOutput.weight],
       dBias: gradient[slots.attentionOutput.bias], dOut: branch, input: output.context,
-      weight: weights[slots.attentionOutput.weight])
+      weight: weights[slots.attentionOutput.weight], arena: arena)
     return dContext
   }
 }

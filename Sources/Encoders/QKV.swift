@@ -63,8 +63,8 @@ struct QKV {
     for block in blocks {
       linearForward(
         out: block.matrix, input: block.rows.rows(of: input, context),
-        weight: context.weights[slots.weight].rows(block.weightRows),
-        bias: context.weights[slots.bias].columns(block.weightRows))
+        weight: context.weight(slots.weight, rows: block.weightRows),
+        bias: context.weights[slots.bias].columns(block.weightRows), arena: context.arena)
     }
   }
 
@@ -78,7 +78,8 @@ struct QKV {
       linearBackward(
         dInput: dRows, accumulate: isWhole, dWeight: gradient[slots.weight].rows(dBlock.weightRows),
         dBias: gradient[slots.bias].columns(dBlock.weightRows), dOut: dBlock.matrix,
-        input: dBlock.rows.rows(of: input, context), weight: context.weights[slots.weight].rows(dBlock.weightRows))
+        input: dBlock.rows.rows(of: input, context), weight: context.weights[slots.weight].rows(dBlock.weightRows),
+        arena: context.arena)
       if !isWhole { dBlock.rows.add(dRows, to: dInput, context) }
     }
   }

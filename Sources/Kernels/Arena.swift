@@ -1,3 +1,5 @@
+import CKernels
+
 /// Memory for the activations of one step: allocation moves a cursor, and all of it is given back at once.
 ///
 /// Blocks are kept between steps, so that after the first few steps nothing is allocated and no page is touched for
@@ -17,10 +19,14 @@ package final class Arena {
   private var blocks: [MappedMemory] = []
   private var current = 0
   private var used = 0
+  private var scratch: MappedMemory?
 
   package init() {}
 
-  deinit { for block in blocks { block.free() } }
+  deinit {
+    for block in blocks { block.free() }
+    scratch?.free()
+  }
 
   /// `count` floats, aligned to 64 bytes and readable for another 16.
   package func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
@@ -62,6 +68,14 @@ package final class Arena {
   package func reset() {
     current = 0
     used = 0
+  }
+
+  /// A matrix product's scratch: the same memory every time, so that it stays in the caches.
+  func productScratch() -> UnsafeMutablePointer<Float> {
+    if let scratch { return scratch.base }
+    let memory = MappedMemory(count: ck_product_scratch(), hugePages: true)
+    scratch = memory
+    return memory.base
   }
 
   /// Bytes held, whether in use or not.

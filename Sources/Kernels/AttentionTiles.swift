@@ -1,5 +1,10 @@
 import CKernels
 
+package enum Transpose {
+  case no
+  case yes
+}
+
 /// The row stride of a tile of `columns` columns: whole vectors, so that kernels have no remainders.
 package func tileStride(_ columns: Int) -> Int { (columns + CK_LANES - 1) & ~(CK_LANES - 1) }
 

@@ -67,6 +67,13 @@ extension UnsafeMutableBufferPointer<Float> {
     precondition(range.lowerBound >= 0 && range.upperBound <= count)
     return UnsafeMutableBufferPointer(rebasing: self[range])
   }
+
+  /// Copies as many values as there are here.
+  package func copy(from other: UnsafeMutableBufferPointer<Float>) {
+    precondition(count == other.count)
+    guard let to = baseAddress, let from = other.baseAddress else { return }
+    to.update(from: from, count: count)
+  }
 }
 
 /// Σ x², in double precision.

@@ -16,6 +16,12 @@ package final class ParameterBuffer: @unchecked Sendable {
 
   deinit { memory.free() }
 
+  /// Gives the memory of parameters back that nobody will read again. Whole pages of it read as zero from now on.
+  package func discard(_ range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= values.count)
+    memory.discard(range)
+  }
+
   package subscript(slot: Slot) -> Matrix {
     precondition(slot.offset >= 0 && slot.offset + slot.count <= values.count)
     return Matrix(base: memory.base + slot.offset, rows: slot.rows, columns: slot.columns)

@@ -3,17 +3,14 @@
   import Collectives
   import Glibc
 
-  /// The ranks of `MPI_COMM_WORLD`. Calls are made from the thread that initialised MPI.
+  /// The ranks of `MPI_COMM_WORLD`. Any thread may call, one at a time.
   package struct MPICommunicator: Communicator {
     package let rank: Int
     package let size: Int
     package let localRank: Int
     package let localSize: Int
 
-    /// The most bytes that go into one reduction. Open MPI allocates a temporary as large as the message in every call:
-    /// above glibc's largest mmap threshold (32 MiB) that is fresh page faults each time, and twice as slow; far below
-    /// it, ranks wait for each other more often.
-    private static let sumChunk = 8 << 20
+    private static let pollMicroseconds: UInt32 = 50
     /// MPI counts are `Int32`.
     private static let broadcastChunk = 1 << 30
 
@@ -21,11 +18,12 @@
     /// finalising would wait for ranks that wait for this one: the caller ends the job with ``abort(status:)``.
     static func run<Result>(_ body: (MPICommunicator) throws -> Result) throws -> Result {
       OpenMPIParameters.set()
-      let funneled = Int32(MPI_THREAD_FUNNELED)
+      // Gradients are summed on a thread of their own while the others compute; no two threads call MPI at once.
+      let serialized = Int32(MPI_THREAD_SERIALIZED)
       var provided: Int32 = 0
-      try MPIError.check("MPI_Init_thread", MPI_Init_thread(nil, nil, funneled, &provided))
+      try MPIError.check("MPI_Init_thread", MPI_Init_thread(nil, nil, serialized, &provided))
       try MPIError.check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(world, cmpi_errors_return()))
-      guard provided >= funneled else { throw MPIError.threadSupport(found: provided) }
+      guard provided >= serialized else { throw MPIError.threadSupport(found: provided) }
       let communicator = try MPICommunicator()
       let result: Result
       do {
@@ -58,23 +56,48 @@
       return (Int(rank), Int(size))
     }
 
-    package func sum(_ values: UnsafeMutableBufferPointer<Float>) throws {
-      try sum(UnsafeMutableRawBufferPointer(values), stride: MemoryLayout<Float>.stride, type: cmpi_float())
-    }
-
     package func sum(_ values: inout [Double]) throws {
-      try values.withUnsafeMutableBytes {
-        try sum($0, stride: MemoryLayout<Double>.stride, type: cmpi_double())
+      guard size > 1, !values.isEmpty else { return }
+      guard let count = Int32(exactly: values.count) else { throw MPIError.messageTooLarge(bytes: values.count * 8) }
+      try MPIError.check(
+        "MPI_Allreduce", MPI_Allreduce(cmpi_in_place(), &values, count, cmpi_double(), cmpi_sum(), Self.world))
+    }
+
+    package func exchange(
+      send: [(to: Int, bytes: UnsafeRawBufferPointer)], receive: [(from: Int, bytes: UnsafeMutableRawBufferPointer)]
+    ) throws {
+      var requests: [MPI_Request?] = []
+      for message in receive {
+        var request: MPI_Request?
+        try MPIError.check(
+          "MPI_Irecv",
+          MPI_Irecv(
+            message.bytes.baseAddress, try Self.count(message.bytes.count), cmpi_byte(), Int32(message.from), 0,
+            Self.world, &request))
+        requests.append(request)
+      }
+      for message in send {
+        var request: MPI_Request?
+        try MPIError.check(
+          "MPI_Isend",
+          MPI_Isend(
+            message.bytes.baseAddress, try Self.count(message.bytes.count), cmpi_byte(), Int32(message.to), 0,
+            Self.world, &request))
+        requests.append(request)
+      }
+      // Open MPI moves messages only inside its calls, and its waiting calls spin: other threads have work to do.
+      var isDone: Int32 = 0
+      while true {
+        try MPIError.check(
+          "MPI_Testall", MPI_Testall(Int32(requests.count), &requests, &isDone, cmpi_statuses_ignore()))
+        if isDone != 0 { return }
+        usleep(Self.pollMicroseconds)
       }
     }
 
-    private func sum(_ bytes: UnsafeMutableRawBufferPointer, stride: Int, type: MPI_Datatype) throws(MPIError) {
-      guard let base = bytes.baseAddress, size > 1 else { return }
-      for start in Swift.stride(from: 0, to: bytes.count, by: Self.sumChunk) {
-        let count = Int32(min(Self.sumChunk, bytes.count - start) / stride)
-        try MPIError.check(
-          "MPI_Allreduce", MPI_Allreduce(cmpi_in_place(), base + start, count, type, cmpi_sum(), Self.world))
-      }
+    private static func count(_ bytes: Int) throws(MPIError) -> Int32 {
+      guard let count = Int32(exactly: bytes) else { throw .messageTooLarge(bytes: bytes) }
+      return count
     }
 
     package func broadcast(_ bytes: inout [UInt8], from root: Int) throws {

@@ -6,13 +6,16 @@
     case failed(call: String, reason: String)
     case threadSupport(found: Int32)
     case gatherTooLarge(bytes: Int64)
+    case messageTooLarge(bytes: Int)
 
     package var description: String {
       switch self {
       case .failed(let call, let reason):
         "MPI: \(call): expected success, found \(reason); the messages of mpirun or the first failed rank say more"
       case .threadSupport(let found):
-        "MPI: expected thread support \"funneled\" or better, found level \(found); use an MPI built with threads"
+        "MPI: expected thread support \"serialized\" or better, found level \(found); use an MPI built with threads"
+      case .messageTooLarge(let bytes):
+        "MPI: expected a message of at most 2147483647 bytes, found \(bytes); use more ranks or a smaller student"
       case .gatherTooLarge(let bytes):
         "MPI: gather: expected at most 2147483647 bytes over all ranks, found \(bytes); gather in smaller parts"
       }

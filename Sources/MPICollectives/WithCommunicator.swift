@@ -41,7 +41,11 @@ private func givingWay<Result>(rank: Int, _ body: () throws -> Result) throws ->
   do {
     return try body()
   } catch {
-    if rank > 0 { sleep(1) }
+    if rank > 0 {
+      // The launcher's signal that ends the job is to end the wait too, whoever handled it until now.
+      signal(SIGTERM, SIG_DFL)
+      sleep(1)
+    }
     throw error
   }
 }

@@ -31,10 +31,7 @@ struct ModelDirectoryTests {
       let model = try ModelDirectory(directory)
       #expect(model.tokenizerFiles == ["vocab.txt"])
       let none = #expect(throws: CheckpointError.self) { try model.weights() }
-      #expect(none?.problems.first?.hasPrefix("expected model.safetensors or") == true)
-      try writeAtomically([], to: directory + "/pytorch_model.bin")
-      let old = #expect(throws: CheckpointError.self) { try model.weights() }
-      #expect(old?.problems.first?.contains("found only pytorch_model.bin; convert it once") == true)
+      #expect(none?.problems.first?.hasPrefix("expected model.safetensors or pytorch_model.bin") == true)
     }
   }
 
@@ -79,7 +76,7 @@ struct ModelDirectoryTests {
       let path = directory + "/model"
       for _ in 0..<2 {
         try export.save(to: path)
-        #expect(try names(in: path) == ["README.md", "config.json", "model.safetensors", "vocab.txt"])
+        #expect(try names(in: path) == ["README.md", "config.json", "manifest.json", "model.safetensors", "vocab.txt"])
         #expect(try names(in: directory) == ["model"])
       }
       let model = try ModelDirectory(path)

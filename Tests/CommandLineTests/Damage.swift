@@ -18,6 +18,13 @@ extension TinyWorkspace {
     }
   }
 
+  /// Sets some of a tensor's values.
+  func spoil(_ model: String, _ tensor: String, at range: Range<Int>, with value: Float) throws {
+    try rewrite(model) { tensors in
+      for index in range { tensors[tensor]?.values[index] = value }
+    }
+  }
+
   func removeTensors(from model: String, where isRemoved: (String) -> Bool) throws {
     try rewrite(model) { tensors in tensors = tensors.filter { !isRemoved($0.key) } }
   }

@@ -2,7 +2,7 @@ import Testing
 
 @Suite("help")
 struct HelpTests {
-  static let commands = ["train", "evaluate", "predict", "tokenize", "features", "inspect", "validate"]
+  static let commands = ["train", "evaluate", "predict", "tokenize", "features", "inspect", "validate", "verify"]
 
   @Test("every command explains itself", arguments: commands)
   func explains(command: String) throws {

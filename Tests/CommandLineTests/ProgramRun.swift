@@ -57,7 +57,11 @@ final class StartedProgram {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    // Tests run on threads that block signals, which a program would inherit.
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
     var process: pid_t = 0
     // `env` changes the directory, which spawning cannot, and becomes the program.
     let env = "/usr/bin/env"
@@ -94,6 +98,18 @@ final class StartedProgram {
       status: signal == 0 ? (status >> 8) & 0xFF : nil, signal: signal == 0 ? nil : signal, output: printed[0],
       errors: printed[1], seconds: seconds)
   }
+
+  /// Sends a signal to the program: `mpirun`, or `distill-ddp` alone.
+  func signal(_ number: Int32) { kill(process, number) }
+
+  /// The processes it started: under `mpirun`, the ranks.
+  var children: [pid_t] {
+    let listing = try? ProgramRun.of("/bin/sh", ["-c", "cat /proc/\(process)/task/*/children"], in: "/")
+    return (listing?.output ?? "").split { $0 == " " || $0 == "\n" }.compactMap { pid_t($0) }
+  }
+
+  /// Kills one rank, or the program itself where it has none.
+  func killRank() { kill(children.randomElement() ?? process, SIGKILL) }
 
   private var seconds: Double {
     let elapsed = (ContinuousClock.now - start).components

@@ -46,6 +46,26 @@ import Testing
     #expect(runs[0].comparableEvents == runs[1].comparableEvents)
   }
 
+  /// 5 and 8 micro-batches on 3 ranks leave some ranks two sums, and on 8 ranks one micro-batch or none.
+  @Test(arguments: [
+    (8, [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (8, 1), (3, 2)]), (5, [(1, 1), (1, 3), (2, 2), (3, 1), (8, 1)]),
+  ])
+  func pinnedMicroBatchesGiveTheSameBytesOnAnyNumberOfRanks(
+    microBatches: Int, places: [(ranks: Int, threads: Int)]
+  ) throws {
+    let workspace = try TinyWorkspace()
+    let runs = try places.map { ranks, threads in
+      try workspace.train(
+        .everyAdaptor,
+        set: Self.uneven + ["training.microBatches=\(microBatches)", "run.directory=\(ranks)-\(threads)"],
+        ranks: ranks, threads: threads)
+    }
+    for run in runs.dropFirst() {
+      #expect(run.weightBytes("last") == runs[0].weightBytes("last"), "\(run.directory)")
+      #expect(run.comparableEvents == runs[0].comparableEvents, "\(run.directory)")
+    }
+  }
+
   @Test func twoStepsOnTwoRanksAreThoseOnOne() throws {
     let workspace = try TinyWorkspace()
     let alone = try workspace.train(.twoStep)

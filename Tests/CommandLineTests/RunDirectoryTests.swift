@@ -12,8 +12,8 @@ import Testing
     #expect(refused.status == 1)
     #expect(
       refused.errors == """
-        Error: run.directory: run holds a run already (config.yaml); choose another, or set run.overwrite=true to \
-        replace it
+        Error: run.directory: run holds a run already (config.yaml); choose another, go on with it with \
+        --resume auto, or set run.overwrite=true to replace it
 
         """)
     #expect(try workspace.contents(of: "run") == before)
@@ -45,7 +45,7 @@ import Testing
     let before = try workspace.contents(of: "run")
     let result = try workspace.attempt(.mixStep, set: ["run.overwrite=true", override])
     #expect(result.status == 1)
-    #expect(result.errors.contains("run.overwrite would delete") && result.errors.contains("which \(key) names"))
+    #expect(result.errors.contains("replacing the run would delete") && result.errors.contains("which \(key) names"))
     #expect(try workspace.contents(of: "run") == before)
   }
 

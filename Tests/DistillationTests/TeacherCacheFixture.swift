@@ -48,7 +48,7 @@ final class TeacherCacheFixture {
   }
 
   func live(_ taps: TapSelection = everything) -> LiveTeacher {
-    LiveTeacher(encoder: encoder, weights: weights, taps: taps)
+    LiveTeacher(FrozenModel(encoder, weights: weights, taps: taps), taps: taps)
   }
 
   /// As a new run would have it.

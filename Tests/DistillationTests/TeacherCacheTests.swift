@@ -109,7 +109,7 @@ struct TeacherCacheTests {
       var layout = ParameterLayout()
       let encoder = Encoder(configuration, layout: &layout)
       let teacher = CachedTeacher(
-        LiveTeacher(encoder: encoder, weights: fixture.weights, taps: Fixture.everything),
+        LiveTeacher(FrozenModel(encoder, weights: fixture.weights, taps: Fixture.everything), taps: Fixture.everything),
         fingerprint: TeacherFingerprint(configuration, weights: fixture.weights, threads: 1),
         settings: TeacherCacheSettings.fullPrecision(fixture.path))
       #expect(hits(teacher) == 0)

@@ -24,7 +24,9 @@ struct LinearTests {
       let out = FencedMatrix(shape.tokens, shape.output, stride: shape.output + gap, seed: 4)
       var expected = product(input.rows, transposed: weight.rows)
       if hasBias { expected = expected.map { zip($0, bias.rows[0]).map { $0 + $1 } } }
-      linearForward(out: out.view, input: input.view, weight: weight.view, bias: hasBias ? bias.view : nil)
+      linearForward(
+        out: out.view, input: input.view, weight: LinearWeight(weight.view), bias: hasBias ? bias.view : nil,
+        arena: Arena())
       #expect(largestError(out.rows, expected) < 5e-5)
       #expect(out.gapsAreUntouched)
     }
@@ -45,7 +47,7 @@ struct LinearTests {
       let expectedDBias = dOut.rows.reduce(dBias.rows) { sum($0, [$1]) }
       linearBackward(
         dInput: dInput.view, accumulate: accumulate, dWeight: dWeight.view, dBias: dBias.view, dOut: dOut.view,
-        input: input.view, weight: weight.view)
+        input: input.view, weight: weight.view, arena: Arena())
       #expect(largestError(dInput.rows, expectedDInput) < 1e-4)
       #expect(largestError(dWeight.rows, expectedDWeight) < 5e-5)
       #expect(largestError(dBias.rows, expectedDBias) < 1e-5)
@@ -59,10 +61,11 @@ struct LinearTests {
     let weight = FencedMatrix(5, 7, seed: 2)
     let (dWeight, dBias) = (FencedMatrix(5, 7, seed: 3), FencedMatrix(1, 5, seed: 4))
     let before = (dWeight.rows, dBias.rows)
-    linearForward(out: dOut.view, input: input.view, weight: weight.view, bias: dBias.view)
+    linearForward(
+      out: dOut.view, input: input.view, weight: LinearWeight(weight.view), bias: dBias.view, arena: Arena())
     linearBackward(
       dInput: dInput.view, dWeight: dWeight.view, dBias: dBias.view, dOut: dOut.view, input: input.view,
-      weight: weight.view)
+      weight: weight.view, arena: Arena())
     #expect(dWeight.rows == before.0 && dBias.rows == before.1)
   }
 
@@ -73,7 +76,7 @@ struct LinearTests {
     let expected = dOut.rows.reduce(dBias.rows) { sum($0, [$1]) }
     linearBackward(
       dInput: nil, dWeight: nil, dBias: dBias.view, dOut: dOut.view, input: FencedMatrix(rows, 1).view,
-      weight: FencedMatrix(columns, 1).view)
+      weight: FencedMatrix(columns, 1).view, arena: Arena())
     #expect(largestError(dBias.rows, expected) < 1e-5)
   }
 }

@@ -68,6 +68,33 @@ struct DatasetTests {
     #expect(try examples(source, labels: ["1", "0"]).map(\.label) == [0, 1])
   }
 
+  @Test func compressedFilesReadLikePlainOnes() throws {
+    let directory = try TemporaryDirectory()
+    // "text,label\na,1\n" by Python's gzip.compress(…, mtime=0).
+    let csv: [UInt8] = [
+      0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x2b, 0x49, 0xad, 0x28, 0xd1, 0xc9, 0x49, 0x4c, 0x4a,
+      0xcd, 0xe1, 0x4a, 0xd4, 0x31, 0xe4, 0x02, 0x00, 0x4d, 0xf6, 0xf0, 0x72, 0x0f, 0x00, 0x00, 0x00,
+    ]
+    for name in ["data.csv.gz", "blob"] {
+      #expect(
+        try examples(DatasetSource(format: .csv, path: try directory.write(name, csv))) == [
+          Example(text: "a", label: 1)
+        ])
+    }
+    var source = DatasetSource(format: .csv, path: try directory.write("cut.csv.gz", Array(csv.dropLast())))
+    var error = #expect(throws: DatasetError.self) { try source.read(labels: Self.labels) }
+    let cut = "the compressed data ends too early; copy or download the file again"
+    #expect("\(error!)" == "\(source.path): \(cut)")
+    source.path = try directory.write("plain.csv.gz", "text,label\na,1\n")
+    error = #expect(throws: DatasetError.self) { try source.read(labels: Self.labels) }
+    let plain = "expected gzip data, found something else; drop .gz from its name if it is plain text"
+    #expect("\(error!)" == "\(source.path): \(plain)")
+    source.format = .lines(labelsPath: try directory.write("labels.gz", csv))
+    source.path = try directory.write("lines.gz", csv)
+    error = #expect(throws: DatasetError.self) { try source.read(labels: ["text,label"]) }
+    #expect("\(error!)".hasPrefix("\(directory.path)/labels.gz:2: label: expected 0"))
+  }
+
   @Test func anEmptyFileHasNoRows() throws {
     let directory = try TemporaryDirectory()
     let path = try directory.write("empty", "")

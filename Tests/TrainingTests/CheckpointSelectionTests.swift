@@ -25,11 +25,14 @@ struct CheckpointSelectionTests {
     /// A validation at each step from 1, `nil` where a run has no validation data. Returns the checkpoint's name.
     @discardableResult
     func add(_ value: Double?, step: Int) throws -> String? {
-      try selection.add(value.map { report($0, step: step) }, step: step, epoch: 1) { path in
+      let name = try selection.add(value.map { report($0, step: step) }, step: step, epoch: 1) { path in
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         try "\(step)".write(toFile: "\(path)/step", atomically: false, encoding: .utf8)
         saved.append(path)
       }
+      let kept = selection.record.names
+      try StageDirectory(name: "stage", path: path).prune { kept.contains($0) }
+      return name
     }
 
     /// The steps whose checkpoints exist, ascending.

@@ -27,6 +27,12 @@ func complaint(_ yaml: String) -> String? {
 private let everyAdaptor =
   "AttnMiniLM, AttnTinyBERT, ValMiniLM, HidnTinyBERT, EmbdTinyBERT, HidnPKD, LogitMSE or LogitCE"
 
+private let datasets =
+  "glue/sst2, glue/cola, glue/mrpc, glue/qqp, glue/mnli, glue/mnli_mismatched, glue/qnli, glue/rte, tweeteval/emoji, "
+  + "tweeteval/emotion, tweeteval/hate, tweeteval/irony, tweeteval/offensive, tweeteval/sentiment, "
+  + "tweeteval/stance_abortion, tweeteval/stance_atheism, tweeteval/stance_climate, tweeteval/stance_feminist or "
+  + "tweeteval/stance_hillary"
+
 private func layerMap(from first: Int) -> String {
   "last, uniform, skip or distinct pairs [[student, teacher], …] of layers from \(first)"
 }
@@ -121,8 +127,40 @@ private func layerMap(from first: Int) -> String {
   func runTaskAndTeacherAreChecked(mistake: Mistake) { check(mistake) }
 
   @Test(arguments: [
-    Mistake("data.train={}", "data.train.text: missing; give a file as one of text, csv, tsv or jsonl"),
-    Mistake("data.train={labels: f}", "data.train.text: missing; give a file as one of text, csv, tsv or jsonl"),
+    Mistake(
+      "data.train={}",
+      "data.train.text: missing; give a file as one of text, csv, tsv or jsonl, or a dataset as format and path"),
+    Mistake(
+      "data.train={labels: f}",
+      "data.train.text: missing; give a file as one of text, csv, tsv or jsonl, or a dataset as format and path"),
+    Mistake(
+      "data.train={format: glue/sst, path: d}",
+      "data.train.format: expected \(datasets), found \"glue/sst\"; did you mean glue/sst2?"),
+    Mistake(
+      "data.train={format: glue/stsb, path: d}",
+      "data.train.format: expected \(datasets), found \"glue/stsb\"; it has scores, and only classes can be predicted"),
+    Mistake(
+      "data.train={format: glue/sst2}", "data.train.path: missing; give the directory that the dataset's files are in"),
+    Mistake(
+      "data.train={format: glue/sst2, path: d, split: dev}",
+      #"data.train.split: expected train, validation or test, found "dev""#),
+    Mistake(
+      "data.train={format: glue/sst2, path: d, labelColumn: 1}",
+      "data.train.labelColumn: does not go with format, which has path, split"),
+    Mistake(
+      "data.train={format: glue/sst2, path: d, split: test}",
+      "data.train: stage only learns from labels, and there are none; give labels or labelColumn, or labelWeight 0"),
+    Mistake(
+      "data={format: tweeteval/sentiments, path: d}",
+      "data.format: expected \(datasets), found \"tweeteval/sentiments\"; did you mean tweeteval/sentiment?"),
+    Mistake(
+      "data={format: glue/sst2}", "data.path: missing; give the directory that the dataset's files are in"),
+    Mistake(
+      "data={path: d, train: {csv: f}}", "data.path: needs format, the name of the dataset that is there"),
+    Mistake(
+      "data={format: glue/sst2, path: d, train: {csv: f}}",
+      "data.format: train and format are alternatives; keep one, or replace the whole with "
+        + "--set 'data={format: NAME, path: DIR}'"),
     Mistake("data.train=null", "data.train: missing; give the training data, such as {text: FILE, labels: FILE}"),
     Mistake(
       "data.train={text: a, labels: b, textColumn: c}",
@@ -327,7 +365,8 @@ private func layerMap(from first: Int) -> String {
         x.yaml:7:3: training.batch_size: unknown key; did you mean batchSize?
         x.yaml:8:3: training.learningRate: expected a number above 0, at most 1000, found "fast"
         x.yaml:9:3: training.colour: unknown key; the keys here are batchSize, epochs, maxSteps, optimizer, \
-        learningRate, schedule, maxGradientNorm, shuffle, microBatches, dropLast, validateEverySteps
+        learningRate, schedule, maxGradientNorm, shuffle, microBatches, dropLast, validateEverySteps, \
+        nonFinite, maxSkippedSteps
         x.yaml:12:5: stages.0.update: expected all, encoder or head, found "everything"
         x.yaml:13:5: stages.1.name: expected a name of its own for each stage, found a again
         """)

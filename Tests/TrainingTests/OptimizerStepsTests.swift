@@ -49,7 +49,9 @@ struct OptimizerStepsTests {
     let labelWeight = try #require(run["labelWeight"]?.double)
     let objective = StageObjective(labelWeight: labelWeight, adaptors: adaptors)
     let gradientStep = GradientStep(
-      student: student, teacher: LiveTeacher(encoder: teacher, weights: teacherWeights, taps: objective.teacherTaps),
+      student: student,
+      teacher: LiveTeacher(
+        FrozenModel(teacher, weights: teacherWeights, taps: objective.teacherTaps), taps: objective.teacherTaps),
       objective: objective, weights: weights, places: places)
     let updated = UpdatedParameters(layout, byRows: student.parameters.wordEmbeddings, isUpdated: { _ in true })
     let optimizer = Optimizer(
@@ -63,17 +65,19 @@ struct OptimizerStepsTests {
 
     for (index, expected) in steps.enumerated() {
       let learningRate = schedule.learningRate(at: index)
-      let (losses, rows) = try gradientStep.run(
+      let result = try gradientStep.run(
         samples: data.batches[index], data: data.dataset, microBatches: sharing.microBatches,
         dropout: DropoutKey(seed: 1, step: UInt32(index)), updated: updated)
       let norm = optimizer.step(
-        weights: weights, gradient: gradientStep.gradient, rows: rows, learningRate: learningRate, pool: places.pool)
+        weights: weights, gradient: gradientStep.gradient, rows: result.rows, learningRate: learningRate,
+        pool: places.pool)
       func expectClose(_ found: Double?, _ key: String, relative: Double = 1e-5) throws {
         let found = try #require(found)
         let wanted = try #require(expected[key]?.double)
         #expect(abs(found - wanted) <= relative * abs(wanted), "step \(index + 1) \(key): \(found), not \(wanted)")
       }
       try expectClose(learningRate, "learningRate", relative: 1e-14)
+      let losses = result.losses
       try expectClose(losses.total, "total")
       try expectClose(losses.hard, "hard")
       try expectClose(norm, "gradientNorm")
@@ -142,63 +146,5 @@ struct OptimizerStepsTests {
       #expect(abs(sumOfSquares(UnsafeBufferPointer(weights.values)).squareRoot() - expected) < 1e-5)
       #expect(weights.values[599_999] < 0)
     }
-  }
-}
-
-/// Batches of token ids as a dataset: token i is the word `wi`, and the tokens of either segment are one text of a pair.
-private struct PackedRows {
-  let dataset: TokenizedDataset
-  /// The rows of each batch.
-  let batches: [ArraySlice<Int>]
-
-  init(_ json: [JSON]) throws {
-    let directory = FileManager.default.temporaryDirectory.appending(path: "steps-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    var rows = ""
-    var batches: [ArraySlice<Int>] = []
-    var count = 0
-    for batch in try json.map(GoldenFixtures.batch) {
-      for sentence in 0..<batch.sentences {
-        let range = batch.starts[sentence]..<batch.starts[sentence + 1]
-        func text(_ type: Int32) -> String {
-          range.filter { batch.types[$0] == type }.map { "w\(batch.tokens[$0])" }.joined(separator: " ")
-        }
-        rows += #"{"text": "\#(text(0))", "pair": "\#(text(1))", "label": \#(batch.labels[sentence])}"# + "\n"
-      }
-      batches.append(Array(0..<count + batch.sentences)[count...])
-      count += batch.sentences
-    }
-    self.batches = batches
-    try rows.write(toFile: "\(directory)/rows.jsonl", atomically: false, encoding: .utf8)
-    try Self.tokenizer.write(toFile: "\(directory)/tokenizer.json", atomically: false, encoding: .utf8)
-    var source = DatasetSource(format: .jsonl, path: "\(directory)/rows.jsonl")
-    source.pairColumn = .name("pair")
-    dataset = try TokenizedDataset(
-      source.read(labels: ["negative", "neutral", "positive"]), tokenizer: Tokenizer(directory: directory),
-      maxLength: nil)
-    let tokens = try json.reduce(0) { try $0 + $1["tokens"].elements.count }
-    try #require((0..<dataset.count).reduce(0) { $0 + dataset.length($1) } == tokens)
-  }
-
-  private static var tokenizer: String {
-    """
-    {
-      "added_tokens": [],
-      "normalizer": {"type": "BertNormalizer"},
-      "pre_tokenizer": {"type": "BertPreTokenizer"},
-      "post_processor": {
-        "type": "TemplateProcessing",
-        "single": [{"SpecialToken": {"id": "w0", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
-        "special_tokens": {"w0": {"id": "w0", "ids": [0], "tokens": ["w0"]}}
-      },
-      "model": {
-        "type": "WordPiece",
-        "unk_token": "w0",
-        "vocab": {\((0..<31).map { #""w\#($0)": \#($0)"# }.joined(separator: ", "))}
-      }
-    }
-    """
   }
 }

@@ -10,6 +10,37 @@
 
 enum { CK_LANES = 16 };
 
+// MARK: Matrix product
+
+/// c = base + a·b, c (rows, columns), a (rows, inner), b (inner, columns).
+/// An element's sum has the same order whatever the number of rows and columns.
+typedef struct {
+  float *c;
+  size_t cStride;
+  /// Added to the product, null for nothing: c itself to accumulate, or a bias with a stride of 0.
+  const float *base;
+  size_t baseStride;
+  /// a[i, k] is a[i·aRow + k·aInner], b[k, j] is b[k·bInner + j·bColumn]; one stride of each is 1.
+  const float *a;
+  size_t aRow, aInner;
+  const float *b;
+  size_t bInner, bColumn;
+  /// b as packed by `ck_pack_panels`, where not null; `b` is then not read.
+  const float *panels;
+  size_t rows, columns, inner;
+  /// The columns of a panel, as `ck_panel_width` gives it, which also chooses the instruction set.
+  size_t width;
+} ck_product;
+
+/// The widest panels, of up to `limit` columns, that this processor multiplies; 0 where there are none.
+size_t ck_panel_width(size_t limit);
+/// The floats that `ck_multiply` needs as scratch.
+size_t ck_product_scratch(void);
+void ck_multiply(const ck_product *product, float *scratch);
+/// panels (columns / width rounded up, inner, width) from b as above, the last panel padded with zeros.
+void ck_pack_panels(float *panels, size_t width, const float *b, size_t bColumn, size_t bInner, size_t columns,
+                    size_t inner);
+
 // MARK: Activations
 
 /// out[i] = x·Φ(x), Φ by the error function; absolute error below 3e-7.
@@ -110,6 +141,18 @@ void ck_float_from_half(float *out, const uint16_t *x, size_t count);
 
 /// The SHA-256 of some bytes; `portable` does without the processor's instructions for it.
 void ck_sha256(uint8_t digest[32], const void *bytes, size_t count, int portable);
+
+/// The same of bytes that come in pieces: start, whole blocks of 64 bytes, and a rest of fewer with the total count.
+void ck_sha256_start(uint32_t state[8]);
+void ck_sha256_blocks(uint32_t state[8], const void *bytes, size_t blocks, int portable);
+void ck_sha256_finish(uint8_t digest[32], uint32_t state[8], const void *rest, size_t left, uint64_t total,
+                      int portable);
+
+// MARK: Memory
+
+/// A file that exists in memory only, closed when another program takes this one's place; −1 where there are none.
+/// Swift's Glibc does not show the function behind it.
+int ck_memory_file(const char *name);
 
 // MARK: Processor
 

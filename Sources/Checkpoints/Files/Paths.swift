@@ -40,7 +40,7 @@ func fileKind(_ path: String, followingLinks: Bool = true) -> FileKind? {
 }
 
 /// The names in a directory, sorted, without `.` and `..`.
-func entries(of directory: String) throws(CheckpointError) -> [String] {
+package func entries(of directory: String) throws(CheckpointError) -> [String] {
   guard let stream = opendir(directory) else { throw CheckpointError(directory, failedTo: "list") }
   defer { closedir(stream) }
   var names: [String] = []

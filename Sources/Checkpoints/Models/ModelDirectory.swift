@@ -41,19 +41,15 @@ package struct ModelDirectory: Sendable {
   /// The path of one of the directory's files.
   package func path(of name: String) -> String { join(path, name) }
 
-  /// Opens the weights: `model.safetensors`, or the shards that `model.safetensors.index.json` lists.
+  /// Opens the weights: `model.safetensors`, the shards that `model.safetensors.index.json` lists, or else the same of
+  /// `pytorch_model.bin`.
   package func weights() throws -> ModelWeights {
-    let single = join(path, "model.safetensors")
-    let index = join(path, "model.safetensors.index.json")
-    if fileKind(single) != nil { return try ModelWeights(file: single) }
-    if fileKind(index) != nil { return try ModelWeights(index: index) }
-    for name in ["pytorch_model.bin", "pytorch_model.bin.index.json"] where fileKind(join(path, name)) != nil {
-      throw CheckpointError(
-        path,
-        "expected model.safetensors, found only \(name); convert it once with Python: "
-          + "AutoModelForSequenceClassification.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True)")
+    for format in WeightsFormat.allCases {
+      if fileKind(path(of: format.fileName)) != nil { return try ModelWeights(file: path(of: format.fileName)) }
+      if fileKind(path(of: format.indexName)) != nil { return try ModelWeights(index: path(of: format.indexName)) }
     }
-    throw CheckpointError(path, "expected model.safetensors or model.safetensors.index.json in this directory")
+    let names = WeightsFormat.allCases.map(\.fileName).joined(separator: " or ")
+    throw CheckpointError(path, "expected \(names), or the .index.json of its parts, in this directory")
   }
 
   /// Where a configuration lies below a directory that has none, such as the snapshots of a download cache.

@@ -4,7 +4,7 @@ import JSON
 package struct ModelWeights: Sendable {
   package struct Tensor: Sendable {
     package let description: TensorDescription
-    package let file: SafetensorsFile
+    package let file: any TensorFile
   }
 
   /// What errors name: the file, or the index of the shards.
@@ -12,13 +12,14 @@ package struct ModelWeights: Sendable {
   package let tensors: [Tensor]
 
   package init(file path: String) throws {
-    let file = try SafetensorsFile(path)
+    let file = try WeightsFormat(of: path).open(path)
     self.path = path
     tensors = file.tensors.map { Tensor(description: $0, file: file) }
   }
 
   /// Opens the shards that an index lists: `{"weight_map": {TENSOR: SHARD}}`, each shard a file beside the index.
   package init(index path: String) throws {
+    let format = WeightsFormat.allCases.first { path.hasSuffix($0.suffix + ".index.json") } ?? .safetensors
     guard let map = try JSON(contentsOf: path, limits: SafetensorsHeader.limits)["weight_map"]?.object else {
       throw CheckpointError(path, "weight_map: expected an object of tensor names and shard names")
     }
@@ -28,10 +29,10 @@ package struct ModelWeights: Sendable {
     }
     var namesByShard: [String: [String]] = [:]
     for (name, value) in map {
-      guard let shard = value.string, Self.isShardName(shard) else {
+      guard let shard = value.string, Self.isShardName(shard, format) else {
         throw CheckpointError(
           path,
-          "weight_map: \(name.quoted): expected the name of a .safetensors file in the same directory, "
+          "weight_map: \(name.quoted): expected the name of a \(format.suffix) file in the same directory, "
             + "found \(value.summary)")
       }
       namesByShard[shard, default: []].append(name)
@@ -39,7 +40,7 @@ package struct ModelWeights: Sendable {
     var tensors: [Tensor] = []
     var problems: [String] = []
     for (shard, names) in namesByShard.sorted(by: { $0.key < $1.key }) {
-      let file = try SafetensorsFile(join(parent(of: path), shard))
+      let file = try format.open(join(parent(of: path), shard))
       for name in names {
         if let description = file[name] {
           tensors.append(Tensor(description: description, file: file))
@@ -59,8 +60,8 @@ package struct ModelWeights: Sendable {
   }
 
   /// Whether this is a plain file name, on any system, that cannot leave its directory.
-  private static func isShardName(_ name: String) -> Bool {
-    name.hasSuffix(".safetensors") && !name.hasPrefix(".")
+  private static func isShardName(_ name: String, _ format: WeightsFormat) -> Bool {
+    name.hasSuffix(format.suffix) && !name.hasPrefix(".")
       && name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "/" && $0 != "\\" && $0 != ":" }
   }
 }

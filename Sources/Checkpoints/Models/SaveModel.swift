@@ -22,10 +22,17 @@ package struct ModelExport {
     self.modelCard = modelCard
   }
 
-  /// Writes a complete model directory at `path`, replacing an earlier model there; readers find the old or the new.
+  /// Writes a complete model directory with its manifest at `path`, replacing an earlier model there; readers find the
+  /// old or the new.
   package func save(to path: String) throws {
     try Self.refuseToReplaceOtherThings(at: path)
-    try replaceDirectory(path) { try write(into: $0) }
+    let floats = parameters.layout.entries.reduce(0) { isModelKey($1.key) ? $0 + $1.slot.count : $0 }
+    try requireDiskSpace(
+      floats * MemoryLayout<Float>.stride + tokenizerFiles.reduce(0) { $0 + $1.bytes.count }, at: path)
+    try replaceDirectory(path) { directory in
+      try write(into: directory)
+      try CheckpointManifest.write(into: directory)
+    }
   }
 
   /// Writes the files into an existing directory, for callers who replace a larger directory as a whole.

@@ -1,7 +1,7 @@
 import JSON
 
 /// A safetensors file open for reading.
-package final class SafetensorsFile: Sendable {
+package final class SafetensorsFile: TensorFile {
   package let path: String
   /// In the order of their bytes.
   package let tensors: [TensorDescription]
@@ -49,41 +49,10 @@ package final class SafetensorsFile: Sendable {
 
   package subscript(name: String) -> TensorDescription? { places[name].map { tensors[$0] } }
 
-  /// Reads a tensor of any floating-point type, row-major, converting its elements.
-  /// - Parameter destination: As many floats as the tensor has elements.
   package func read(_ tensor: TensorDescription, into destination: UnsafeMutableBufferPointer<Float>)
     throws(CheckpointError)
   {
-    precondition(destination.count == tensor.count, "\(tensor.name): destination of the wrong size")
-    guard tensor.type != .float32 else {
-      return try file.read(into: UnsafeMutableRawBufferPointer(destination), at: tensor.range.lowerBound)
-    }
-    guard tensor.type.isFloatingPoint else {
-      throw CheckpointError(
-        path, "\(tensor.name.escapedForDisplay): expected F32, F16, BF16 or F64, found \(tensor.type.rawValue)")
-    }
-    let chunk = 1 << 18
-    let scratch = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: min(chunk, tensor.count) * tensor.type.size, alignment: 16)
-    defer { scratch.deallocate() }
-    var start = 0
-    while start < tensor.count {
-      let end = min(start + chunk, tensor.count)
-      let bytes = UnsafeMutableRawBufferPointer(rebasing: scratch[..<((end - start) * tensor.type.size)])
-      try file.read(into: bytes, at: tensor.range.lowerBound + start * tensor.type.size)
-      tensor.type.widen(
-        UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: destination[start..<end]))
-      start = end
-    }
-  }
-
-  package func floats(_ tensor: TensorDescription) throws(CheckpointError) -> [Float] {
-    var floats = [Float](repeating: 0, count: tensor.count)
-    let result = floats.withUnsafeMutableBufferPointer { buffer in
-      Result { () throws(CheckpointError) in try read(tensor, into: buffer) }
-    }
-    try result.get()
-    return floats
+    try file.read(tensor, into: destination)
   }
 
   /// Reads a tensor's bytes as they are.

@@ -11,8 +11,6 @@ struct SafetensorsHeader {
   static let maximumTensors = 100_000
   /// What the JSON of a header or a shard index may hold: as many tensors, of four dimensions.
   static let limits = JSON.Limits(bytes: maximumLength, values: 16 * maximumTensors)
-  /// More elements than any real tensor has.
-  static let maximumCount = Int(Int32.max)
 
   /// In the order of their bytes.
   let tensors: [TensorDescription]
@@ -99,8 +97,8 @@ struct SafetensorsHeader {
       throw Problem(
         "\(shown): shape: expected at most 8 non-negative integers, found \(members["shape"]!.text().quoted)")
     }
-    guard let count = product(shape), count <= maximumCount else {
-      throw Problem("\(shown): shape: expected at most \(maximumCount) elements, found \(shape)")
+    guard let count = product(shape), count <= TensorDescription.maximumCount else {
+      throw Problem("\(shown): shape: expected at most \(TensorDescription.maximumCount) elements, found \(shape)")
     }
     guard let begin = natural(offsets[0]), let end = natural(offsets[1]), begin <= end,
       end <= Int.max - dataStart
@@ -121,15 +119,4 @@ struct SafetensorsHeader {
     guard case .integer(let value) = value, value >= 0 else { return nil }
     return value
   }
-}
-
-/// The product of dimensions, or `nil` if it does not fit.
-func product(_ shape: [Int]) -> Int? {
-  var product = 1
-  for dimension in shape {
-    let (next, overflow) = product.multipliedReportingOverflow(by: dimension)
-    if overflow { return nil }
-    product = next
-  }
-  return product
 }

@@ -33,7 +33,7 @@ package final class SafetensorsWriter {
     var end = 0
     var places: [TensorDescription] = []
     for tensor in tensors.sorted(by: Self.precedes) {
-      guard let count = product(tensor.shape), count <= SafetensorsHeader.maximumCount,
+      guard let count = product(tensor.shape), count <= TensorDescription.maximumCount,
         tensor.shape.allSatisfy({ $0 >= 0 })
       else { throw CheckpointError(path, "\(tensor.name.escapedForDisplay): cannot write shape \(tensor.shape)") }
       let next = end + count * tensor.type.size

@@ -5,13 +5,15 @@ extension DatasetSource {
   /// - Parameter labels: Names of the classes, in the order of their ids, or nil to read texts only.
   /// - Throws: `DatasetError`, naming file, line and reason, at the first row that is not as it should be.
   package func read(labels: [String]?) throws(DatasetError) -> Examples {
-    let file = try DatasetText(path: path)
+    func file() throws(DatasetError) -> DatasetText { try DatasetText(path: path) }
     let classes = labels.map { ClassLabels(names: $0) }
     return switch format {
-    case .lines(let labelsPath): try readLines(file, labelsPath, classes)
-    case .csv: try readCSV(file, classes)
-    case .tsv(let header): try readTSV(file, header: header, classes)
-    case .jsonl: try readJSONL(file, classes)
+    case .lines(let labelsPath): try readLines(file(), labelsPath, classes)
+    case .csv: try readCSV(file(), classes)
+    case .tsv(let header): try readTSV(file(), header: header, classes)
+    case .jsonl: try readJSONL(file(), classes)
+    case .layout(let layout, let split):
+      try layout.source(split, in: path, withLabels: labels != nil).read(labels: labels)
     }
   }
 
@@ -71,6 +73,7 @@ extension DatasetSource {
   private struct Table {
     let path: String
     let columns: Int
+    let skipsShortRows: Bool
     let text: Int
     let pair: Int?
     let label: (index: Int, name: String, classes: ClassLabels)?
@@ -101,6 +104,7 @@ extension DatasetSource {
       }
       path = source.path
       self.columns = columns
+      skipsShortRows = source.skipsShortRows
       text = try index(source.textColumn)
       pair = try source.pairColumn.map(index)
       if let column = source.labelColumn, let classes {
@@ -114,6 +118,7 @@ extension DatasetSource {
       _ fields: [ArraySlice<UInt8>], line: Int, to examples: inout Examples
     ) throws(DatasetError) {
       guard fields.count == columns else {
+        if skipsShortRows && fields.count < columns { return }
         throw DatasetError(path, line: line, "expected \(columns) fields, found \(fields.count)")
       }
       var id: Int32 = -1

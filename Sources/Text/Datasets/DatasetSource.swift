@@ -9,6 +9,8 @@ package struct DatasetSource: Sendable, Equatable {
     case tsv(header: Bool)
     /// One JSON object a line.
     case jsonl
+    /// One split of a benchmark's task, whose layout says which files of the directory `path` are read and how.
+    case layout(DatasetLayout, DatasetLayout.Split)
   }
 
   /// A column by its name in the header (or JSON key), or by its number from 0.
@@ -23,6 +25,8 @@ package struct DatasetSource: Sendable, Equatable {
   /// The second sentence of a pair.
   package var pairColumn: Column?
   package var labelColumn: Column? = .name("label")
+  /// Whether rows of a TSV with too few fields are left out rather than an error.
+  var skipsShortRows = false
 
   package init(format: Format, path: String) {
     self.format = format

@@ -1,3 +1,4 @@
+import Archives
 import JSON
 
 /// The contents of a text file, known to be UTF-8.
@@ -8,10 +9,20 @@ struct DatasetText {
   /// The longest row, in bytes.
   static let maximumRow = 1 << 20
 
-  /// Reads a regular file.
+  /// The most bytes that a compressed file may hold, to stop one that was made to fill the memory.
+  private static let maximumDecompressed = 2 << 30
+
+  /// Reads a regular file, decompressing one in gzip's format whatever its name.
   init(path: String) throws(DatasetError) {
     do {
-      try self.init(try RegularFile.contents(path), path: path)
+      let bytes = try RegularFile.contents(path)
+      if Gzip.isGzip(bytes) {
+        try self.init(try Gzip.decompress(bytes, limit: Self.maximumDecompressed), path: path)
+      } else if path.hasSuffix(".gz") && !bytes.isEmpty {
+        throw DatasetError(path, "expected gzip data, found something else; drop .gz from its name if it is plain text")
+      } else {
+        try self.init(bytes, path: path)
+      }
     } catch let error as RegularFile.Failure {
       throw DatasetError(path, error.reason)
     } catch let error as DatasetError {

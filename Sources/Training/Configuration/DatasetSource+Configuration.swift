@@ -1,32 +1,35 @@
 import Text
 
 extension DatasetSource {
-  /// The keys of which a source has exactly one, each naming a file.
-  private static let formats = ["text", "csv", "tsv", "jsonl"]
+  /// The keys of which a source has exactly one: a file in that form, or the name of a benchmark's task.
+  private static let formats = ["text", "csv", "tsv", "jsonl", "format"]
 
   /// The keys that go with a format.
   static func options(of format: String) -> [String] {
     switch format {
     case "text": ["labels"]
     case "tsv": ["header", "textColumn", "pairColumn", "labelColumn"]
+    case "format": ["path", "split"]
     default: ["textColumn", "pairColumn", "labelColumn"]
     }
   }
 
-  init(_ section: ConfigurationSection) {
-    let keys = Self.formats + ["labels", "header", "textColumn", "pairColumn", "labelColumn"]
+  /// - Parameter split: The part of a benchmark's task that is meant where none is named.
+  init(_ section: ConfigurationSection, split: DatasetLayout.Split) {
+    let keys = Self.formats + ["path", "split", "labels", "header", "textColumn", "pairColumn", "labelColumn"]
     let given = keys.filter { section.value($0) != nil }
     let formats = given.filter(Self.formats.contains)
     self.init(format: .csv, path: "")
     guard let format = formats.first else {
-      section.reportMissing("text", "a file as one of \(listed(Self.formats))")
+      let files = listed(Self.formats.filter { $0 != "format" })
+      section.reportMissing("text", "a file as one of \(files), or a dataset as format and path")
       return
     }
     guard formats.count == 1 else {
-      section.reportAlternatives(formats) { "{\($0): FILE}" }
+      section.reportAlternatives(formats) { $0 == "format" ? "{format: NAME, path: DIR}" : "{\($0): FILE}" }
       return
     }
-    path = section.read(format, .text("a file")) ?? ""
+    path = (format == "format" ? section.require("path", .directory) : section.read(format, .text("a file"))) ?? ""
     let options = Self.options(of: format)
     for key in given where key != format && !options.contains(key) {
       section.report("does not go with \(format), which has \(options.joined(separator: ", "))", at: key)
@@ -35,6 +38,11 @@ extension DatasetSource {
     case "text": self.format = .lines(labelsPath: section.read("labels", .orNull(.text("a file"))) ?? nil)
     case "tsv": self.format = .tsv(header: section.read("header", .boolean) ?? true)
     case "jsonl": self.format = .jsonl
+    case "format":
+      let layout = section.read("format", .layout)
+      let split = section.read("split", .choice) ?? split
+      if let layout { self = DatasetSource(layout, split, path: path) }
+      return
     default: self.format = .csv
     }
     if format == "text" {
@@ -42,6 +50,20 @@ extension DatasetSource {
     } else {
       readColumns(section)
     }
+  }
+
+  /// One split of a benchmark's task.
+  private init(_ layout: DatasetLayout, _ split: DatasetLayout.Split, path: String) {
+    self.init(format: .layout(layout, split), path: path)
+    labelColumn = nil
+  }
+
+  /// The training and validation data of `data: {format: NAME, path: DIR}`.
+  static func splits(_ section: ConfigurationSection) -> (train: DatasetSource, validation: DatasetSource)? {
+    guard let layout = section.read("format", .layout), let path = section.require("path", .directory) else {
+      return nil
+    }
+    return (DatasetSource(layout, .train, path: path), DatasetSource(layout, .validation, path: path))
   }
 
   private mutating func readColumns(_ section: ConfigurationSection) {
@@ -63,9 +85,34 @@ extension DatasetSource {
 
   /// Whether rows say which class they are.
   var hasLabels: Bool {
-    if case .lines(let labelsPath) = format { return labelsPath != nil }
-    return labelColumn != nil
+    switch format {
+    case .lines(let labelsPath): labelsPath != nil
+    case .layout(let layout, let split): layout.hasLabels(split)
+    default: labelColumn != nil
+    }
   }
+}
+
+extension Expected where Value == DatasetLayout {
+  /// The name of a benchmark's task.
+  fileprivate static var layout: Expected {
+    let names = DatasetLayout.all.map(\.name)
+    return Expected(
+      description: listed(names),
+      read: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        return .named(text)
+      },
+      remedy: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        if DatasetLayout.withoutClasses.contains(text) { return "it has scores, and only classes can be predicted" }
+        return nearest(to: text, among: names).map { "did you mean \($0)?" }
+      })
+  }
+}
+
+extension Expected where Value == String {
+  fileprivate static var directory: Expected { .text("the directory that the dataset's files are in") }
 }
 
 extension Expected where Value == DatasetSource.Column {

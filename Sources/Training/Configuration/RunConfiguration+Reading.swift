@@ -43,6 +43,7 @@ extension RunConfiguration {
       student: section.section("student") { StudentSettings($0) },
       stages: StageSettings.readAll(section, inheriting: training, monitors: data.validation != nil))
     task = section.section("task") { TaskSettings($0) }
+    if task.labels == nil { task.labels = data.labels(section) }
     teacher = section.sectionUnlessNull("teacher") { section in
       var teacher = TeacherSettings(model: section.require("model", .text("a Hugging Face model directory")) ?? "")
       teacher.cache = section.sectionUnlessNull("cache") { TeacherCacheSettings($0) }
@@ -59,6 +60,12 @@ extension RunSettings {
     section.read("overwrite", .boolean, into: &overwrite)
     section.read("threads", .orNull(.integer(1...1024)), into: &threads)
     section.read("logEverySeconds", .number(from: 0.1, to: 86_400), into: &logEverySeconds)
+    if let text = section.read("resume", .text("none, auto or the directory of a state")) { resume = Resume(text) }
+    section.read("saveStateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &saveStateEverySteps)
+    section.read("saveStateEveryMinutes", .orNull(.number(from: 0.01, to: 100_000)), into: &saveStateEveryMinutes)
+    section.read("keepStates", .integer(1...1000), into: &keepStates)
+    section.read("onFailedSave", .choice, into: &onFailedSave)
+    section.read("maxFailedSaves", .integer(1...1_000_000), into: &maxFailedSaves)
   }
 }
 
@@ -82,12 +89,41 @@ extension TaskSettings {
 
 extension DataSettings {
   fileprivate init(_ section: ConfigurationSection) {
-    if section.value("train")?.isNull ?? true {
-      section.reportMissing("train", "the training data, such as {text: FILE, labels: FILE}")
+    let known = ["train", "validation", "format", "path"].filter { section.value($0) != nil }
+    let none = DatasetSource(format: .csv, path: "")
+    if known.contains("format") {
+      let splits = DatasetSource.splits(section)
+      self.init(train: splits?.train ?? none)
+      if known.contains("train") {
+        section.reportAlternatives(["train", "format"]) {
+          $0 == "format" ? "{format: NAME, path: DIR}" : "{train: {text: FILE, labels: FILE}}"
+        }
+      }
+      validation = known.contains("validation") ? nil : splits?.validation
+    } else {
+      if known.contains("path") { section.report("needs format, the name of the dataset that is there", at: "path") }
+      if section.value("train")?.isNull ?? true {
+        section.reportMissing("train", "the training data, such as {text: FILE, labels: FILE}")
+      }
+      self.init(train: section.sectionUnlessNull("train") { DatasetSource($0, split: .train) } ?? none)
     }
-    self.init(train: section.sectionUnlessNull("train") { DatasetSource($0) } ?? DatasetSource(format: .csv, path: ""))
-    validation = section.sectionUnlessNull("validation") { DatasetSource($0) }
+    if let source = section.sectionUnlessNull("validation", { DatasetSource($0, split: .validation) }) {
+      validation = source
+    }
     section.read("maxLength", .integer(3...65_536), into: &maxLength)
+  }
+}
+
+extension DataSettings {
+  /// The classes of a benchmark's task, which go without saying.
+  fileprivate func labels(_ section: ConfigurationSection) -> [String]? {
+    guard case .layout(let layout, _) = train.format else { return nil }
+    do throws(DatasetError) {
+      return try layout.labels(in: train.path)
+    } catch {
+      section.report("\(error)", at: "data")
+      return nil
+    }
   }
 }
 

@@ -14,6 +14,12 @@ extension RunConfiguration {
       writer.write("overwrite", flag: run.overwrite)
       writer.write("threads", number: run.threads)
       writer.write("logEverySeconds", number: run.logEverySeconds)
+      writer.write("resume", run.resume.text)
+      writer.write("saveStateEverySteps", number: run.saveStateEverySteps)
+      writer.write("saveStateEveryMinutes", number: run.saveStateEveryMinutes)
+      writer.write("keepStates", number: run.keepStates)
+      writer.write("onFailedSave", run.onFailedSave.rawValue)
+      writer.write("maxFailedSaves", number: run.maxFailedSaves)
     }
     writer.section("task") { writer in
       writer.write("kind", task.kind.rawValue)
@@ -61,6 +67,11 @@ extension DatasetSource {
         writer.write("header", flag: header)
       case .jsonl:
         writer.write("jsonl", path)
+      case .layout(let layout, let split):
+        writer.write("format", layout.name)
+        writer.write("path", path)
+        writer.write("split", split.rawValue)
+        return
       }
       writer.write("textColumn", flow: textColumn.flow)
       writer.write("pairColumn", flow: pairColumn?.flow ?? "null")
@@ -156,6 +167,8 @@ extension TrainingSettings {
     }
     writer.write("dropLast", flag: dropLast)
     writer.write("validateEverySteps", number: validateEverySteps)
+    writer.write("nonFinite", nonFinite.rawValue)
+    writer.write("maxSkippedSteps", number: maxSkippedSteps)
   }
 }
 

@@ -36,8 +36,52 @@ package struct RunSettings: Sendable, Equatable {
   package var threads: Int?
   /// Seconds between progress lines where the console is not a terminal.
   package var logEverySeconds: Double = 5
+  package var resume = Resume.none
+  /// Steps between saves of the state; `nil` saves it with each validation.
+  package var saveStateEverySteps: Int?
+  /// Saves the state this often besides; `nil` does not.
+  package var saveStateEveryMinutes: Double?
+  /// The newest states kept, at least 1.
+  package var keepStates = 2
+  package var onFailedSave = FailedSave.continue
+  /// Saves that may fail one after the other before a run stops after all.
+  package var maxFailedSaves = 3
 
   package init(directory: String) { self.directory = directory }
+
+  /// What a run does with the states that an earlier one left in its directory.
+  package enum Resume: Sendable, Equatable {
+    case none
+    /// The newest that verifies, or else a new start.
+    case auto
+    /// This one, and no other.
+    case path(String)
+  }
+
+  /// What a run does when a checkpoint or a state cannot be saved.
+  package enum FailedSave: String, Sendable, CaseIterable {
+    case stop
+    case `continue`
+  }
+}
+
+extension RunSettings.Resume {
+  /// As it is written in a configuration and on the command line.
+  package init(_ text: String) {
+    switch text {
+    case "none": self = .none
+    case "auto": self = .auto
+    default: self = .path(text)
+    }
+  }
+
+  package var text: String {
+    switch self {
+    case .none: "none"
+    case .auto: "auto"
+    case .path(let path): path
+    }
+  }
 }
 
 /// What is predicted.

@@ -17,6 +17,8 @@ extension TrainingSettings {
     section.read("microBatches", .microBatches, into: &microBatches)
     section.read("dropLast", .boolean, into: &dropLast)
     section.read("validateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &validateEverySteps)
+    section.read("nonFinite", .choice, into: &nonFinite)
+    section.read("maxSkippedSteps", .integer(0...1_000_000_000), into: &maxSkippedSteps)
   }
 
   private mutating func readDuration(_ section: ConfigurationSection) {

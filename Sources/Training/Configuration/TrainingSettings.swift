@@ -15,6 +15,13 @@ package struct TrainingSettings: Sendable, Equatable {
     case count(Int)
   }
 
+  /// What happens at a step whose loss or gradient is not finite.
+  package enum NonFinite: String, Sendable, CaseIterable {
+    case stop
+    /// Leaves weights and moments as they are and goes on with the next batch.
+    case skip
+  }
+
   /// Sentences an optimizer step, over all ranks.
   package var batchSize = 32
   package var duration = Duration.epochs(3)
@@ -31,6 +38,9 @@ package struct TrainingSettings: Sendable, Equatable {
   package var dropLast = false
   /// Steps between validations, each of which may write a checkpoint; `nil` validates at the end of each epoch.
   package var validateEverySteps: Int?
+  package var nonFinite = NonFinite.stop
+  /// Steps of a stage that may be skipped before it stops after all.
+  package var maxSkippedSteps = 10
 
   package init() {}
 }

@@ -14,6 +14,7 @@ struct Evaluation {
   private let teacher: (any TeacherSource)?
   private let objective: StageObjective
   private let places: Places
+  private let packed: PackedWeights?
   private let workers: [Worker]
 
   /// What rank 0 learns.
@@ -30,7 +31,8 @@ struct Evaluation {
     let sums: StageObjective.Sums
   }
 
-  private static let microBatchTokens = 2048
+  /// Small, so that no worker waits long for the others at the end; packed weights serve few rows as well as many.
+  private static let microBatchTokens = 512
 
   init(
     student: Encoder, weights: ParameterBuffer, teacher: (any TeacherSource)?, objective: StageObjective,
@@ -41,32 +43,37 @@ struct Evaluation {
     self.teacher = teacher
     self.objective = objective
     self.places = places
+    var taps = objective.studentTaps
+    taps.logits = true
+    packed = PackedWeights(student.linearWeights(for: taps), of: weights)
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: nil) }
   }
 
   /// - Returns: the outcome on rank 0, `nil` elsewhere.
   func run(_ data: TokenizedDataset) throws -> Outcome? {
     let parts = cut(data)
+    if let packed { places.pool.pack(packed) }
     let counts = GlobalCounts(lengths: (0..<data.count).lazy.map { data.length($0) })
-    var results = [[UInt8]](repeating: [], count: workers.count)
+    let own = indices(ofRank: places.ranks.rank, of: parts.count)
+    var results = [[UInt8]](repeating: [], count: own.count)
     results.withUnsafeMutableBufferPointer { results in
-      // Each worker writes the element of its index.
+      // Each element is written by the one worker that took its index.
       nonisolated(unsafe) let results = results
-      places.pool.run { worker in
-        for index in indices(rank: places.ranks.rank, worker: worker, of: parts.count) {
-          let part = compute(data.batch(parts[index]), counts, workers[worker].arena)
-          part.logits.withUnsafeBytes { results[worker] += $0 }
-          part.sums.values.withUnsafeBytes { results[worker] += $0 }
-        }
+      places.pool.share(own.indices) { worker, index in
+        let part = compute(data.batch(parts[own[index]]), counts, workers[worker].arena)
+        part.logits.withUnsafeBytes { results[index] += $0 }
+        part.sums.values.withUnsafeBytes { results[index] += $0 }
       }
     }
     guard let all = try places.ranks.gather(results.flatMap { $0 }, to: 0) else { return nil }
     return assemble(all, parts: parts, rows: data.count)
   }
 
-  /// The micro-batches that a worker computes.
-  private func indices(rank: Int, worker: Int, of count: Int) -> StrideTo<Int> {
-    stride(from: places.place(rank: rank, worker: worker), to: count, by: places.count)
+  /// The micro-batches that a rank computes, as many as its share of workers.
+  private func indices(ofRank rank: Int, of count: Int) -> [Int] {
+    let first = places.place(rank: rank, worker: 0)
+    let own = first..<first + places.workers(ofRank: rank)
+    return (0..<count).filter { own.contains($0 % places.count) }
   }
 
   /// Rows of similar length run together, in micro-batches of about as many tokens.
@@ -90,7 +97,7 @@ struct Evaluation {
     let features = teacher?.features(of: batch, arena: arena) ?? Taps()
     var selection = objective.studentTaps
     selection.logits = true
-    let taps = student.infer(batch, weights: weights, taps: selection, arena: arena)
+    let taps = student.infer(batch, weights: weights, packed: packed, taps: selection, arena: arena)
     var sums = objective.zero
     objective.accumulateAdaptors(
       TapPair(
@@ -112,11 +119,9 @@ struct Evaluation {
     for (rank, bytes) in results.enumerated() {
       bytes.withUnsafeBytes { bytes in
         var offset = 0
-        for worker in 0..<places.workers(ofRank: rank) {
-          for index in indices(rank: rank, worker: worker, of: parts.count) {
-            for row in parts[index] { logits[row] = bytes.values(classes, at: &offset) }
-            sums[index].values = bytes.values(sums[index].values.count, at: &offset)
-          }
+        for index in indices(ofRank: rank, of: parts.count) {
+          for row in parts[index] { logits[row] = bytes.values(classes, at: &offset) }
+          sums[index].values = bytes.values(sums[index].values.count, at: &offset)
         }
       }
     }

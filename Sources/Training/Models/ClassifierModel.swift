@@ -76,14 +76,10 @@ package struct ClassifierModel: Sendable {
 
   /// A single NaN makes every loss NaN, long after it was read.
   private static func checkFinite(_ weights: ParameterBuffer, path: String) throws {
-    guard !sumOfSquares(UnsafeBufferPointer(weights.values)).isFinite else { return }
-    let entry = weights.layout.entries.first { entry in
-      let range = entry.slot.offset..<entry.slot.offset + entry.slot.count
-      return !sumOfSquares(UnsafeBufferPointer(rebasing: weights.values[range])).isFinite
-    }
+    guard let key = weights.firstNonFinite() else { return }
     throw CheckpointError(
       path,
-      "\(entry?.key ?? "weights"): expected finite numbers, found NaN or infinity; use a checkpoint from before its "
+      "\(key): expected finite numbers, found NaN or infinity; use a checkpoint from before its "
         + "training diverged, or copy the file again")
   }
 

@@ -4,12 +4,13 @@ import Kernels
 package final class Optimizer {
   private let settings: OptimizerSettings
   private let maxGradientNorm: Double?
-  private let updated: UpdatedParameters
-  private let firstMoment: ParameterBuffer?
-  private let secondMoment: ParameterBuffer?
-  private var steps = 0
+  let updated: UpdatedParameters
+  let firstMoment: ParameterBuffer?
+  let secondMoment: ParameterBuffer?
+  /// Updates so far: a step that was skipped is none.
+  var steps = 0
   /// Rows that ever had a gradient, in order; only they have moments.
-  private var touchedRows: [Int] = []
+  private(set) var touchedRows: [Int] = []
   private var isTouched: [Bool]
   /// The gradient of a row that a batch does not touch.
   private let zeroRow: ParameterBuffer
@@ -30,13 +31,14 @@ package final class Optimizer {
   }
 
   /// Updates `weights` and returns the gradient's global norm before clipping. The result is that of the dense update,
-  /// to the bit.
+  /// to the bit. A gradient whose norm is not finite changes nothing.
   ///
   /// - Parameter rows: the rows of the word embeddings that have a gradient, in order; others are taken as zero.
   package func step(
     weights: ParameterBuffer, gradient: ParameterBuffer, rows: [Int], learningRate: Double, pool: WorkerPool
   ) -> Double {
     let norm = globalNorm(gradient, rows: rows, pool: pool)
+    guard norm.isFinite else { return norm }
     steps += 1
     // PyTorch's clip_grad_norm_ keeps 1e-6 between itself and a division by zero.
     let scale = maxGradientNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
@@ -57,7 +59,7 @@ package final class Optimizer {
     return norm
   }
 
-  private func globalNorm(_ gradient: ParameterBuffer, rows: [Int], pool: WorkerPool) -> Double {
+  func globalNorm(_ gradient: ParameterBuffer, rows: [Int], pool: WorkerPool) -> Double {
     let ranges = updated.stretches.map(\.range) + rows.map(updated.range(ofRow:))
     var squares = [Double](repeating: 0, count: ranges.count)
     squares.withUnsafeMutableBufferPointer { squares in
@@ -84,7 +86,7 @@ package final class Optimizer {
         weightDecay: stretches[index].decays ? weightDecay : 0)
     }
     guard let byRows = updated.byRows else { return }
-    remember(rows)
+    touch(rows)
     let batchRows = Set(rows)
     let (updated, zeroRow, touchedRows, isTouched) = (updated, zeroRow, touchedRows, isTouched)
     pool.forEach(touchedRows.indices) { index in
@@ -103,7 +105,8 @@ package final class Optimizer {
     }
   }
 
-  private func remember(_ rows: [Int]) {
+  /// Counts rows among those that have moments.
+  func touch(_ rows: [Int]) {
     let new = rows.filter { !isTouched[$0] }
     guard !new.isEmpty else { return }
     for row in new { isTouched[row] = true }

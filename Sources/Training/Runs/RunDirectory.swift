@@ -2,30 +2,31 @@ import Checkpoints
 import Glibc
 import JSON
 
-/// A run's directory: `config.yaml`, `metrics.jsonl`, `summary.json`, `stages/NAME/checkpoints/…`, and the links `best`
-/// and `last`. Only rank 0 touches it.
+/// A run's directory: `config.yaml`, `metrics.jsonl`, `summary.json`, `stages/NAME/checkpoints/…`, `state/…` until it has
+/// ended, and the links `best` and `last`. Only rank 0 touches it.
 struct RunDirectory {
   let path: String
 
   /// What a run writes at the top of its directory.
-  private static let names = ["config.yaml", "metrics.jsonl", "summary.json", "stages", "best", "last"]
+  private static let names = ["config.yaml", "metrics.jsonl", "summary.json", "stages", "best", "last", stateName]
+  static let stateName = "state"
 
   /// Refuses, before anything is loaded, a directory that holds a run already, unless told to replace it; one that
   /// cannot be made; and one whose replacement would delete what the run reads.
-  func check(_ configuration: RunConfiguration) throws {
+  func check(_ configuration: RunConfiguration, replaces: Bool) throws {
     try checkCanBeMade()
     guard let found = Self.names.first(where: { exists("\(path)/\($0)") }) else { return }
-    guard configuration.run.overwrite else {
+    guard replaces else {
       throw ModelError(
-        "run.directory: \(path) holds a run already (\(found)); choose another, or set run.overwrite=true to replace it"
-      )
+        "run.directory: \(path) holds a run already (\(found)); choose another, go on with it with --resume auto, or set "
+          + "run.overwrite=true to replace it")
     }
     guard let own = resolved(path) else { return }
     for (key, input) in configuration.inputs {
       guard let input = resolved(input) else { continue }
       if Self.names.contains(where: { input == "\(own)/\($0)" || input.hasPrefix("\(own)/\($0)/") }) {
         throw ModelError(
-          "run.directory: run.overwrite would delete \(input), which \(key) names; choose another directory")
+          "run.directory: replacing the run would delete \(input), which \(key) names; choose another directory")
       }
     }
   }
@@ -49,7 +50,7 @@ struct RunDirectory {
   }
 
   /// The path without links, or `nil` where nothing is there.
-  private func resolved(_ path: String) -> String? {
+  func resolved(_ path: String) -> String? {
     guard let resolved = realpath(path, nil) else { return nil }
     defer { free(resolved) }
     return String(cString: resolved)
@@ -63,8 +64,35 @@ struct RunDirectory {
     try writeAtomically(Array(configuration.resolvedYAML().utf8), to: "\(path)/config.yaml")
   }
 
+  /// Makes the directory that of a run that stopped at a state: what was begun later goes, what was being replaced comes
+  /// back.
+  ///
+  /// - Parameter selection: of the state's stage.
+  func resume(_ state: RunState, selection: CheckpointSelection.Record, configuration: RunConfiguration) throws {
+    for name in try stageNames() {
+      let index = configuration.stages.firstIndex { $0.name == name }
+      if index.map({ $0 > state.stageIndex }) ?? false { try removeTree("\(path)/stages/\(name)") }
+    }
+    for directory in [path, "\(path)/stages"]
+      + (try stageNames()).flatMap({ name in
+        ["\(path)/stages/\(name)", "\(path)/stages/\(name)/checkpoints"]
+      }) where exists(directory)
+    {
+      try recoverInterruptedWrites(in: directory)
+    }
+    try stage(state.stage).link(selection)
+    for name in ["best", "last"] where exists("\(path)/\(name)") { try removeTree("\(path)/\(name)") }
+    if state.stageIndex > 0 { try link(stage: stage(configuration.stages[state.stageIndex - 1].name)) }
+    try writeAtomically(Array(configuration.resolvedYAML().utf8), to: "\(path)/config.yaml")
+  }
+
+  /// Whether the run in it has ended.
+  var isFinished: Bool { exists("\(path)/\(Self.summaryName)") }
+
+  private static let summaryName = "summary.json"
+
   func finish(_ report: RunReport) throws {
-    try writeAtomically(report.json.bytes(.pretty) + [UInt8(ascii: "\n")], to: "\(path)/summary.json")
+    try writeAtomically(report.json.bytes(.pretty) + [UInt8(ascii: "\n")], to: "\(path)/\(Self.summaryName)")
   }
 
   /// Points `best` and `last` at the latest stage's.
@@ -80,7 +108,12 @@ struct RunDirectory {
     return stage
   }
 
-  private func exists(_ path: String) -> Bool {
+  /// The stages that have a directory.
+  func stageNames() throws -> [String] {
+    exists("\(path)/stages") ? try entries(of: "\(path)/stages").filter { !$0.hasPrefix(".") } : []
+  }
+
+  func exists(_ path: String) -> Bool {
     var information = stat()
     return lstat(path, &information) == 0
   }
@@ -111,32 +144,24 @@ package struct StageDirectory {
     self.name = name
     self.path = path
   }
-}
 
-/// `metrics.jsonl`: one event a line, each written whole in one call, so that a crash loses at most the last.
-final class MetricsLog {
-  private let descriptor: Int32
-  private let path: String
-
-  init(path: String) throws {
-    self.path = path
-    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw ModelError("\(path): cannot be opened: \(String(cString: strerror(errno)))") }
+  /// Removes the checkpoints that nothing needs.
+  package func prune(where isNeeded: (String) -> Bool) throws {
+    for name in try entries(of: "\(path)/checkpoints") where name.hasPrefix("step=") && !isNeeded(name) {
+      try removeTree("\(path)/checkpoints/\(name)")
+    }
   }
 
-  deinit { close(descriptor) }
-
-  func append(_ event: TrainingEvent) throws {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    guard case .object(var object) = event.json else { return }
-    object["time"] = .number(Double(time.tv_sec) + Double(time.tv_nsec / 1_000_000) / 1000)
-    let line = JSON.object(object).bytes() + [UInt8(ascii: "\n")]
-    let written = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    guard written == line.count else {
-      throw ModelError("\(path): could not be written: \(String(cString: strerror(errno)))")
+  /// Points `best` and `last` at what a selection says, or at nothing.
+  func link(_ selection: CheckpointSelection.Record) throws {
+    for (name, checkpoint) in [("best", selection.best), ("last", selection.linksLast ? selection.last : nil)] {
+      let link = "\(path)/\(name)"
+      if let checkpoint {
+        try replaceSymbolicLink(link, target: "checkpoints/\(checkpoint)")
+      } else {
+        // Where there is none, that is as it should be.
+        unlink(link)
+      }
     }
-    // A validation is worth a flush: what came before it is then safe from a power failure too.
-    if case .validated = event { fsync(descriptor) }
   }
 }

@@ -34,7 +34,8 @@ package struct RunPreview: Sendable {
 
   package init(_ configuration: RunConfiguration) {
     do {
-      try RunDirectory(path: configuration.run.directory).check(configuration)
+      try RunDirectory(path: configuration.run.directory).check(
+        configuration, replaces: configuration.run.overwrite)
     } catch {
       // What is there may be this very configuration's run.
       notices.append("\(error)")

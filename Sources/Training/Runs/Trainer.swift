@@ -1,68 +1,177 @@
+import Checkpoints
 import Collectives
 import Distillation
 import Encoders
+import JSON
 import Kernels
 import Text
 
 /// Runs a configuration: loads what it names, then its stages one after the other.
 package struct Trainer {
   private let configuration: RunConfiguration
+  private let resume: RunSettings.Resume
+  private let allowsChanges: Bool
   private let places: Places
+  private let stopSignal: () -> Int32?
   private let observe: (TrainingEvent) -> Void
 
   /// - Parameters:
+  ///   - resume: in place of what the configuration says.
+  ///   - allowsChanges: whether a run may go on although its configuration, data or models have changed.
+  ///   - stopSignal: asked behind each step; a signal's number saves the state and ends the run on all ranks.
   ///   - observe: told of every event, on rank 0 only.
   package init(
-    _ configuration: RunConfiguration, places: Places, observe: @escaping (TrainingEvent) -> Void
+    _ configuration: RunConfiguration, places: Places, resume: RunSettings.Resume? = nil, allowsChanges: Bool = false,
+    stopSignal: @escaping () -> Int32? = { nil }, observe: @escaping (TrainingEvent) -> Void
   ) {
     self.configuration = configuration
+    self.resume = resume ?? configuration.run.resume
+    self.allowsChanges = allowsChanges
     self.places = places
+    self.stopSignal = stopSignal
     self.observe = observe
   }
 
-  /// Trains to the end. Every rank calls it; the report is rank 0's.
+  private var isRoot: Bool { places.ranks.rank == 0 }
+
+  /// Trains to the end, or to a signal. Every rank calls it.
   ///
   /// - Throws: what configuration, model, data or collectives find wrong; the caller ends the job.
-  package func run() throws -> RunReport? {
-    let clock = ContinuousClock()
-    let start = clock.now
-    let isRoot = places.ranks.rank == 0
+  package func run() throws -> RunEnd {
+    let journal = RunJournal(observe: isRoot ? observe : nil)
     let directory = RunDirectory(path: configuration.run.directory)
-    if isRoot { try directory.check(configuration) }
+    let states = StateDirectory(directory, keep: configuration.run.keepStates)
+    // Looked at before anything is loaded, as that may take long.
+    let prospect =
+      isRoot
+      ? try directory.prospect(configuration, resume: resume, states: states, allowsChanges: allowsChanges) : nil
+    var isFinished = [UInt8](repeating: 0, count: 1)
+    if case .finished = prospect { isFinished = [1] }
+    try places.ranks.broadcast(&isFinished, from: 0)
+    if isFinished == [1] {
+      journal.announce(.notice("\(directory.path): the run has finished already; there is nothing to resume"))
+      return .finished
+    }
     let inputs = try RunInputs(configuration, threads: places.pool.workers)
     for stage in configuration.stages { try StageRun.check(stage, inputs: inputs) }
+    let identity = try RunIdentity(configuration, inputs, threads: places.pool.workers)
+    try RankAgreement.require(identity, among: places.ranks)
     // Nobody writes before everybody has loaded.
     try places.ranks.barrier()
-    var log: MetricsLog?
-    if isRoot {
-      try directory.begin(configuration: configuration)
-      log = try MetricsLog(path: "\(directory.path)/metrics.jsonl")
-    }
-    let report: (TrainingEvent) throws -> Void = { event in
-      try log?.append(event)
-      if isRoot { observe(event) }
-    }
+    let (state, path) = try begin(prospect, directory, states, identity: identity, journal: journal)
+    let session = RunSession(
+      configuration, inputs: inputs, teacher: try freezeTeacher(inputs), identity: identity, places: places,
+      journal: journal,
+      directory: isRoot ? directory : nil, states: isRoot ? states : nil, resuming: state, stopSignal: stopSignal)
+    let report = state == nil ? journal.record : { journal.announce($0) }
     for notice in inputs.notices { try report(.notice(notice)) }
     try report(.runStarted(overview(inputs)))
+    if let state { warn(of: state, session) }
+    // What a signal during loading would save is there already, or is nothing.
+    if let signal = try session.agree().signal { return .interrupted(signal: signal) }
+    return try train(session, from: state, at: path)
+  }
 
-    var student = inputs.student
-    var stages: [StageReport] = []
-    for (index, stage) in configuration.stages.enumerated() {
-      let next = index + 1 < configuration.stages.count ? configuration.stages[index + 1] : nil
-      let run = try StageRun(
-        stage, index: index, configuration: configuration, inputs: inputs, student: student, places: places,
-        directory: isRoot ? try directory.stage(stage.name) : nil, report: report)
-      if let finished = try run.train() { stages.append(finished) }
-      if isRoot, let stageDirectory = run.directory { try directory.link(stage: stageDirectory) }
-      if let next { student = try run.student(from: next.initialize) }
+  /// Decides on rank 0 what the run starts from, prepares its directory, and tells all ranks.
+  ///
+  /// - Returns: the state to go on from, and on rank 0 its path.
+  private func begin(
+    _ prospect: Resumption.Prospect?, _ directory: RunDirectory, _ states: StateDirectory, identity: RunIdentity,
+    journal: RunJournal
+  ) throws -> (RunState?, path: String?) {
+    var resumption = Resumption.start
+    if case .states(let candidates) = prospect {
+      let isOnly = if case .path = resume { true } else { false }
+      let (choice, notices) = try directory.choose(
+        candidates, from: states, isOnly: isOnly, identity: identity, configuration: configuration,
+        allowsChanges: allowsChanges)
+      for notice in notices { journal.announce(.notice(notice)) }
+      resumption = choice
+    } else if prospect != nil, resume == .auto {
+      journal.announce(.notice("\(directory.path): no run to resume: starting from the beginning"))
     }
-    guard isRoot else { return nil }
+    var bytes = JSON.null.bytes()
+    var found: (RunState?, path: String?) = (nil, nil)
+    if case .state(let state, let path) = resumption {
+      bytes = state.json.bytes()
+      found = (state, path)
+    }
+    if isRoot { try prepare(directory, states, for: found.0, journal: journal) }
+    try places.ranks.broadcast(&bytes, from: 0)
+    if isRoot { return found }
+    let json = try JSON.parse(bytes)
+    return (json.isNull ? nil : try RunState(json: json), nil)
+  }
+
+  private func prepare(
+    _ directory: RunDirectory, _ states: StateDirectory, for state: RunState?, journal: RunJournal
+  ) throws {
+    let log = "\(directory.path)/metrics.jsonl"
+    guard let state else {
+      try directory.begin(configuration: configuration)
+      journal.log = try MetricsLog(path: log)
+      return
+    }
+    try directory.resume(state, selection: state.selection, configuration: configuration)
+    try states.adopt(state)
+    try states.prune(keeping: state.checkpoints)
+    journal.log = try MetricsLog(path: log, from: state.metricsBytes)
+    if let length = journal.log?.length, length < state.metricsBytes {
+      journal.announce(
+        .notice("\(log): expected \(state.metricsBytes) bytes up to here, found \(length): its older lines are lost"))
+    }
+  }
+
+  /// Tells what makes a resumed run differ from one that was never interrupted.
+  private func warn(of state: RunState, _ session: RunSession) {
+    let isPinned = configuration.stages.allSatisfy { $0.training.microBatches != .auto }
+    guard state.threads != session.threads, !isPinned else { return }
+    session.journal.announce(
+      .notice(
+        "the state was saved by \(state.threads.count) ranks with \(state.threads.map(String.init).joined(separator: ", ")) "
+          + "threads: results will differ in their last bits, which training.microBatches set to a number prevents"))
+  }
+
+  private func train(_ session: RunSession, from state: RunState?, at path: String?) throws -> RunEnd {
+    var student = session.inputs.student
+    let first = state.flatMap { state in configuration.stages.firstIndex { $0.name == state.stage } } ?? 0
+    for (index, stage) in configuration.stages.enumerated().dropFirst(first) {
+      let run = try StageRun(stage, index: index, session: session, student: student)
+      if index == first, let state { try run.restore(state, from: path) }
+      let end = try run.train()
+      guard end == .finished else { return end }
+      session.settle(stage: stage.name, selection: run.selection)
+      if let directory = run.directory { try session.directory?.link(stage: directory) }
+      if index + 1 < configuration.stages.count {
+        student = try run.student(from: configuration.stages[index + 1].initialize)
+      }
+    }
+    guard isRoot else { return .finished }
     let summary = RunReport(
-      directory: directory.path, stages: stages, seconds: (clock.now - start).seconds,
-      studentParameters: student.parameterCount, model: "\(directory.path)/best")
-    try directory.finish(summary)
-    try report(.runFinished(summary))
-    return summary
+      directory: configuration.run.directory, stages: session.finishedStages, seconds: session.seconds,
+      studentParameters: student.parameterCount, model: "\(configuration.run.directory)/best")
+    // The log is complete before the summary says that the run is.
+    try session.journal.record(.runFinished(summary))
+    session.journal.log?.flush()
+    try session.close(summary)
+    return .finished
+  }
+
+  /// Collective: readies the teacher for all stages.
+  private func freezeTeacher(_ inputs: RunInputs) throws -> FrozenModel? {
+    guard let teacher = inputs.teacher else { return nil }
+    var taps = TapSelection()
+    for stage in configuration.stages {
+      var layout = ParameterLayout()
+      _ = Encoder(inputs.student.configuration, layout: &layout)
+      let adaptors = try StageRun.makeAdaptors(stage, inputs: inputs, layout: &layout)
+      taps.formUnion(StageObjective(labelWeight: 0, adaptors: adaptors).teacherTaps)
+    }
+    let vocabulary = teacher.configuration.vocabularySize
+    let words = [inputs.train, inputs.validation].compactMap { $0 }.reduce(into: Set<Int>()) {
+      $0.formUnion($1.words(of: 0..<$1.count, vocabulary: vocabulary))
+    }
+    return try places.freeze(teacher, for: taps, words: words.sorted())
   }
 
   private func overview(_ inputs: RunInputs) -> RunOverview {

@@ -6,6 +6,7 @@ package enum TrainingEvent: Sendable {
   case runStarted(RunOverview)
   case stageStarted(StageOverview)
   case step(StepReport)
+  case stepSkipped(SkippedStep)
   case validationStarted(stage: String, rows: Int)
   case validated(ValidationReport)
   case teacherCache(TeacherCacheUse)
@@ -65,6 +66,23 @@ package struct StepReport: Sendable {
   package let sentences: Int
   package let tokens: Int
   package let seconds: Double
+  /// How long rank 0's workers waited for the sum over ranks, in seconds.
+  package let exposedCommunication: Double
+}
+
+/// A step whose loss or gradient was not finite, and which changed nothing.
+package struct SkippedStep: Sendable {
+  package let stage: String
+  /// From 1.
+  package let step: Int
+  /// Of the stage, this one included.
+  package let skipped: Int
+  /// What was not finite.
+  package let what: String
+  /// Where it was so first, where that can be told.
+  package let origin: String?
+  /// The rows of the training data behind it, from 1.
+  package let rows: [Int]
 }
 
 package struct ValidationReport: Sendable {
@@ -143,8 +161,15 @@ extension TrainingEvent {
         ] + step.terms.map { ($0.name, .number($0.value)) } + [
           ("learning_rate", .number(step.learningRate)), ("gradient_norm", .number(step.gradientNorm)),
           ("sentences", .integer(step.sentences)), ("tokens", .integer(step.tokens)),
+          ("exposed_communication", .number(step.exposedCommunication)),
           ("seconds", .number(step.seconds)),
         ])
+    case .stepSkipped(let step):
+      [
+        "event": "step_skipped", "stage": .string(step.stage), "step": .integer(step.step),
+        "skipped_steps": .integer(step.skipped), "not_finite": .string(step.what),
+        "origin": step.origin.map(JSON.string) ?? .null, "rows": .array(step.rows.map(JSON.integer)),
+      ]
     case .validationStarted(let stage, let rows):
       ["event": "validation_started", "stage": .string(stage), "rows": .integer(rows)]
     case .validated(let report): .members([("event", "validation")] + report.members)

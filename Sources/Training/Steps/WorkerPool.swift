@@ -1,6 +1,7 @@
 import Collectives
 import Dispatch
 import Kernels
+import Synchronization
 
 /// A rank's worker threads. Work is handed out by index, and nothing runs between calls.
 package struct WorkerPool: Sendable {
@@ -17,12 +18,29 @@ package struct WorkerPool: Sendable {
     DispatchQueue.concurrentPerform(iterations: workers) { worker in withDenormalsFlushed { body(worker) } }
   }
 
+  /// Calls `body` with a worker and an index for every index, each worker taking the next as soon as it is free.
+  package func share(_ indices: Range<Int>, _ body: @Sendable (_ worker: Int, _ index: Int) -> Void) {
+    let next = Atomic(indices.lowerBound)
+    run { worker in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < indices.upperBound else { return }
+        body(worker, index)
+      }
+    }
+  }
+
   /// Calls `body` for every index, each worker taking every `workers`-th.
   package func forEach(_ indices: Range<Int>, _ body: @Sendable (Int) -> Void) {
     run { worker in
       for index in stride(from: indices.lowerBound + worker, to: indices.upperBound, by: workers) { body(index) }
     }
   }
+}
+
+extension WorkerPool {
+  /// Packs weights that have changed.
+  func pack(_ weights: PackedWeights) { forEach(0..<weights.count) { weights.pack($0) } }
 }
 
 /// The worker threads of all ranks, numbered through: the places where micro-batches run.

@@ -12,7 +12,7 @@ struct DistillDDP: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, TokenizeCommand.self, FeaturesCommand.self,
-      InspectCommand.self, ValidateCommand.self, CacheCommand.self,
+      InspectCommand.self, ValidateCommand.self, VerifyCommand.self, CacheCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
 }

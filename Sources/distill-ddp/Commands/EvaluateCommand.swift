@@ -10,10 +10,11 @@ struct EvaluateCommand: ParsableCommand {
     commandName: "evaluate",
     abstract: "Measure a model on labelled data.",
     discussion: """
-      Data is a text file and a file of labels, one a line each, or one file of labelled rows:
+      Data is a text file and a file of labels, one a line each, one file of labelled rows, or a known dataset:
 
         distill-ddp evaluate --model runs/teacher/best --data val_text.txt val_labels.txt
         distill-ddp evaluate --model runs/teacher/best --data dev.tsv --text sentence --label label
+        distill-ddp evaluate --model runs/teacher/best --data glue/MRPC --format glue/mrpc
       """)
 
   @Option(help: "A Hugging Face model directory.")

@@ -1,3 +1,4 @@
+import Archives
 import ArgumentParser
 import Checkpoints
 import Collectives
@@ -27,8 +28,16 @@ struct InferenceOptions: ParsableArguments {
 
 /// Labelled data on the command line.
 struct LabelledDataOptions: ParsableArguments {
-  @Option(parsing: .upToNextOption, help: "A text file and its labels, or one .csv, .tsv or .jsonl file.")
+  @Option(
+    parsing: .upToNextOption,
+    help: "A text file and its labels, one .csv, .tsv or .jsonl file, or with --format a directory. Each may be .gz.")
   var data: [String]
+
+  @Option(help: "The dataset that the directory holds, such as glue/sst2 or tweeteval/sentiment.")
+  var format: DatasetLayout?
+
+  @Option(help: "With --format: train, validation or test.")
+  var split = DatasetLayout.Split.validation
 
   @Option(help: "The column of the text: a name, or a number from 0.")
   var text = "text"
@@ -46,13 +55,17 @@ struct LabelledDataOptions: ParsableArguments {
     guard (1...2).contains(data.count) else {
       throw ValidationError("--data: expected a text file and its labels, or one file, found \(data.count) files")
     }
+    if format != nil && data.count == 2 {
+      throw ValidationError("--data: expected the directory of the dataset that --format names, found two files")
+    }
   }
 
   func source() throws -> DatasetSource {
     let path = data[0]
+    if let format { return DatasetSource(format: .layout(format, split), path: path) }
     if data.count == 2 { return DatasetSource(format: .lines(labelsPath: data[1]), path: path) }
     var source: DatasetSource
-    switch path.split(separator: ".").last {
+    switch uncompressedExtension(of: path) {
     case "csv": source = DatasetSource(format: .csv, path: path)
     case "tsv": source = DatasetSource(format: .tsv(header: !noHeader), path: path)
     case "jsonl": source = DatasetSource(format: .jsonl, path: path)
@@ -69,15 +82,23 @@ struct LabelledDataOptions: ParsableArguments {
 
 /// Texts without labels on the command line.
 struct TextInputOptions: ParsableArguments {
-  enum Format: String, ExpressibleByArgument, CaseIterable {
+  enum Format {
     case lines, csv, tsv, jsonl
+    case layout(DatasetLayout)
   }
 
-  @Option(help: "Texts: a .jsonl, .csv or .tsv file, or any other with one a line.")
+  @Option(help: "Texts: a .jsonl, .csv or .tsv file, or any other with one a line; each may be .gz.")
   var input: String
 
-  @Option(help: "What the input is, whatever its name.")
+  @Option(
+    help: """
+      What the input is, whatever its name: lines, csv, tsv or jsonl, or the dataset that the directory holds, such as \
+      glue/sst2.
+      """)
   var format: Format?
+
+  @Option(help: "Of a dataset's directory: train, validation or test.")
+  var split = DatasetLayout.Split.test
 
   @Option(help: "The column of the text: a name, or a number from 0.")
   var text = "text"
@@ -91,12 +112,15 @@ struct TextInputOptions: ParsableArguments {
   /// Reads every row.
   func read() throws -> Examples {
     let format = try format ?? Self.format(of: input)
+    if case .layout(let layout) = format {
+      return try DatasetSource(format: .layout(layout, split), path: input).read(labels: nil)
+    }
     let start = try FileStart(input)
     // Of CSV the reader wants a header, which a file without rows need not have.
     if start.isEmpty { return try Examples(lines: [], name: input) }
     var source =
       switch format {
-      case .lines: DatasetSource(format: .lines(labelsPath: nil), path: input)
+      case .lines, .layout: DatasetSource(format: .lines(labelsPath: nil), path: input)
       case .csv: DatasetSource(format: .csv, path: input)
       case .tsv: DatasetSource(format: .tsv(header: !noHeader), path: input)
       case .jsonl: DatasetSource(format: .jsonl, path: input)
@@ -108,8 +132,7 @@ struct TextInputOptions: ParsableArguments {
   }
 
   private static func format(of path: String) throws(CommandError) -> Format {
-    let name = path.split(separator: "/").last ?? ""
-    switch name.split(separator: ".").last?.lowercased() {
+    switch uncompressedExtension(of: path) {
     case "csv": return .csv
     case "tsv": return .tsv
     case "jsonl", "ndjson": return .jsonl
@@ -120,6 +143,40 @@ struct TextInputOptions: ParsableArguments {
     default: return .lines
     }
   }
+}
+
+extension TextInputOptions.Format: ExpressibleByArgument {
+  init?(argument: String) {
+    switch argument {
+    case "lines": self = .lines
+    case "csv": self = .csv
+    case "tsv": self = .tsv
+    case "jsonl": self = .jsonl
+    default:
+      guard let layout = DatasetLayout(argument: argument) else { return nil }
+      self = .layout(layout)
+    }
+  }
+
+  static var allValueStrings: [String] { ["lines", "csv", "tsv", "jsonl"] + DatasetLayout.allValueStrings }
+}
+
+extension DatasetLayout: ExpressibleByArgument {
+  package init?(argument: String) {
+    guard let layout = DatasetLayout.named(argument) else { return nil }
+    self = layout
+  }
+
+  package static var allValueStrings: [String] { all.map(\.name) }
+}
+
+extension DatasetLayout.Split: ExpressibleByArgument {}
+
+/// `csv` of `x.csv` and of `x.csv.gz`.
+private func uncompressedExtension(of path: String) -> String? {
+  var parts = (path.split(separator: "/").last ?? "").lowercased().split(separator: ".")
+  if parts.last == "gz" { parts.removeLast() }
+  return parts.last.map(String.init)
 }
 
 /// The first line of a file: what tells whether rows are pairs.
@@ -143,8 +200,16 @@ private struct FileStart {
     var bytes = [UInt8](repeating: 0, count: 1 << 20)
     let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
     guard count >= 0 else { throw failure() }
-    isEmpty = count == 0
-    line = Array(bytes[..<count].prefix { $0 != UInt8(ascii: "\n") })
+    bytes.removeSubrange(count...)
+    if Gzip.isGzip(bytes) {
+      do throws(GzipError) {
+        bytes = try Gzip.start(of: bytes, count: 1 << 20)
+      } catch {
+        throw CommandError("\(path.escapedForDisplay): \(error)")
+      }
+    }
+    isEmpty = bytes.isEmpty
+    line = Array(bytes.prefix { $0 != UInt8(ascii: "\n") })
   }
 
   /// `text_pair`, if the first row or the header has it.
@@ -152,11 +217,13 @@ private struct FileStart {
     let name = "text_pair"
     let found: Bool
     switch format {
-    case .lines: found = false
+    case .lines, .layout: found = false
     case .jsonl: found = (try? JSON.parse(line))?[name] != nil
     case .csv, .tsv:
-      let names = String(decoding: line, as: UTF8.self).split { $0 == (format == .csv ? "," : "\t") || $0 == "\r" }
-      found = names.contains { $0 == name || (format == .csv && $0 == "\"\(name)\"") }
+      var isCSV = false
+      if case .csv = format { isCSV = true }
+      let names = String(decoding: line, as: UTF8.self).split { $0 == (isCSV ? "," : "\t") || $0 == "\r" }
+      found = names.contains { $0 == name || (isCSV && $0 == "\"\(name)\"") }
     }
     return found ? .name(name) : nil
   }

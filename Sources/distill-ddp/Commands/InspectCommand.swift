@@ -13,7 +13,7 @@ struct InspectCommand: ParsableCommand {
         distill-ddp inspect features.safetensors --json
       """)
 
-  @Argument(help: "A model directory, a run directory (its best model), or a .safetensors file.")
+  @Argument(help: "A model directory, a run directory (its best model), or a .safetensors or .bin file.")
   var path: String
 
   @Flag(help: "Print the result as JSON.")
@@ -37,7 +37,7 @@ private struct Inspection {
 
   init(_ path: String) throws {
     guard Self.isDirectory(path) else {
-      let file = try SafetensorsFile(path)
+      let file = try WeightsFormat(of: path).open(path)
       self.path = path
       configuration = nil
       tokenizerFiles = []
@@ -60,7 +60,7 @@ private struct Inspection {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
-  private var bytes: Int { tensors.reduce(0) { $0 + $1.range.count } }
+  private var bytes: Int { tensors.reduce(0) { $0 + $1.byteCount } }
   /// Elements of the tensors that could be parameters: not of the positions that old files hold as integers.
   private var parameters: Int { tensors.reduce(0) { $0 + ($1.type.isFloatingPoint ? $1.count : 0) } }
 
@@ -74,7 +74,7 @@ private struct Inspection {
         tensors.map { tensor in
           [
             "name": .string(tensor.name), "dtype": .string(tensor.type.rawValue),
-            "shape": .array(tensor.shape.map(JSON.integer)), "bytes": .integer(tensor.range.count),
+            "shape": .array(tensor.shape.map(JSON.integer)), "bytes": .integer(tensor.byteCount),
           ]
         }),
       "totals": ["tensors": .integer(tensors.count), "parameters": .integer(parameters), "bytes": .integer(bytes)],
@@ -99,7 +99,7 @@ private struct Inspection {
           [
             "  \(tensor.name.escapedForDisplay)", tensor.type.rawValue,
             tensor.shape.isEmpty ? "scalar" : tensor.shape.map(String.init).joined(separator: " × "),
-            grouped(tensor.range.count),
+            grouped(tensor.byteCount),
           ]
         })
     lines.append("")

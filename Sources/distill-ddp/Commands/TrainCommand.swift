@@ -20,21 +20,47 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Print errors only.")
   var quiet = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Go on with an interrupted run: auto takes its newest sound state and starts anew where there is none; a state's "
+        + "directory takes that one (default: run.resume).", valueName: "auto|none|path"))
+  var resume: String?
+
+  @Flag(help: "Resume although configuration, data or models have changed.")
+  var allowChanges = false
+
+  /// `EX_TEMPFAIL`: what a batch system, or `launch/run-with-restarts.sh`, takes for "run me again".
+  private static let resumable: Int32 = 75
+
   func validate() throws {
     if let threads, threads < 1 { throw ValidationError("--threads: expected 1 or more, found \(threads)") }
+    if resume?.isEmpty == true { throw ValidationError("--resume: expected auto, none or a path, found nothing") }
   }
 
   func run() throws {
     // Read before ranks start too, for the number of threads; an error in it is told once, by `Trainer`'s rank 0.
-    try onEveryRank(threads: threads ?? (try? source.configuration())?.run.threads) { places in
+    StopSignals.watch()
+    let end = try onEveryRank(threads: threads ?? (try? source.configuration())?.run.threads) { places in
       let configuration = try source.configuration()
       let console = TrainingConsole(
         logEvery: configuration.run.logEverySeconds,
         isTerminal: outputIsTerminal(underLauncher: places.ranks.size > 1))
-      _ = try Trainer(configuration, places: places) { event in
+      let end = try Trainer(
+        configuration, places: places, resume: resume.map { RunSettings.Resume($0) }, allowsChanges: allowChanges,
+        stopSignal: { StopSignals.received }
+      ) { event in
         if json { printLine(event.json.text()) } else if !quiet { console.show(event) }
       }.run()
+      // From here a second signal has nothing to cut short.
+      StopSignals.ignore()
+      if case .interrupted(let signal) = end, places.ranks.rank == 0 {
+        printError(
+          "Stopped by \(StopSignals.name(of: signal)), status \(Self.resumable): give the same command with --resume auto "
+            + "to go on from \(configuration.run.directory.escapedForDisplay)/state/last")
+      }
+      return end
     }
+    if case .interrupted = end { throw ExitCode(Self.resumable) }
   }
 }
 

@@ -11,6 +11,7 @@ final class TrainingConsole {
   /// Sentences and seconds of the stage's steps so far.
   private var sentences = 0
   private var seconds = 0.0
+  private var steps = 0
 
   /// - Parameters:
   ///   - logEvery: seconds between lines where there is no terminal.
@@ -26,6 +27,10 @@ final class TrainingConsole {
     case .runStarted(let run): show(run)
     case .stageStarted(let stage): show(stage)
     case .step(let step): show(step)
+    case .stepSkipped(let step):
+      line(
+        "Note: step \(step.step) skipped: \(step.what) is not a finite number"
+          + "\(step.origin.map { ", first found in \($0)" } ?? ""), row \(step.rows.first ?? 0) of the training data")
     case .validationStarted(_, let rows): if isTerminal { draw("validating on \(grouped(rows)) rows…") }
     case .validated(let report): show(report)
     case .teacherCache(let use): show(use)
@@ -53,6 +58,7 @@ final class TrainingConsole {
   private func show(_ stage: StageOverview) {
     sentences = 0
     seconds = 0
+    steps = 0
     line("")
     line(
       "Stage \(stage.index) of \(stage.count), \(stage.name): \(counted(stage.epochs, "epoch")), "
@@ -69,13 +75,14 @@ final class TrainingConsole {
   private func show(_ step: StepReport) {
     sentences += step.sentences
     seconds += step.seconds
+    steps += 1
     let now = clock.now
     let isLast = step.stepInEpoch == step.stepsInEpoch
     let pause = isTerminal ? 0.1 : logEvery
     if let lastShown, !isLast, (now - lastShown).seconds < pause { return }
     lastShown = now
     let rate = Double(sentences) / max(seconds, 1e-9)
-    let left = seconds / Double(step.step) * Double(step.steps - step.step)
+    let left = seconds / Double(steps) * Double(step.steps - step.step)
     let facts = [
       "epoch \(step.epoch)/\(step.epochs)", "step \(step.stepInEpoch)/\(step.stepsInEpoch)",
       "loss \(fixed(step.loss, 4))", "lr \(scientific(step.learningRate))", "\(fixed(rate, 0)) sentences/s",

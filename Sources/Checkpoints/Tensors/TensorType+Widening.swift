@@ -1,5 +1,5 @@
 #if _endian(big)
-  #error("safetensors are little-endian, and are read without swapping bytes")
+  #error("tensor files are little-endian, and are read without swapping bytes")
 #endif
 
 extension TensorType {

@@ -1,4 +1,4 @@
-/// The element types of safetensors that are read and written, in the order in which the reference library ranks them.
+/// The element types that are read and written, by their names in safetensors and in the order in which the reference library ranks them.
 package enum TensorType: String, Sendable, CaseIterable {
   case bool = "BOOL"
   case uint8 = "U8"
@@ -29,16 +29,4 @@ package enum TensorType: String, Sendable, CaseIterable {
     default: false
     }
   }
-}
-
-/// A tensor's place and form in a safetensors file.
-package struct TensorDescription: Sendable, Equatable {
-  package let name: String
-  package let type: TensorType
-  /// Empty for a scalar; a dimension may be 0.
-  package let shape: [Int]
-  /// The product of the shape.
-  package let count: Int
-  /// Where its bytes are in the file, row-major and little-endian.
-  package let range: Range<Int>
 }

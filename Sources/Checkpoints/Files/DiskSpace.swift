@@ -1,0 +1,20 @@
+import Glibc
+
+/// Refuses to begin writing what will not fit, while the file system still has room for everything else.
+///
+/// - Parameters:
+///   - bytes: what will be written, without the file system's own needs.
+///   - path: where; it need not exist yet.
+package func requireDiskSpace(_ bytes: Int, at path: String) throws(CheckpointError) {
+  var nearest = withoutTrailingSlashes(path)
+  while fileKind(nearest) == nil, nearest != "/", nearest != "." { nearest = parent(of: nearest) }
+  var status = statvfs()
+  // Where the file system does not say, writing will.
+  guard statvfs(nearest, &status) == 0 else { return }
+  let (free, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+  // Directories, headers and unfilled blocks.
+  let (needed, _) = UInt64(max(0, bytes)).addingReportingOverflow(1 << 18)
+  guard !overflow, free < needed else { return }
+  throw CheckpointError(
+    path, "needs \(needed) bytes, and its file system has \(free) left; free some, or choose another directory")
+}

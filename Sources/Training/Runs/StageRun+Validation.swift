@@ -1,0 +1,131 @@
+import Checkpoints
+import Distillation
+import Encoders
+import Kernels
+import Text
+
+/// Validation and the student's checkpoints.
+extension StageRun {
+  /// Collective.
+  func validateAndSave(step: Int, epoch: Int) throws {
+    try requireSoundWeights()
+    var validated: ValidationReport?
+    if let validation = inputs.validation {
+      try session.journal.record(.validationStarted(stage: settings.name, rows: validation.count))
+      validated = try validate(validation, step: step, epoch: epoch)
+    }
+    guard let directory else { return }
+    if let validated { try session.journal.record(.validated(validated)) }
+    try session.tolerating("the checkpoint", isEssential: step == steps) {
+      let name = try selection?.add(validated, step: step, epoch: epoch) { path in
+        try save(to: path, report: validated)
+      }
+      if let validated, validated.isBest { progress.bestReport = validated }
+      if let name {
+        try session.journal.record(
+          .checkpointSaved(
+            stage: settings.name, path: "\(directory.path)/checkpoints/\(name)", isBest: name == selection?.best))
+      }
+    }
+  }
+
+  private func validate(_ data: TokenizedDataset, step: Int, epoch: Int) throws -> ValidationReport? {
+    let clock = ContinuousClock()
+    let start = clock.now
+    guard let outcome = try evaluation.run(data) else { return nil }
+    let hasLabels = data.labels.allSatisfy { $0 >= 0 }
+    let losses = objective.losses(
+      outcome.sums, counts: GlobalCounts(lengths: (0..<data.count).lazy.map { data.length($0) }),
+      hasLabels: hasLabels)
+    var metrics: [(name: String, value: Double)] = []
+    if hasLabels, let hard = losses.hard {
+      let scores = ClassificationMetrics(
+        labels: data.labels.map(Int.init), predictions: outcome.logits.map(\.indexOfLargest),
+        classes: student.configuration.labels.count)
+      metrics += [
+        ("val_loss", hard), ("val_accuracy", scores.accuracy), ("val_macro_f1", scores.macroF1),
+        ("val_macro_recall", scores.macroRecall),
+      ]
+    }
+    if !objective.adaptors.isEmpty {
+      metrics.append(("val_distillation", losses.distillation))
+      metrics += zip(objective.adaptors, losses.adaptors).map { ("val_\($0.adaptor.name)", $1) }
+    }
+    // Not only the monitored one: a model whose logits are NaN still has an accuracy.
+    for metric in metrics where !metric.value.isFinite {
+      throw ModelError(
+        "stage \(settings.name), step \(step): \(metric.name) is not a finite number: "
+          + settings.training.remedyForDivergence)
+    }
+    func make(isBest: Bool) -> ValidationReport {
+      ValidationReport(
+        stage: settings.name, step: step, epoch: epoch, metrics: metrics, isBest: isBest,
+        seconds: (clock.now - start).seconds)
+    }
+    return make(isBest: selection?.isBest(make(isBest: false)) ?? false)
+  }
+
+  private func save(to path: String, report: ValidationReport?) throws {
+    let card = ModelCard(
+      configuration: configuration, stage: settings, report: report, parameters: student.parameterCount,
+      layers: student.configuration.layers, hiddenSize: student.configuration.hiddenSize,
+      labels: student.configuration.labels)
+    try ModelExport(
+      configuration: student.configuration.huggingFaceJSON(preserving: student.configurationJSON),
+      parameters: weights, tokenizerFiles: inputs.tokenizer.files(), modelCard: card.text
+    ).save(to: path)
+  }
+
+  /// The student as this stage leaves it, the same on every rank: rank 0 has the checkpoint and sends it.
+  func student(from start: StageSettings.Start) throws -> ClassifierModel {
+    var layout = ParameterLayout()
+    let encoder = Encoder(student.configuration, layout: &layout)
+    let result = ParameterBuffer(layout)
+    _ = result.values.update(fromContentsOf: weights.values[part: 0..<layout.count])
+    if start == .best {
+      var bytes: [UInt8] = []
+      if let directory, selection?.best != nil {
+        _ = try ModelDirectory("\(directory.path)/best").weights().load(into: result, head: .required)
+        bytes = Array(UnsafeRawBufferPointer(result.values))
+      }
+      try places.ranks.broadcast(&bytes, from: 0)
+      bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(result.values).copyMemory(from: $0) }
+    }
+    return ClassifierModel(
+      encoder: encoder, weights: result, configurationJSON: student.configurationJSON,
+      tokenizerDirectory: student.tokenizerDirectory, notices: [], hasTrainedHead: true)
+  }
+
+  // MARK: Reports
+
+  func reportCache(epoch: Int) throws {
+    guard let cachedTeacher,
+      let (use, notices) = try TeacherCacheUse.collect(
+        from: cachedTeacher, stage: settings.name, epoch: epoch, ranks: places.ranks)
+    else { return }
+    for notice in notices { try session.journal.record(.notice(notice)) }
+    try session.journal.record(.teacherCache(use))
+  }
+
+  var overview: StageOverview {
+    StageOverview(
+      name: settings.name, index: index + 1, count: configuration.stages.count,
+      steps: steps, epochs: epochBatches.count,
+      trainedParameters: updated.count,
+      adaptors: objective.adaptors.map { weighted in
+        (weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) })
+      },
+      labelWeight: settings.labelWeight,
+      monitor: inputs.validation == nil ? nil : settings.checkpoint.monitor)
+  }
+
+  func terms(_ losses: StageObjective.Losses) -> [(name: String, value: Double)] {
+    (losses.hard.map { [("hard", $0)] } ?? [])
+      + zip(objective.adaptors, losses.adaptors).map { ($0.adaptor.name, $1) }
+  }
+}
+
+extension [Float] {
+  /// The first of the largest; 0 of none.
+  package var indexOfLargest: Int { indices.max { (self[$0], $1) < (self[$1], $0) } ?? 0 }
+}

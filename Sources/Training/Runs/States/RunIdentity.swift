@@ -1,0 +1,162 @@
+import Checkpoints
+import Glibc
+import JSON
+import Kernels
+import Text
+
+/// All that a run's numbers follow from: the configuration's keys, and hashes of what they name. Equal identities give
+/// equal runs, on the same ranks and threads.
+struct RunIdentity: Sendable, Equatable {
+  struct Trait: Sendable, Equatable {
+    let name: String
+    let value: String
+  }
+
+  /// In the order in which they are told.
+  let traits: [Trait]
+
+  /// The running executable; another build may round differently.
+  private static let program = "the program"
+
+  /// Keys that change where things are, how often they are saved or what is shown, but no number. What paths lead to is
+  /// hashed, so that a run may be continued where its data has moved.
+  private static let insignificant = [
+    "run.directory", "run.overwrite", "run.threads", "run.logEverySeconds", "run.resume", "run.saveStateEverySteps",
+    "run.saveStateEveryMinutes", "run.keepStates", "run.onFailedSave", "run.maxFailedSaves", "data.train",
+    "data.validation", "teacher.model", "teacher.cache.path", "teacher.cache.maxBytes", "student.model",
+    "student.tokenizer",
+    // Stages hold what they inherit.
+    "training",
+  ]
+
+  private init(traits: [Trait]) { self.traits = traits }
+
+  /// The significant keys of a configuration alone.
+  init(_ configuration: RunConfiguration) throws {
+    let root = try ConfigurationNode(
+      yaml: configuration.resolvedYAML(), origin: "the resolved configuration", isFile: false)
+    traits = root.leaves(path: "").filter { trait in
+      !Self.insignificant.contains { trait.name == $0 || trait.name.hasPrefix("\($0).") }
+    }
+  }
+
+  /// Hashes all that was loaded, which takes about as long as reading it did.
+  init(_ configuration: RunConfiguration, _ inputs: RunInputs, threads: Int) throws {
+    var traits = try RunIdentity(configuration).traits
+    var tokenizer = SHA256Stream()
+    for file in inputs.tokenizer.files() {
+      file.name.utf8.withContiguousStorageIfAvailable { tokenizer.append(UnsafeRawBufferPointer($0)) }
+      file.bytes.withUnsafeBytes { tokenizer.append($0) }
+    }
+    func add(_ name: String, _ digest: SHA256?) {
+      traits.append(Trait(name: name, value: digest.map { "\($0)" } ?? "none"))
+    }
+    add("the training data", inputs.train.digest())
+    add("the validation data", inputs.validation?.digest())
+    add("the tokenizer", tokenizer.digest())
+    add("the teacher's weights", inputs.teacher?.weights.digest(threads: threads))
+    add("the student's initial weights", inputs.student.weights.digest(threads: threads))
+    add(Self.program, try Self.digestOfProgram())
+    self.traits = traits
+  }
+
+  private static func digestOfProgram() throws -> SHA256 {
+    let path = "/proc/self/exe"
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw ModelError("\(path): cannot be read: \(String(cString: strerror(errno)))") }
+    defer { close(descriptor) }
+    var stream = SHA256Stream()
+    var chunk = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let count = read(descriptor, &chunk, chunk.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw ModelError("\(path): cannot be read: \(String(cString: strerror(errno)))") }
+      guard count > 0 else { return stream.digest() }
+      chunk.withUnsafeBytes { stream.append(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    }
+  }
+
+  // MARK: Comparing
+
+  /// A trait that two identities do not share.
+  struct Difference: Equatable {
+    let name: String
+    /// `nil` where there was no such key.
+    let old: String?
+    let new: String?
+
+    /// `stages.mix.batchSize: was 10, is 12`, or `the training data`, whose hashes would tell nobody anything.
+    var description: String {
+      if name.hasPrefix("the ") { return name }
+      return "\(name): was \(old.map(\.quotedIfNeeded) ?? "not there"), is \(new.map(\.quotedIfNeeded) ?? "not there")"
+    }
+  }
+
+  /// What differs from an earlier identity.
+  func differences(from old: RunIdentity) -> [Difference] {
+    let olds = Dictionary(old.traits.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+    let names = Set(traits.map(\.name))
+    return traits.compactMap { trait in
+      olds[trait.name] == trait.value ? nil : Difference(name: trait.name, old: olds[trait.name], new: trait.value)
+    } + old.traits.filter { !names.contains($0.name) }.map { Difference(name: $0.name, old: $0.value, new: nil) }
+  }
+
+  /// What differs enough to be refused when a run is resumed, and whether another build of the program made it.
+  func changes(since old: RunIdentity) -> (refused: [Difference], isOtherProgram: Bool) {
+    let differences = differences(from: old)
+    return (differences.filter { $0.name != Self.program }, differences.contains { $0.name == Self.program })
+  }
+
+  // MARK: JSON
+
+  var json: JSON { .members(traits.map { ($0.name, .string($0.value)) }) }
+
+  init?(json: JSON) {
+    guard let members = json.object else { return nil }
+    var traits: [Trait] = []
+    for (name, value) in members {
+      guard let value = value.string else { return nil }
+      traits.append(Trait(name: name, value: value))
+    }
+    self.init(traits: traits)
+  }
+}
+
+extension ConfigurationNode {
+  /// Every scalar with its path; a list's elements go by their `name` where they have one, else by number from 0.
+  fileprivate func leaves(path: String) -> [RunIdentity.Trait] {
+    func below(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    switch content {
+    case .scalar(let text, _): return [RunIdentity.Trait(name: path, value: isNull ? "null" : text)]
+    case .mapping(let entries): return entries.flatMap { $0.value.leaves(path: below($0.key)) }
+    case .sequence(let elements):
+      if elements.isEmpty { return [RunIdentity.Trait(name: path, value: "[]")] }
+      return elements.enumerated().flatMap { index, element in
+        if case .scalar(let name, _) = element["name"]?.content { return element.leaves(path: below(name)) }
+        return element.leaves(path: below("\(index)"))
+      }
+    }
+  }
+}
+
+extension String {
+  fileprivate var quotedIfNeeded: String {
+    utf8.allSatisfy { (33...126).contains($0) } && utf8.count <= 60 ? self : quoted
+  }
+}
+
+extension TokenizedDataset {
+  /// The hash of every row's tokens, segments and label.
+  fileprivate func digest() -> SHA256 {
+    var stream = SHA256Stream()
+    // As many rows at a time as make a batch of a few megabytes.
+    for start in stride(from: 0, to: count, by: 8192) {
+      let batch = batch(start..<min(start + 8192, count))
+      batch.tokens.withUnsafeBytes { stream.append($0) }
+      batch.types.withUnsafeBytes { stream.append($0) }
+      batch.starts.withUnsafeBytes { stream.append($0) }
+      batch.labels.withUnsafeBytes { stream.append($0) }
+    }
+    return stream.digest()
+  }
+}
