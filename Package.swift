@@ -21,6 +21,8 @@ let package = Package(
     // MARK: Libraries, each depending only on those above it
     .target(name: "JSON"),
     .target(name: "Archives"),
+    .target(name: "Images", dependencies: ["Archives"]),
+    .target(name: "TensorBoard"),
     .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
     .target(name: "Checkpoints", dependencies: ["JSON", "Archives", "Kernels"]),
     .target(name: "Text", dependencies: ["JSON", "Archives"]),
@@ -33,15 +35,19 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "JSON", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "Collectives",
+        "JSON", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "Collectives", "TensorBoard",
         .product(name: "Yams", package: "Yams"),
       ]),
+    .target(
+      name: "Reports",
+      dependencies: ["JSON", "Images", "Checkpoints", "Text", "Encoders", "Training"]),
 
     // MARK: Command line
     .executableTarget(
       name: "distill-ddp",
       dependencies: [
-        "Training", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels", "JSON",
+        "Training", "Reports", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels",
+        "JSON",
         "Archives", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -64,6 +70,9 @@ let package = Package(
     .testTarget(name: "DistillationTests", dependencies: ["Distillation", "GoldenFixtures"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "GoldenFixtures"]),
+    .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "JSON"], exclude: ["Fixtures"]),
+    .testTarget(name: "ImagesTests", dependencies: ["Images", "Archives"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "JSON"]),
     .testTarget(name: "CommandLineTests", dependencies: ["distill-ddp", "Checkpoints", "JSON"]),
   ],
   swiftLanguageModes: [.v6],

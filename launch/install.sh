@@ -3,8 +3,9 @@
 # Installs what building and running distill-ddp needs and this machine does not have, from Debian's or Ubuntu's
 # packages: OpenBLAS, Open MPI, pkg-config and unzip. Swift itself must be there.
 #
-#   launch/install.sh        what building and testing needs
-#   launch/install.sh pip    also pip, which the quick start downloads its data with
+#   launch/install.sh         what building and running needs
+#   launch/install.sh pip     also pip, which the quick start downloads its data with
+#   launch/install.sh test    also python3 and strace, which the fault test uses
 #
 # Does nothing, and needs no root, where nothing is missing.
 set -euo pipefail
@@ -30,6 +31,9 @@ missing_packages() {
   command -v unzip > /dev/null || echo unzip
   if [[ ${1:-} == pip ]]; then
     python3 -m pip --version > /dev/null 2>&1 || echo python3-pip
+  elif [[ ${1:-} == test ]]; then
+    command -v python3 > /dev/null || echo python3
+    command -v strace > /dev/null || echo strace
   fi
 }
 

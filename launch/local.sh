@@ -6,13 +6,13 @@
 #   launch/local.sh 4 --config configs/distillation_ts.yaml
 #
 # SIGTERM, SIGINT (Ctrl-C), SIGUSR1 and SIGUSR2 make a training run save its state and end with status 75; a second one
-# ends it at once. Paths are relative to the top of the repository.
+# ends it at once. Paths are relative to the top of the repository. DISTILL_DDP names another build of the program.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || fail "expected the number of ranks, found \"${1:-}\"; usage: launch/local.sh RANKS ARGUMENT…"
-[[ -x .build/release/distill-ddp ]] ||
-  fail "expected .build/release/distill-ddp, found none; build it with: swift build -c release"
+program=${DISTILL_DDP:-.build/release/distill-ddp}
+[[ -x $program ]] || fail "expected $program, found none; build it with: swift build -c release --product distill-ddp"
 
 # At SIGTERM and SIGINT, mpirun kills its ranks after a second and ends with status 1, whatever they do; SIGUSR1 it only
 # passes on. So it is started out of the terminal's reach, and gets that signal in place of any other. The longer wait
@@ -21,10 +21,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 # Up to two ranks, mpirun binds each to a single core, and its worker threads with it. Unbound ranks share the cores
 # among themselves. Without --oversubscribe there may be no more ranks than physical cores.
 setsid mpirun -np "$1" --bind-to none --oversubscribe --mca odls_base_sigkill_timeout 3 \
-  .build/release/distill-ddp "${@:2}" &
+  "$program" "${@:2}" &
 job=$!
 
 signals=0
+# shellcheck disable=SC2317 # the trap calls it
 stop() {
   signals=$((signals + 1))
   if ((signals == 1)); then kill -USR1 "$job"; else kill -TERM "$job"; fi

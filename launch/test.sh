@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # shellcheck source-path=SCRIPTDIR
 # Builds distill-ddp for release and runs the whole test suite, the tests under mpirun included, after installing what
-# is missing. Then checks the format of the sources, and that they build where there is no MPI.
+# is missing. Then tries a sample of faults, and checks the format of the sources and that they build where there is no
+# MPI.
 #
 #   launch/test.sh
 set -euo pipefail
@@ -10,11 +11,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 
 step "Installing what is missing"
-launch/install.sh
+launch/install.sh test
 
 # A folder of its own: tests look inside modules, which what is shipped does not allow.
 step "Building for release and testing"
 swift test -c release --scratch-path .build-test
+
+step "Trying faults"
+launch/fault-test.sh --short --binary .build-test/release/distill-ddp
 
 step "Checking the format"
 swift format lint --strict --recursive Sources Tests Package.swift

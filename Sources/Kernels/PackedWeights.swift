@@ -86,9 +86,10 @@ package final class PackedWeights: @unchecked Sendable {
       memory.base + layout.starts[index], layout.width, matrix.base, matrix.stride, 1, matrix.rows, matrix.columns)
   }
 
-  /// Gives back the memory of the weights that have been packed: products no longer read them.
-  package func discardOriginals() {
-    for slot in layout.slots where layout.isWhole(slot) { parameters.discard(slot.offset..<slot.offset + slot.count) }
+  /// Gives back the memory of a weight that has been packed: products no longer read it.
+  package func discardOriginal(_ index: Int) {
+    let slot = layout.slots[index]
+    if layout.isWhole(slot) { parameters.discard(slot.offset..<slot.offset + slot.count) }
   }
 
   /// Some rows of a weight. They come without panels if it is not packed or they do not start with a panel.

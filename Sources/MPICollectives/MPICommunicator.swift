@@ -10,13 +10,18 @@
     package let localRank: Int
     package let localSize: Int
 
-    private static let pollMicroseconds: UInt32 = 50
+    /// Every collective call ends in it.
+    private let wait: Wait
+
     /// MPI counts are `Int32`.
     private static let broadcastChunk = 1 << 30
 
     /// Initialises MPI, enters `body` and finalises MPI. When `body` throws on one of several ranks, MPI stays up, since
     /// finalising would wait for ranks that wait for this one: the caller ends the job with ``abort(status:)``.
-    static func run<Result>(_ body: (MPICommunicator) throws -> Result) throws -> Result {
+    static func run<Result>(
+      stuckRank: StuckRankLimits, warn: @escaping @Sendable (String) -> Void,
+      _ body: (MPICommunicator) throws -> Result
+    ) throws -> Result {
       OpenMPIParameters.set()
       // Gradients are summed on a thread of their own while the others compute; no two threads call MPI at once.
       let serialized = Int32(MPI_THREAD_SERIALIZED)
@@ -24,7 +29,7 @@
       try MPIError.check("MPI_Init_thread", MPI_Init_thread(nil, nil, serialized, &provided))
       try MPIError.check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(world, cmpi_errors_return()))
       guard provided >= serialized else { throw MPIError.threadSupport(found: provided) }
-      let communicator = try MPICommunicator()
+      let communicator = try MPICommunicator(stuckRank: stuckRank, warn: warn)
       let result: Result
       do {
         result = try body(communicator)
@@ -32,12 +37,15 @@
         if communicator.size == 1 { MPI_Finalize() }
         throw error
       }
+      // MPI's own wait for all ranks knows no limit.
+      try communicator.barrier()
       try MPIError.check("MPI_Finalize", MPI_Finalize())
       return result
     }
 
-    private init() throws(MPIError) {
+    private init(stuckRank: StuckRankLimits, warn: @escaping @Sendable (String) -> Void) throws(MPIError) {
       (rank, size) = try Self.place(in: Self.world)
+      wait = Wait(limits: stuckRank, rank: rank, size: size, warn: warn)
       var local: MPI_Comm?
       try MPIError.check(
         "MPI_Comm_split_type",
@@ -56,11 +64,26 @@
       return (Int(rank), Int(size))
     }
 
+    private var others: [Int] { (0..<size).filter { $0 != rank } }
+
     package func sum(_ values: inout [Double]) throws {
       guard size > 1, !values.isEmpty else { return }
-      guard let count = Int32(exactly: values.count) else { throw MPIError.messageTooLarge(bytes: values.count * 8) }
-      try MPIError.check(
-        "MPI_Allreduce", MPI_Allreduce(cmpi_in_place(), &values, count, cmpi_double(), cmpi_sum(), Self.world))
+      let count = values.count
+      var all = [Double](repeating: 0, count: size * count)
+      all.replaceSubrange(rank * count..<(rank + 1) * count, with: values)
+      try values.withUnsafeBytes { own in
+        try all.withUnsafeMutableBytes { all in
+          try exchange(
+            send: others.map { ($0, own) },
+            receive: others.map {
+              ($0, UnsafeMutableRawBufferPointer(rebasing: all[$0 * own.count..<($0 + 1) * own.count]))
+            })
+        }
+      }
+      // In the order of ranks, wherever it is done.
+      for index in 0..<count {
+        values[index] = stride(from: index, to: all.count, by: count).reduce(0) { $0 + all[$1] }
+      }
     }
 
     package func exchange(
@@ -85,14 +108,7 @@
             Self.world, &request))
         requests.append(request)
       }
-      // Open MPI moves messages only inside its calls, and its waiting calls spin: other threads have work to do.
-      var isDone: Int32 = 0
-      while true {
-        try MPIError.check(
-          "MPI_Testall", MPI_Testall(Int32(requests.count), &requests, &isDone, cmpi_statuses_ignore()))
-        if isDone != 0 { return }
-        usleep(Self.pollMicroseconds)
-      }
+      try wait.finish(&requests, partners: receive.map(\.from) + send.map(\.to))
     }
 
     private static func count(_ bytes: Int) throws(MPIError) -> Int32 {
@@ -103,44 +119,54 @@
     package func broadcast(_ bytes: inout [UInt8], from root: Int) throws {
       guard size > 1 else { return }
       var count = Int64(bytes.count)
-      try MPIError.check("MPI_Bcast", MPI_Bcast(&count, 1, cmpi_int64(), Int32(root), Self.world))
+      try withUnsafeMutableBytes(of: &count) { try send($0, from: root) }
       if rank != root { bytes = [UInt8](repeating: 0, count: Int(count)) }
       try bytes.withUnsafeMutableBytes { buffer in
         for start in stride(from: 0, to: buffer.count, by: Self.broadcastChunk) {
-          let part = Int32(min(Self.broadcastChunk, buffer.count - start))
-          try MPIError.check(
-            "MPI_Bcast", MPI_Bcast(buffer.baseAddress! + start, part, cmpi_byte(), Int32(root), Self.world))
+          let part = start..<min(start + Self.broadcastChunk, buffer.count)
+          try send(UnsafeMutableRawBufferPointer(rebasing: buffer[part]), from: root)
         }
+      }
+    }
+
+    /// As many bytes on every rank. Straight from the root, so that it knows who does not take them.
+    private func send(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
+      if rank == root {
+        try exchange(send: others.map { ($0, UnsafeRawBufferPointer(bytes)) }, receive: [])
+      } else {
+        try exchange(send: [], receive: [(root, bytes)])
       }
     }
 
     package func gather(_ bytes: [UInt8], to root: Int) throws -> [[UInt8]]? {
       // Every rank learns every length, so that all of them refuse what is too much.
-      var own = Int64(bytes.count)
-      var lengths = [Int64](repeating: 0, count: size)
-      try MPIError.check(
-        "MPI_Allgather", MPI_Allgather(&own, 1, cmpi_int64(), &lengths, 1, cmpi_int64(), Self.world))
+      var lengths = [Double](repeating: 0, count: size)
+      lengths[rank] = Double(bytes.count)
+      try sum(&lengths)
       let total = lengths.reduce(0, +)
-      guard total <= Int64(Int32.max) else { throw MPIError.gatherTooLarge(bytes: total) }
-
-      let counts = lengths.map { Int32($0) }
-      var starts = [Int32]()
-      var end: Int32 = 0
-      for count in counts {
-        starts.append(end)
-        end += count
+      guard total <= Double(Int32.max) else { throw MPIError.gatherTooLarge(bytes: Int64(total)) }
+      guard rank == root else {
+        try bytes.withUnsafeBytes { try exchange(send: [(root, $0)], receive: []) }
+        return nil
       }
-      var gathered = [UInt8](repeating: 0, count: rank == root ? Int(end) : 0)
-      try MPIError.check(
-        "MPI_Gatherv",
-        MPI_Gatherv(
-          bytes, counts[rank], cmpi_byte(), &gathered, counts, starts, cmpi_byte(), Int32(root), Self.world))
-      guard rank == root else { return nil }
-      return zip(starts, counts).map { start, count in Array(gathered[Int(start)..<Int(start + count)]) }
+      var starts = [0]
+      for length in lengths { starts.append(starts[starts.count - 1] + Int(length)) }
+      var gathered = [UInt8](repeating: 0, count: Int(total))
+      gathered.replaceSubrange(starts[rank]..<starts[rank + 1], with: bytes)
+      try gathered.withUnsafeMutableBytes { gathered in
+        try exchange(
+          send: [],
+          receive: others.map {
+            ($0, UnsafeMutableRawBufferPointer(rebasing: gathered[starts[$0]..<starts[$0 + 1]]))
+          })
+      }
+      return (0..<size).map { Array(gathered[starts[$0]..<starts[$0 + 1]]) }
     }
 
     package func barrier() throws {
-      try MPIError.check("MPI_Barrier", MPI_Barrier(Self.world))
+      let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+      try exchange(
+        send: others.map { ($0, UnsafeRawBufferPointer(nothing)) }, receive: others.map { ($0, nothing) })
     }
 
     package func abort(status: Int32) -> Never {

@@ -10,18 +10,22 @@ import Glibc
 ///
 /// - Parameters:
 ///   - environment: who started this process.
+///   - stuckRank: how long ranks wait for one another.
+///   - warn: prints a warning that names the ranks waited for. Called on any thread, on one of several ranks.
 ///   - report: prints an error of `body` and returns the job's exit status, not 0. Called only on one of several ranks.
 ///   - body: the work, on every rank.
 /// - Throws: ``LaunchError`` where the ranks do not meet, ``MPIError``, and in one process what `body` throws.
 package func withCommunicator<Result>(
   environment: LaunchEnvironment,
+  stuckRank: StuckRankLimits,
+  warn: @escaping @Sendable (String) -> Void,
   report: (any Error) -> Int32,
   body: (any Communicator) throws -> Result
 ) throws -> Result {
   guard environment.launcher != nil else { return try body(SingleProcess()) }
   #if MPI
     try givingWay(rank: environment.rank) { try environment.checkMeeting(found: nil) }
-    return try MPICommunicator.run { communicator in
+    return try MPICommunicator.run(stuckRank: stuckRank, warn: warn) { communicator in
       try givingWay(rank: environment.rank) { try environment.checkMeeting(found: communicator.size) }
       guard communicator.size > 1 else { return try body(communicator) }
       do {
@@ -36,14 +40,16 @@ package func withCommunicator<Result>(
   #endif
 }
 
-/// Keeps an error of a rank other than 0 for a second: if rank 0 has the same one, the job is over by then.
+/// Keeps an error of a rank other than 0 for a second: if rank 0 has the same one, the job is ending by then.
 private func givingWay<Result>(rank: Int, _ body: () throws -> Result) throws -> Result {
   do {
     return try body()
   } catch {
     if rank > 0 {
-      // The launcher's signal that ends the job is to end the wait too, whoever handled it until now.
+      // The launcher's signal that ends the job is to end the wait too, whoever handled it until now. Open MPI lets
+      // stopped ranks go on first, and sends SIGTERM only after odls_base_sigkill_timeout.
       signal(SIGTERM, SIG_DFL)
+      signal(SIGCONT) { _ in _exit(1) }
       sleep(1)
     }
     throw error

@@ -5,6 +5,7 @@ import Collectives
 enum Main {
   static func main() {
     restartWithOneBLASThread()
+    reportFileSizeLimitAsError()
     var rank = 0
     do {
       rank = try LaunchEnvironment(variables: environmentVariables()).rank

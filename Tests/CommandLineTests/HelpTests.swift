@@ -2,7 +2,10 @@ import Testing
 
 @Suite("help")
 struct HelpTests {
-  static let commands = ["train", "evaluate", "predict", "tokenize", "features", "inspect", "validate", "verify"]
+  static let commands = [
+    "train", "evaluate", "predict", "tokenize", "features", "inspect", "validate", "verify", "compare",
+    "report",
+  ]
 
   @Test("every command explains itself", arguments: commands)
   func explains(command: String) throws {

@@ -86,6 +86,50 @@ import Testing
     #expect(try RunRecord.events(in: "\(workspace.path)/run").count > 10)
   }
 
+  @Test(arguments: [0, 1, 2])
+  func stoppedRankIsNamedAndEndsTheJob(stopped: Int) throws {
+    let workspace = try TinyWorkspace()
+    try workspace.write(Configuration.finetune.yaml, to: "configuration.yaml")
+    let wrapper = try Self.wrap(
+      workspace, "echo $$ > pid.$OMPI_COMM_WORLD_RANK\nexec \(BinaryUnderTest.path) \"$@\"")
+    let job = try workspace.startOnRanks(
+      3,
+      Self.arguments + [
+        "--set", "training.epochs=100000", "--quiet", "--set", "run.stuckRank={warnAfter: 1, abortAfter: 2}",
+      ], program: wrapper)
+    try waitUntil { workspace.exists("run/stages/finetune/best") && workspace.exists("pid.\(stopped)") }
+    let process = try #require(pid_t(workspace.text("pid.\(stopped)").dropLast()))
+    #expect(kill(process, SIGSTOP) == 0)
+    let result = try job.wait(timeout: 30)
+    kill(process, SIGKILL)
+    #expect(result.status == 1, "\(result)")
+    for start in ["Warning: ", "Error"] {
+      let told = result.errors.split(separator: "\n").filter { $0.hasPrefix(start) }
+      // The ranks that wait for a rank that waits itself do not blame it.
+      #expect(!told.isEmpty && told.allSatisfy { $0.contains("rank \(stopped): expected a message to") }, "\(result)")
+    }
+  }
+
+  @Test func slowRankIsWaitedFor() throws {
+    let workspace = try TinyWorkspace()
+    try workspace.write(Configuration.finetune.yaml, to: "configuration.yaml")
+    let wrapper = try Self.wrap(
+      workspace, "echo $$ > pid.$OMPI_COMM_WORLD_RANK\nexec \(BinaryUnderTest.path) \"$@\"")
+    let job = try workspace.startOnRanks(
+      2,
+      Self.arguments + [
+        "--set", "training.maxSteps=2000", "--quiet", "--set", "run.stuckRank={warnAfter: 0.5, abortAfter: 60}",
+      ], program: wrapper)
+    try waitUntil { workspace.exists("run/stages/finetune/best") && workspace.exists("pid.1") }
+    let process = try #require(pid_t(workspace.text("pid.1").dropLast()))
+    #expect(kill(process, SIGSTOP) == 0)
+    usleep(1_500_000)
+    #expect(kill(process, SIGCONT) == 0)
+    let result = try job.wait(timeout: 60)
+    #expect(result.status == 0, "\(result)")
+    #expect(result.occurrences(of: "Warning: rank 1: expected a message to rank 0") == 1, "\(result)")
+  }
+
   private func waitUntil(_ isTrue: () -> Bool) throws {
     for _ in 0..<6000 {
       if isTrue() { return }

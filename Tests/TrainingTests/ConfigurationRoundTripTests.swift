@@ -1,3 +1,4 @@
+import Collectives
 import Distillation
 import Encoders
 import Foundation
@@ -129,6 +130,7 @@ private let shipped = [
     configuration.run.keepStates = 5
     configuration.run.onFailedSave = .stop
     configuration.run.maxFailedSaves = 9
+    configuration.run.stuckRank = StuckRankLimits(warnAfter: 2.5, abortAfter: nil)
     configuration.task.labels = ["no", "0", "a, b", "[", "~", " ", "5e-5", "a\u{FEFF}b"]
     var cache = TeacherCacheSettings(path: "/c: d")
     cache.maxBytes = 12_345

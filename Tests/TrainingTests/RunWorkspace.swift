@@ -93,8 +93,11 @@ final class RunWorkspace {
       let file = "\(root)/\(name)"
       if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: file) {
         lines.append("\(name) → \(target)")
-      } else if ["summary.json", "metrics.jsonl", "config.yaml"].contains(name) || name.hasSuffix("README.md")
-        || name.hasSuffix("manifest.json")
+      } else if name.hasPrefix("tensorboard/") {
+        // Named and dated by the process.
+        continue
+      } else if ["summary.json", "metrics.jsonl", "metrics.csv", "config.yaml"].contains(name)
+        || name.hasSuffix("README.md") || name.hasSuffix("manifest.json")
       {
         lines.append(name)
       } else {

@@ -1,3 +1,4 @@
+import Collectives
 import Distillation
 import Text
 
@@ -66,6 +67,20 @@ extension RunSettings {
     section.read("keepStates", .integer(1...1000), into: &keepStates)
     section.read("onFailedSave", .choice, into: &onFailedSave)
     section.read("maxFailedSaves", .integer(1...1_000_000), into: &maxFailedSaves)
+    section.read("tensorboard", .boolean, into: &tensorboard)
+    section.read("csv", .boolean, into: &csv)
+    stuckRank = section.section("stuckRank") { StuckRankLimits($0) }
+  }
+}
+
+extension StuckRankLimits {
+  fileprivate init(_ section: ConfigurationSection) {
+    self.init()
+    section.read("warnAfter", .number(from: 0.1, to: 1_000_000), into: &warnAfter)
+    section.read("abortAfter", .orNull(.number(from: 0.1, to: 1_000_000)), into: &abortAfter)
+    if let abortAfter, abortAfter < warnAfter {
+      section.report("expected no less than warnAfter, \(warnAfter), found \(abortAfter)", at: "abortAfter")
+    }
   }
 }
 

@@ -20,6 +20,12 @@ extension RunConfiguration {
       writer.write("keepStates", number: run.keepStates)
       writer.write("onFailedSave", run.onFailedSave.rawValue)
       writer.write("maxFailedSaves", number: run.maxFailedSaves)
+      writer.section("stuckRank") { writer in
+        writer.write("warnAfter", number: run.stuckRank.warnAfter)
+        writer.write("abortAfter", number: run.stuckRank.abortAfter)
+      }
+      writer.write("tensorboard", flag: run.tensorboard)
+      writer.write("csv", flag: run.csv)
     }
     writer.section("task") { writer in
       writer.write("kind", task.kind.rawValue)

@@ -1,3 +1,4 @@
+import Collectives
 import Distillation
 import Text
 
@@ -46,6 +47,11 @@ package struct RunSettings: Sendable, Equatable {
   package var onFailedSave = FailedSave.continue
   /// Saves that may fail one after the other before a run stops after all.
   package var maxFailedSaves = 3
+  package var stuckRank = StuckRankLimits()
+  /// Whether TensorBoard's event files are written.
+  package var tensorboard = true
+  /// Whether `metrics.csv` is written at the end of each stage.
+  package var csv = true
 
   package init(directory: String) { self.directory = directory }
 

@@ -78,7 +78,7 @@ extension ClassifierModel {
 
 extension Matrix {
   /// The values row after row, without what lies between rows.
-  fileprivate var inOrder: [Float] {
+  var inOrder: [Float] {
     (0..<rows).flatMap { UnsafeBufferPointer(start: base + $0 * stride, count: columns) }
   }
 }

@@ -7,9 +7,8 @@ extension Places {
   /// Collective: makes a model that is run only, for some taps and for texts of some words. Its packed weights lie in
   /// memory once on each host, and nothing else of it stays that these do not need: `model.weights` is used up.
   func freeze(_ model: ClassifierModel, for taps: TapSelection, words: [Int]) throws -> FrozenModel {
-    let packed = try shareOnHost(model.encoder.linearWeights(for: taps), of: model.weights)
-    packed?.discardOriginals()
     model.discardWeights(except: taps, words: words)
+    let packed = try shareOnHost(model.encoder.linearWeights(for: taps), of: model.weights)
     return FrozenModel(model.encoder, weights: model.weights, packed: packed, taps: taps)
   }
 
@@ -23,7 +22,7 @@ extension Places {
       let mark = PackedWeights.Mark(bits: UInt64.random(in: 0...UInt64.max))
       own = PackedWeights(sharing: slots, of: weights, mark: mark)
       if let own, let descriptor = own.sharedDescriptor {
-        pool.pack(own)
+        takeOver(own)
         offer = HostOffer(host: HostOffer.thisHost, process: getpid(), descriptor: descriptor, mark: mark)
       }
     }
@@ -34,6 +33,7 @@ extension Places {
         HostOffer.list(offers).lazy.filter { $0.host == HostOffer.thisHost }.compactMap {
           PackedWeights(slots, of: weights, packedBy: $0.process, descriptor: $0.descriptor, mark: $0.mark)
         }.first
+      if let own { (0..<own.count).forEach(own.discardOriginal) }
     }
     // Who offers memory stays until all have mapped it.
     try ranks.barrier()
@@ -42,8 +42,16 @@ extension Places {
 
   private func packed(_ slots: [Slot], of weights: ParameterBuffer) -> PackedWeights? {
     let packed = PackedWeights(slots, of: weights)
-    if let packed { pool.pack(packed) }
+    if let packed { takeOver(packed) }
     return packed
+  }
+
+  /// Packs weight by weight, so that no more than a few are in memory twice.
+  private func takeOver(_ packed: PackedWeights) {
+    pool.forEach(0..<packed.count) { index in
+      packed.pack(index)
+      packed.discardOriginal(index)
+    }
   }
 }
 

@@ -30,10 +30,11 @@ final class MetricsLog {
 
   deinit { close(descriptor) }
 
-  func append(_ event: TrainingEvent) throws {
+  /// - Returns: the event as it was written, with its time.
+  func append(_ event: TrainingEvent) throws -> JSON {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
-    guard case .object(var object) = event.json else { return }
+    var object = event.json.object ?? JSONObject()
     object["time"] = .number(Double(time.tv_sec) + Double(time.tv_nsec / 1_000_000) / 1000)
     let line = JSON.object(object).bytes() + [UInt8(ascii: "\n")]
     let written = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
@@ -46,6 +47,7 @@ final class MetricsLog {
     length += line.count
     // A validation is worth a flush: what came before it is then safe from a power failure too.
     if case .validated = event { flush() }
+    return .object(object)
   }
 
   /// Makes the lines durable.
@@ -56,6 +58,8 @@ final class MetricsLog {
 final class RunJournal {
   /// Rank 0's, from when its directory is there.
   var log: MetricsLog?
+  /// Rank 0's, made from the log.
+  var exports: LogExports?
   private let observe: ((TrainingEvent) -> Void)?
 
   /// - Parameter observe: on rank 0.
@@ -63,7 +67,7 @@ final class RunJournal {
 
   /// Logs and shows what belongs to the run, interrupted or not.
   func record(_ event: TrainingEvent) throws {
-    try log?.append(event)
+    if let line = try log?.append(event) { exports?.add(line) }
     observe?(event)
   }
 

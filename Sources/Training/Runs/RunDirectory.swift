@@ -2,13 +2,16 @@ import Checkpoints
 import Glibc
 import JSON
 
-/// A run's directory: `config.yaml`, `metrics.jsonl`, `summary.json`, `stages/NAME/checkpoints/…`, `state/…` until it has
-/// ended, and the links `best` and `last`. Only rank 0 touches it.
+/// A run's directory: `config.yaml`, `metrics.jsonl` and what `LogExports` makes of it, `summary.json`,
+/// `stages/NAME/checkpoints/…`, `state/…` until it has ended, and the links `best` and `last`. Only rank 0 touches it.
 struct RunDirectory {
   let path: String
 
   /// What a run writes at the top of its directory.
-  private static let names = ["config.yaml", "metrics.jsonl", "summary.json", "stages", "best", "last", stateName]
+  private static let names = [
+    "config.yaml", "metrics.jsonl", "summary.json", "stages", "best", "last", stateName,
+    LogExports.tensorBoardName, LogExports.tableName,
+  ]
   static let stateName = "state"
 
   /// Refuses, before anything is loaded, a directory that holds a run already, unless told to replace it; one that

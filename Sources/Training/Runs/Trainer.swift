@@ -110,12 +110,18 @@ package struct Trainer {
     guard let state else {
       try directory.begin(configuration: configuration)
       journal.log = try MetricsLog(path: log)
+      journal.exports = LogExports(configuration, logPath: log) { [weak journal] in
+        journal?.announce(.notice($0))
+      }
       return
     }
     try directory.resume(state, selection: state.selection, configuration: configuration)
     try states.adopt(state)
     try states.prune(keeping: state.checkpoints)
     journal.log = try MetricsLog(path: log, from: state.metricsBytes)
+    journal.exports = LogExports(configuration, logPath: log) { [weak journal] in
+      journal?.announce(.notice($0))
+    }
     if let length = journal.log?.length, length < state.metricsBytes {
       journal.announce(
         .notice("\(log): expected \(state.metricsBytes) bytes up to here, found \(length): its older lines are lost"))

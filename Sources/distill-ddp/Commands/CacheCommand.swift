@@ -1,6 +1,7 @@
 import ArgumentParser
 import Distillation
 import JSON
+import Training
 
 /// `distill-ddp cache`: what a teacher cache holds.
 struct CacheCommand: ParsableCommand {

@@ -12,7 +12,8 @@ struct DistillDDP: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, TokenizeCommand.self, FeaturesCommand.self,
-      InspectCommand.self, ValidateCommand.self, VerifyCommand.self, CacheCommand.self,
+      InspectCommand.self, ValidateCommand.self, VerifyCommand.self, CacheCommand.self, CompareCommand.self,
+      ReportCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
 }

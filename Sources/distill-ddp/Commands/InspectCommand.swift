@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Glibc
 import JSON
+import Training
 
 /// `distill-ddp inspect`: what a model, a checkpoint or a tensor file holds.
 struct InspectCommand: ParsableCommand {

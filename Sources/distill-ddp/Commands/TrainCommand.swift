@@ -1,4 +1,5 @@
 import ArgumentParser
+import Collectives
 import JSON
 import Training
 
@@ -38,9 +39,13 @@ struct TrainCommand: ParsableCommand {
   }
 
   func run() throws {
-    // Read before ranks start too, for the number of threads; an error in it is told once, by `Trainer`'s rank 0.
     StopSignals.watch()
-    let end = try onEveryRank(threads: threads ?? (try? source.configuration())?.run.threads) { places in
+    reportClosedOutputAsError()
+    // Read before ranks start too; an error in it is told once, by `Trainer`'s rank 0.
+    let run = (try? source.configuration())?.run
+    let end = try onEveryRank(
+      threads: threads ?? run?.threads, stuckRank: run?.stuckRank ?? StuckRankLimits()
+    ) { places in
       let configuration = try source.configuration()
       let console = TrainingConsole(
         logEvery: configuration.run.logEverySeconds,

@@ -19,25 +19,6 @@ func scientific(_ value: Double) -> String {
     + (digits.count < 2 ? "0" : "") + digits
 }
 
-/// `12,000`
-func grouped(_ value: Int) -> String {
-  var text = String(abs(value))
-  var groups: [String] = []
-  while text.count > 3 {
-    groups.insert(String(text.suffix(3)), at: 0)
-    text.removeLast(3)
-  }
-  return (value < 0 ? "-" : "") + ([text] + groups).joined(separator: ",")
-}
-
-/// `1:02:03` or `2:03`
-func clockTime(_ seconds: Double) -> String {
-  guard let total = Int(exactly: max(0, seconds).rounded()) else { return "?" }
-  func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-  let (hours, minutes) = (total / 3600, total / 60 % 60)
-  return hours > 0 ? "\(hours):\(two(minutes)):\(two(total % 60))" : "\(minutes):\(two(total % 60))"
-}
-
 /// Columns aligned: the first to the left, the others to the right.
 func table(_ rows: [[String]]) -> [String] {
   let columns = rows.map(\.count).max() ?? 0

@@ -89,7 +89,7 @@ private struct TinyTeacher {
     weights.initialize(layout.entries.map(\.key), deviation: 0.1, seed: 1)
     var taps = TapSelection()
     (taps.hidden, taps.scores, taps.logits) = ([0, 1], [1], true)
-    live = LiveTeacher(encoder: encoder, weights: weights, taps: taps)
+    live = LiveTeacher(FrozenModel(encoder, weights: weights, taps: taps), taps: taps)
     fingerprint = TeacherFingerprint(configuration, weights: weights, threads: 1)
     var batch = Batch()
     for (sample, tokens) in [[2, 5, 3], [2, 6, 7, 8, 3], [2, 3]].enumerated() {

@@ -22,8 +22,9 @@ struct RunIdentity: Sendable, Equatable {
   /// hashed, so that a run may be continued where its data has moved.
   private static let insignificant = [
     "run.directory", "run.overwrite", "run.threads", "run.logEverySeconds", "run.resume", "run.saveStateEverySteps",
-    "run.saveStateEveryMinutes", "run.keepStates", "run.onFailedSave", "run.maxFailedSaves", "data.train",
-    "data.validation", "teacher.model", "teacher.cache.path", "teacher.cache.maxBytes", "student.model",
+    "run.saveStateEveryMinutes", "run.keepStates", "run.onFailedSave", "run.maxFailedSaves", "run.stuckRank",
+    "run.tensorboard", "run.csv", "data.train", "data.validation", "teacher.model", "teacher.cache.path",
+    "teacher.cache.maxBytes", "student.model",
     "student.tokenizer",
     // Stages hold what they inherit.
     "training",

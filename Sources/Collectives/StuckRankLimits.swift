@@ -1,0 +1,13 @@
+/// How long a rank waits for others that neither send anything nor wait themselves: ones that were stopped, that hang, or
+/// that a broken network keeps from being heard.
+package struct StuckRankLimits: Sendable, Equatable {
+  /// Seconds until they are named.
+  package var warnAfter: Double
+  /// Seconds until the job ends; `nil` waits for ever.
+  package var abortAfter: Double?
+
+  package init(warnAfter: Double = 60, abortAfter: Double? = 600) {
+    self.warnAfter = warnAfter
+    self.abortAfter = abortAfter
+  }
+}

@@ -1,0 +1,134 @@
+import Training
+
+/// Numbers over steps: an inline SVG with axes and a legend.
+struct LineChart {
+  struct Point {
+    let x: Double
+    let y: Double
+  }
+
+  struct Series {
+    /// How it is drawn: one of many points as a line of means within the band from least to greatest; each of few with
+    /// a dot that tells its value.
+    enum Style { case line, dots }
+
+    let name: String
+    let points: [Point]
+    var style = Style.line
+
+    /// Points that can be drawn.
+    init(_ name: String, _ points: [(x: Int, y: Double)], style: Style = .line) {
+      self.name = name
+      self.points = points.filter(\.y.isFinite).map { Point(x: Double($0.x), y: $0.y) }
+      self.style = style
+    }
+  }
+
+  let title: String
+  let series: [Series]
+  /// The last step on the axis, which begins at 0.
+  let lastStep: Int
+  /// After the point; `nil` leaves it to the values.
+  var digits: Int?
+  var startsAtZero = false
+
+  private static let (width, height) = (360.0, 200.0)
+  private static let (left, right, top, bottom) = (46.0, 352.0, 8.0, 176.0)
+  private static let mostPoints = 160
+
+  var markup: Markup? {
+    let shown = series.filter { !$0.points.isEmpty }
+    guard !shown.isEmpty else { return nil }
+    let lines = shown.map(Self.summarised)
+    let xAxis = Axis([Double(max(1, lastStep))], count: 4, startsAtZero: true, integral: true)
+    let yAxis = Axis(lines.flatMap { $0.map(\.mean) }, count: 4, startsAtZero: startsAtZero)
+    let legend: [Markup] = shown.enumerated().map { index, series in
+      "<li><i class=\"c\(index % 6)\"></i>\(series.name) <b>\(text(series.points[series.points.count - 1].y))</b></li>"
+    }
+    let drawn: [Markup] = zip(shown, lines).enumerated().map { index, pair in
+      draw(pair.0, pair.1, colour: index % 6, xAxis, yAxis)
+    }
+    return """
+      <figure class="chart"><figcaption>\(title)</figcaption><ul class="legend">\(legend)</ul>
+      <svg viewBox="0 0 360 200" role="img" aria-label="\(title) over steps">\(grid(xAxis, yAxis))\(drawn)</svg></figure>
+
+      """
+  }
+
+  private func text(_ value: Double) -> String { digits.map { fixed(value, $0) } ?? significant(value) }
+
+  // MARK: Parts
+
+  private func grid(_ xAxis: Axis, _ yAxis: Axis) -> Markup {
+    let horizontal: [Markup] = yAxis.ticks.map { tick in
+      let y = Self.y(tick, yAxis)
+      return """
+        <line class="grid" x1="46" x2="352" y1="\(y)" y2="\(y)"/><text class="tick" x="41" y="\(y)" dy="3.5" \
+        text-anchor="end">\(yAxis.label(tick))</text>
+        """
+    }
+    let vertical: [Markup] = xAxis.ticks.map { tick in
+      let x = Self.x(tick, xAxis)
+      return """
+        <line class="axis" x1="\(x)" x2="\(x)" y1="176" y2="180"/><text class="tick" x="\(x)" y="192" \
+        text-anchor="middle">\(xAxis.label(tick))</text>
+        """
+    }
+    return """
+      \(horizontal)<line class="axis" x1="46" x2="352" y1="176" y2="176"/>\(vertical)\
+      <text class="tick" x="41" y="192" text-anchor="end">step</text>
+      """
+  }
+
+  private func draw(_ series: Series, _ line: [Summary], colour: Int, _ xAxis: Axis, _ yAxis: Axis) -> Markup {
+    func path(_ points: [Point]) -> Markup {
+      points.reduce("") { path, point in "\(path)\(Self.x(point.x, xAxis)),\(Self.y(point.y, yAxis)) " }
+    }
+    var out: Markup = ""
+    if line.contains(where: { $0.most > $0.least }) {
+      let outline =
+        line.map { Point(x: $0.x, y: $0.most) } + line.reversed().map { Point(x: $0.x, y: $0.least) }
+      out = "<polygon class=\"band c\(colour)\" points=\"\(path(outline))\"/>"
+    }
+    out = out + "<polyline class=\"line c\(colour)\" points=\"\(path(line.map { Point(x: $0.x, y: $0.mean) }))\"/>"
+    guard series.style == .dots || line.count == 1 else { return out }
+    let dots: [Markup] = line.map { point in
+      """
+      <circle class="dot c\(colour)" cx="\(Self.x(point.x, xAxis))" cy="\(Self.y(point.mean, yAxis))" r="3"><title>\
+      \(series.name), step \(fixed(point.x, 0)): \(text(point.mean))</title></circle>
+      """
+    }
+    return out + "\(dots)"
+  }
+
+  private static func x(_ value: Double, _ axis: Axis) -> Markup {
+    .length(left + axis.place(of: value) * (right - left))
+  }
+
+  private static func y(_ value: Double, _ axis: Axis) -> Markup {
+    .length(bottom - axis.place(of: value) * (bottom - top))
+  }
+
+  // MARK: Many points
+
+  /// What neighbouring points have in common.
+  private struct Summary {
+    let x: Double
+    let mean: Double
+    let least: Double
+    let most: Double
+  }
+
+  /// As many points as a picture can show.
+  private static func summarised(_ series: Series) -> [Summary] {
+    let points = series.points
+    let size = max(1, (points.count + mostPoints - 1) / mostPoints)
+    return stride(from: 0, to: points.count, by: size).map { start in
+      let part = points[start..<min(start + size, points.count)]
+      let ys = part.map(\.y)
+      return Summary(
+        x: part.reduce(0) { $0 + $1.x } / Double(part.count), mean: ys.reduce(0, +) / Double(ys.count),
+        least: ys.min() ?? 0, most: ys.max() ?? 0)
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import Checkpoints
+import Text
+import Training
+
+/// What a report needs the models for.
+package struct ReportMeasurements: Sendable {
+  /// The teacher, the student and baselines, as far as they are at hand.
+  let models: [MeasuredModel]
+  let examples: [AttentionExample]
+  /// What could not be had, for the reader.
+  package let notes: [String]
+
+  /// The sentences whose attention is drawn.
+  package enum Sentences: Sendable {
+    /// A few short ones of the validation data, of different classes.
+    case automatic
+    /// Rows of the validation data, from 1.
+    case rows([Int])
+    case texts([String])
+  }
+
+  /// Without models.
+  package init(note: String) {
+    models = []
+    examples = []
+    notes = [note]
+  }
+
+  /// Loads the models, runs them over the validation data, and looks at their attention. What is not there any more is
+  /// noted; only sentences that were asked for must be there.
+  ///
+  /// - Parameter baselines: model directories, or runs' directories, which stand for their best models.
+  package init(_ run: RecordedRun, baselines: [String], sentences: Sentences, places: Places) throws {
+    var notes: [String] = []
+    func attempt<Result>(_ what: String, _ body: () throws -> Result) -> Result? {
+      do {
+        return try body()
+      } catch {
+        notes.append("\(what): \(error)")
+        return nil
+      }
+    }
+    let configuration = run.configuration
+    let studentPath = "\(run.directory)/best"
+    let learns = configuration.stages.contains { !$0.adaptors.isEmpty }
+    let student = attempt("The student is not at hand") {
+      try ClassifierModel(directory: studentPath, head: .newIfMissing)
+    }
+    let teacher = (learns ? configuration.teacher : nil).flatMap { settings in
+      attempt("The teacher is not at hand") { try ClassifierModel(directory: settings.model, head: .newIfMissing) }
+    }
+    let tokenizer = student.flatMap { model in attempt("The tokenizer is not at hand") { try model.tokenizer() } }
+    var examples: Examples?
+    var validation: TokenizedDataset?
+    if let student, let tokenizer, let source = configuration.data.validation {
+      examples = attempt("The validation data is not at hand") {
+        try source.read(labels: student.configuration.labels)
+      }
+      validation = examples.flatMap { examples in
+        attempt("The validation data cannot be read") {
+          try TokenizedDataset(
+            examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: places.pool.workers)
+        }
+      }
+    }
+
+    var models: [MeasuredModel] = []
+    func measure(_ model: ClassifierModel?, _ name: String, _ path: String) {
+      guard let model else { return }
+      let measured = attempt("\(name) could not be measured") {
+        try MeasuredModel(model, name: name, path: path, validation: validation, places: places)
+      }
+      if let measured { models.append(measured) }
+    }
+    measure(teacher, "teacher", configuration.teacher?.model ?? "")
+    measure(student, "student", studentPath)
+    for baseline in baselines {
+      // One that was asked for must be there.
+      let path = (try? RecordedRun(baseline)) == nil ? baseline : "\(baseline)/best"
+      let model = try ClassifierModel(directory: path, head: .newIfMissing, labels: student?.configuration.labels)
+      measure(model, baseline, path)
+    }
+    self.models = models
+
+    guard let student, let tokenizer else {
+      self.examples = []
+      self.notes = notes
+      return
+    }
+    let chosen = try Self.choose(
+      sentences, examples, validation, tokenizer, maxLength: configuration.data.maxLength)
+    let pairs = run.layerPairs(student: student.configuration.layers, teacher: teacher?.configuration.layers)
+    self.examples = chosen.rows.map { row in
+      AttentionExample(
+        chosen.examples[row], row: row, of: chosen.data, tokenizer: tokenizer, student: student, teacher: teacher,
+        pairs: pairs)
+    }
+    self.notes = notes
+  }
+
+  // MARK: Sentences
+
+  private struct Choice {
+    let examples: Examples
+    let data: TokenizedDataset
+    let rows: [Int]
+  }
+
+  private static func choose(
+    _ sentences: Sentences, _ examples: Examples?, _ validation: TokenizedDataset?, _ tokenizer: Tokenizer,
+    maxLength: Int
+  ) throws -> Choice {
+    if case .texts(let texts) = sentences {
+      let examples = try Examples(lines: Array(texts.map { $0 + "\n" }.joined().utf8), name: "the sentences")
+      let data = try TokenizedDataset(examples, tokenizer: tokenizer, maxLength: maxLength)
+      return Choice(examples: examples, data: data, rows: Array(0..<data.count))
+    }
+    guard let examples, let validation else {
+      if case .rows = sentences {
+        throw ModelError("--rows: expected the run's validation data, found none; give --sentences FILE")
+      }
+      let none = try Examples(lines: [], name: "")
+      return Choice(examples: none, data: try TokenizedDataset(none, tokenizer: tokenizer, maxLength: nil), rows: [])
+    }
+    guard case .rows(let rows) = sentences else {
+      return Choice(examples: examples, data: validation, rows: shortRows(of: validation))
+    }
+    if let row = rows.first(where: { $0 < 1 || $0 > validation.count }) {
+      throw ModelError("--rows: expected numbers from 1 to \(validation.count), the validation rows, found \(row)")
+    }
+    return Choice(examples: examples, data: validation, rows: rows.map { $0 - 1 })
+  }
+
+  /// Up to three rows, short enough that their maps can be read, each of another class where there are several.
+  private static func shortRows(of data: TokenizedDataset) -> [Int] {
+    let short = (0..<data.count).filter { (7...16).contains(data.length($0)) }
+    let candidates = short.isEmpty ? Array((0..<data.count).filter { data.length($0) <= 40 }.prefix(3)) : short
+    var chosen: [Int] = []
+    for row in candidates where chosen.count < 3 {
+      if !chosen.contains(where: { data.labels[$0] == data.labels[row] }) { chosen.append(row) }
+    }
+    for row in candidates where chosen.count < min(3, candidates.count) && !chosen.contains(row) { chosen.append(row) }
+    return chosen
+  }
+}
+
+extension RecordedRun {
+  /// The layers whose attention is compared: as the run's attention adaptors pair them, or else evenly.
+  fileprivate func layerPairs(student: Int, teacher: Int?) -> [(student: Int, teacher: Int)] {
+    guard let teacher else { return (1...student).map { ($0, $0) } }
+    let learned = stages.flatMap(\.adaptors).filter { $0.name.hasPrefix("Attn") }.flatMap(\.pairs).filter {
+      (1...student).contains($0.student) && (1...teacher).contains($0.teacher)
+    }
+    var pairs: [(student: Int, teacher: Int)] = []
+    for pair in learned where !pairs.contains(where: { $0 == pair }) { pairs.append(pair) }
+    guard pairs.isEmpty else { return pairs.sorted { $0 < $1 } }
+    return (1...student).map { layer in (layer, max(1, layer * teacher / student)) }
+  }
+}

@@ -1,0 +1,89 @@
+import Checkpoints
+import JSON
+import Training
+
+/// A run as its directory tells it, ended or not.
+package struct RecordedRun: Sendable {
+  package let directory: String
+  package let configuration: RunConfiguration
+  /// What the run said of itself when it started; `nil` before it did.
+  let overview: Overview?
+  let stages: [RecordedStage]
+  /// From start to end, in all processes that worked on it; of a run that has not ended, as far as its log tells.
+  let seconds: Double
+  let isFinished: Bool
+
+  struct Overview: Sendable {
+    let ranks: Int
+    let threads: Int
+    let simd: String
+    let blas: String
+    let teacherParameters: Int?
+    let studentParameters: Int?
+    let trainRows: Int
+    let validationRows: Int?
+
+    /// - Parameter event: `run_started`.
+    fileprivate init(_ event: JSON) {
+      ranks = event["ranks"]?.int ?? 1
+      threads = event["threads"]?.int ?? 1
+      simd = event["simd"]?.string ?? ""
+      blas = event["blas"]?.string ?? ""
+      teacherParameters = event["teacher_parameters"]?.int
+      studentParameters = event["student_parameters"]?.int
+      trainRows = event["train_rows"]?.int ?? 0
+      validationRows = event["validation_rows"]?.int
+    }
+  }
+
+  /// - Throws: where the directory holds no run, or its configuration or log cannot be read.
+  package init(_ directory: String) throws {
+    let directory = directory.count > 1 && directory.hasSuffix("/") ? String(directory.dropLast()) : directory
+    let names: [String]
+    do { names = try entries(of: directory) } catch { names = [] }
+    guard names.contains("config.yaml"), names.contains("metrics.jsonl") else {
+      throw ModelError(
+        "\(directory.escapedForDisplay): expected a run's directory, with config.yaml and metrics.jsonl, found none; "
+          + "give what run.directory named")
+    }
+    self.directory = directory
+    configuration = try RunConfiguration(path: "\(directory)/config.yaml")
+    isFinished = names.contains("summary.json")
+    var overview: Overview?
+    var stages: [RecordedStage] = []
+    var seconds: Double?
+    try MetricsLines("\(directory)/metrics.jsonl").read { event in
+      switch event["event"]?.string {
+      case "run_started": overview = Overview(event)
+      case "stage_started": stages.append(RecordedStage(event))
+      case "run_finished": seconds = event["seconds"]?.double
+      default:
+        guard let name = event["stage"]?.string, let index = stages.lastIndex(where: { $0.name == name }) else {
+          return
+        }
+        stages[index].add(event)
+      }
+    }
+    self.overview = overview
+    self.stages = stages
+    self.seconds =
+      seconds ?? stages.reduce(0) { $0 + $1.steppingSeconds + $1.validations.reduce(0) { $0 + $1.seconds } }
+  }
+
+  /// Of the student as the run leaves it: what its last stage with a validation picked.
+  var best: RecordedStage.Validation? { stages.last { !$0.validations.isEmpty }?.best }
+
+  /// Trained, over all stages; `nil` before the first step.
+  var sentencesPerSecond: Double? {
+    let seconds = stages.reduce(0) { $0 + $1.steppingSeconds }
+    return seconds > 0 ? Double(stages.reduce(0) { $0 + $1.sentences }) / seconds : nil
+  }
+
+  /// `finished`, or how far it is.
+  package var status: String {
+    if isFinished { return "finished" }
+    guard let stage = stages.last else { return "unfinished: no step yet" }
+    let done = stage.steps.count + stage.skippedSteps
+    return "unfinished: \(stage.name), step \(grouped(done)) of \(grouped(stage.plannedSteps))"
+  }
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR
+# Trains on two and three hosts, which are network namespaces of this machine, compares the results with that of one
+# host, and cuts links in mid-step. Status 1 where a result differs or a job does not end within 30 seconds.
+#
+#   launch/multi-host-test.sh [--binary PATH]
+#
+# Needs root, iproute2, python3 and a build. Makes namespaces and a bridge, 10.77.0.0/24, and removes them.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+exec python3 -B Tests/Faults/multi_host.py "$@"

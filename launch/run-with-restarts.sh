@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Runs a command again until it succeeds, as one that can go on where it was stopped:
+#
+#   launch/run-with-restarts.sh [--restarts N] [--wait SECONDS] COMMAND…
+#   launch/run-with-restarts.sh launch/local.sh 4 --config configs/mine.yaml --resume auto
+#
+# Status 75, "stopped and can be resumed", starts it again at once. After any other failure it waits, 5 seconds at
+# first (--wait) and twice as long each time in a row, at most 5 minutes. After 10 restarts (--restarts), or where the
+# command cannot be run at all, it gives up with the command's last status.
+#
+# A signal to the script (SIGTERM, SIGINT, SIGUSR1, SIGUSR2) is passed on, and nothing is started after it. Give the
+# command --resume auto, or it begins anew each time.
+set -euo pipefail
+
+fail() {
+  echo "${0##*/}: $*" >&2
+  exit 2
+}
+
+restarts=10
+wait_seconds=5
+while [[ ${1:-} == --* ]]; do
+  [[ ${2:-} =~ ^[0-9]{1,6}$ ]] || fail "$1: expected a whole number, found \"${2:-}\""
+  case $1 in
+    --restarts) restarts=$((10#$2)) ;;
+    --wait) wait_seconds=$((10#$2)) ;;
+    *) fail "$1: expected --restarts or --wait" ;;
+  esac
+  shift 2
+done
+[[ $# -gt 0 ]] || fail "expected a command; usage: run-with-restarts.sh [--restarts N] [--wait SECONDS] COMMAND…"
+
+job=
+signalled=
+pass_on() {
+  signalled=$1
+  if [[ $job ]]; then kill -s "$1" "$job" 2> /dev/null || true; fi
+}
+for name in TERM INT USR1 USR2; do
+  # shellcheck disable=SC2064 # the name is this one, not the last
+  trap "pass_on $name" "$name"
+done
+
+# Sets `ended` to the job's status. A signal ends the wait, not the job.
+wait_for_job() {
+  ended=0
+  wait "$job" || ended=$?
+  while kill -0 "$job" 2> /dev/null; do
+    ended=0
+    wait "$job" || ended=$?
+  done
+}
+
+pause=$wait_seconds
+for ((count = 0; ; count++)); do
+  # A process group of its own: a terminal's Ctrl-C reaches it once, through this script.
+  setsid "$@" &
+  job=$!
+  wait_for_job
+  status=$ended
+  if [[ $status -eq 0 || $signalled || $status -eq 126 || $status -eq 127 ]]; then exit "$status"; fi
+  if ((count >= restarts)); then
+    echo "${0##*/}: gave up after $restarts restarts, status $status" >&2
+    exit "$status"
+  fi
+  if [[ $status -eq 75 ]]; then
+    pause=$wait_seconds
+    echo "${0##*/}: status 75: restart $((count + 1)) of $restarts" >&2
+  else
+    echo "${0##*/}: status $status: restart $((count + 1)) of $restarts in $pause s" >&2
+    sleep "$pause" &
+    job=$!
+    wait_for_job
+    if [[ $signalled ]]; then exit "$status"; fi
+    pause=$((pause * 2 > 300 ? 300 : pause * 2))
+  fi
+done
