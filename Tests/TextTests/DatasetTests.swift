@@ -237,6 +237,16 @@ struct DatasetBombTests {
     #expect(try source.read(labels: classes).count == 100_000)
   }
 
+  /// Forty kilobytes that say they are forty megabytes, and would be two gigabytes at fifty times the size.
+  @Test func compressedFilesOfAThousandTimesTheirSizeAreRefused() throws {
+    let directory = try TemporaryDirectory()
+    let zeros = try RegularFile.contents("\(Fixtures.directory)/../../ArchivesTests/Fixtures/zeros.gz")
+    let bomb = Array(repeatElement(zeros, count: 40).joined())
+    let source = DatasetSource(format: .lines(labelsPath: nil), path: try directory.write("data.gz", bomb))
+    let error = #expect(throws: DatasetError.self) { try source.read(labels: nil) }
+    #expect(error?.reason.contains("bytes when decompressed, found more") == true, "\(error?.reason ?? "")")
+  }
+
   /// A file with holes takes no disk, and memory of its size ended the process.
   @Test func filesLargerThanMemoryAreRefused() throws {
     let directory = try TemporaryDirectory()

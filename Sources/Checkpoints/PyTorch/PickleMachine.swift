@@ -7,7 +7,7 @@ import JSON
 struct PickleMachine {
   /// Many times what the largest models need.
   static let maximumBytes = 16 << 20
-  private static let maximumOperations = 1_000_000
+  private static let maximumOperations = 500_000
   private static let maximumMarks = 256
 
   private(set) var heap = PickleHeap()

@@ -11,8 +11,6 @@ struct SafetensorsHeader {
   static let maximumTensors = 100_000
   /// What the JSON of a header or a shard index may hold: as many tensors, of four dimensions.
   static let limits = JSON.Limits(bytes: maximumLength, values: 16 * maximumTensors)
-  /// More elements than any real tensor has.
-  static let maximumCount = Int(Int32.max)
 
   /// In the order of their bytes.
   let tensors: [TensorDescription]

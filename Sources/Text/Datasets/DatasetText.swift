@@ -9,15 +9,16 @@ struct DatasetText {
   /// The longest row, in bytes.
   static let maximumRow = 1 << 20
 
-  /// The most bytes that a compressed file may hold, to stop one that was made to fill the memory.
-  private static let maximumDecompressed = 2 << 30
+  /// The most bytes that a compressed file may hold, to stop one that was made to fill the memory: text is compressed
+  /// tenfold at best, and deflate can expand a thousandfold.
+  private static func maximumDecompressed(_ compressed: Int) -> Int { min(2 << 30, (16 << 20) + 100 * compressed) }
 
   /// Reads a regular file, decompressing one in gzip's format whatever its name.
   init(path: String) throws(DatasetError) {
     do {
       let bytes = try RegularFile.contents(path)
       if Gzip.isGzip(bytes) {
-        try self.init(try Gzip.decompress(bytes, limit: Self.maximumDecompressed), path: path)
+        try self.init(try Gzip.decompress(bytes, limit: Self.maximumDecompressed(bytes.count)), path: path)
       } else if path.hasSuffix(".gz") && !bytes.isEmpty {
         throw DatasetError(path, "expected gzip data, found something else; drop .gz from its name if it is plain text")
       } else {

@@ -1,6 +1,8 @@
 extension FuzzTarget {
   static func all(in workspace: Workspace) -> [FuzzTarget] {
-    [json, safetensors(in: workspace), shardIndex(in: workspace), modelConfiguration, runConfiguration, overrides]
-      + tokenizers(in: workspace) + datasets(in: workspace) + [teacherCache(in: workspace)]
+    [
+      json, safetensors(in: workspace), shardIndex(in: workspace), pyTorch(in: workspace), manifest(in: workspace),
+      modelConfiguration, runConfiguration, overrides,
+    ] + tokenizers(in: workspace) + datasets(in: workspace) + [gzip(in: workspace), teacherCache(in: workspace)]
   }
 }
