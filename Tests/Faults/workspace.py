@@ -138,7 +138,9 @@ class Workspace:
                 sums.update(f"{name} -> {os.readlink(path)}\n".encode())
             elif path.is_file() and name.startswith("stages/"):
                 sums.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-            elif path.is_file() and name not in ("metrics.jsonl", "config.yaml", "summary.json"):
+            elif name.startswith("tensorboard/"):
+                continue  # made from the log, and named and filled with times
+            elif path.is_file() and name not in ("metrics.jsonl", "metrics.csv", "config.yaml", "summary.json"):
                 sums.update(f"unexpected {name}\n".encode())
         for line in (self.run / "metrics.jsonl").read_text().splitlines():
             event = json.loads(line)
