@@ -67,26 +67,6 @@ package struct EventRecord: Sendable, Equatable {
     }
   }
 
-  /// A picture, for the image dashboard.
-  package static func image(
-    _ tag: String, png: [UInt8], width: Int, height: Int, step: Int, time: Double
-  ) -> EventRecord {
-    EventRecord(time: time, step: step) { event in
-      event.add(Field.summary) { summary in
-        summary.add(1) { entry in
-          entry.add(1, text: tag)
-          // Summary.Image: height 1, width 2, colorspace 3 (4 is RGBA), encoded_image_string 4.
-          entry.add(4) { image in
-            image.add(1, varint: Int64(height))
-            image.add(2, varint: Int64(width))
-            image.add(3, varint: 4)
-            image.add(4, bytes: png)
-          }
-        }
-      }
-    }
-  }
-
   /// As a TFRecord: length, its checksum, the data, its checksum; numbers are little-endian.
   package var framed: [UInt8] {
     let length = withUnsafeBytes(of: UInt64(data.count).littleEndian, Array.init)

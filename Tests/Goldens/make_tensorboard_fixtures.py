@@ -28,10 +28,6 @@ text = Value(
         data_class=summary_pb2.DATA_CLASS_TENSOR,
     ),
 )
-image = Value(
-    tag="attention",
-    image=summary_pb2.Summary.Image(height=2, width=300, colorspace=4, encoded_image_string=bytes(range(200))),
-)
 cases = {
     "fileVersion": event_pb2.Event(wall_time=1.0, file_version="brain.Event:2"),
     "sessionStart": event_pb2.Event(
@@ -42,7 +38,6 @@ cases = {
     ),
     "firstStep": event(0, [Value(tag="loss/total", simple_value=0.0)]),
     "text": event(0, [text]),
-    "image": event(7, [image]),
 }
 
 
