@@ -76,17 +76,19 @@ struct RunDirectory {
       let index = configuration.stages.firstIndex { $0.name == name }
       if index.map({ $0 > state.stageIndex }) ?? false { try removeTree("\(path)/stages/\(name)") }
     }
-    for directory in [path, "\(path)/stages"]
-      + (try stageNames()).flatMap({ name in
-        ["\(path)/stages/\(name)", "\(path)/stages/\(name)/checkpoints"]
-      }) where exists(directory)
-    {
-      try recoverInterruptedWrites(in: directory)
-    }
+    try recoverInterruptedWrites()
     try stage(state.stage).link(selection)
     for name in ["best", "last"] where exists("\(path)/\(name)") { try removeTree("\(path)/\(name)") }
     if state.stageIndex > 0 { try link(stage: stage(configuration.stages[state.stageIndex - 1].name)) }
     try writeAtomically(Array(configuration.resolvedYAML().utf8), to: "\(path)/config.yaml")
+  }
+
+  /// Clears up what a killed process was writing outside of `state`.
+  func recoverInterruptedWrites() throws {
+    let stages = try stageNames().flatMap { ["\(path)/stages/\($0)", "\(path)/stages/\($0)/checkpoints"] }
+    for directory in [path, "\(path)/stages"] + stages where exists(directory) {
+      try Checkpoints.recoverInterruptedWrites(in: directory)
+    }
   }
 
   /// Whether the run in it has ended.
@@ -96,6 +98,15 @@ struct RunDirectory {
 
   func finish(_ report: RunReport) throws {
     try writeAtomically(report.json.bytes(.pretty) + [UInt8(ascii: "\n")], to: "\(path)/\(Self.summaryName)")
+  }
+
+  /// The checkpoints that the stages of the finished run keep, relative to its directory.
+  func finishedCheckpoints() throws -> [String] {
+    let path = "\(path)/\(Self.summaryName)"
+    guard let names = try JSON(contentsOf: path)["checkpoints"]?.array?.map(\.string), !names.contains(nil) else {
+      throw ModelError("\(path): expected a list of names under checkpoints; was it written by an older distill-ddp?")
+    }
+    return names.compactMap { $0 }
   }
 
   /// Points `best` and `last` at the latest stage's.

@@ -16,7 +16,7 @@ final class RunSession {
   let states: StateDirectory?
   var finishedStages: [StageReport] = []
   /// The student's checkpoints that finished stages keep, relative to the run's directory.
-  private var settled: [String] = []
+  private(set) var settled: [String] = []
   /// The signal that asked this rank to stop, if one did.
   private let stopSignal: () -> Int32?
   private let clock = ContinuousClock()
@@ -98,11 +98,10 @@ final class RunSession {
     settled = checkpoints(stage: stage, selection: selection)
   }
 
-  /// Ends the run's directory: no state is needed any more, and no checkpoint but those the stages keep.
+  /// Ends the run's directory.
   func close(_ report: RunReport) throws {
     try directory?.finish(report)
-    try states?.remove()
-    try states?.prune(keeping: settled)
+    try states?.close()
   }
 
   /// Saves the state by `save`.

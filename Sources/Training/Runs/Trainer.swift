@@ -49,6 +49,8 @@ package struct Trainer {
     if case .finished = prospect { isFinished = [1] }
     try places.ranks.broadcast(&isFinished, from: 0)
     if isFinished == [1] {
+      // A process that was killed behind its summary left the rest of its end to this one.
+      if isRoot { try states.close() }
       journal.announce(.notice("\(directory.path): the run has finished already; there is nothing to resume"))
       return .finished
     }
@@ -155,7 +157,8 @@ package struct Trainer {
     guard isRoot else { return .finished }
     let summary = RunReport(
       directory: configuration.run.directory, stages: session.finishedStages, seconds: session.seconds,
-      studentParameters: student.parameterCount, model: "\(configuration.run.directory)/best")
+      studentParameters: student.parameterCount, model: "\(configuration.run.directory)/best",
+      checkpoints: session.settled)
     // The log is complete before the summary says that the run is.
     try session.journal.record(.runFinished(summary))
     session.journal.log?.flush()

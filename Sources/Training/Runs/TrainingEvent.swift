@@ -125,6 +125,8 @@ package struct RunReport: Sendable {
   package let studentParameters: Int
   /// The model to use: the last stage's best.
   package let model: String
+  /// All that the stages keep, relative to the run's directory.
+  package let checkpoints: [String]
 }
 
 extension TrainingEvent {
@@ -204,7 +206,7 @@ extension RunReport {
   fileprivate var members: [(String, JSON)] {
     [
       ("model", .string(model)), ("student_parameters", .integer(studentParameters)), ("seconds", .number(seconds)),
-      ("stages", .array(stages.map { .members($0.members) })),
+      ("stages", .array(stages.map { .members($0.members) })), ("checkpoints", .array(checkpoints.map(JSON.string))),
     ]
   }
 

@@ -105,9 +105,12 @@ final class StateDirectory {
     return position < (state.stageIndex + 1, state.progress.step)
   }
 
-  /// Of a run that has ended, which needs none.
-  func remove() throws {
+  /// Of a run that has ended: no state is needed any more, and no checkpoint but those its summary names. Does nothing
+  /// where that is done.
+  func close() throws {
+    try run.recoverInterruptedWrites()
     kept = []
+    try prune(keeping: try run.finishedCheckpoints())
     if access(path, F_OK) == 0 { try removeTree(path) }
   }
 }
