@@ -23,19 +23,25 @@ IMBALANCE = {1: 0, 2: 0.001, 8: 0.002, 64: 0.004, 256: 0.01, 1024: 0.02}  # Benc
 # from its cache; parameters updated whole, and the width of a word's row.
 LIVE, CACHED = 184e6, 30e6
 WHOLE, WIDTH = 4.83e6, 312
+BACKWARD = 2 / 3  # its share of the student's operations
+EMBEDDINGS = 514 * 312  # parameters updated whole whose gradient is complete last, with the words' rows
 
 
-def step(nodes: int, tokens: float, rows: int, bandwidth: float, operations: float, hidden: bool) -> tuple[float, float]:
-    """Seconds of a step, and of them the exposed communication."""
-    compute = tokens * operations / (CORES * RATE) * (1 + IMBALANCE[nodes])
+def step(nodes: int, tokens: float, rows: int, bandwidth: float, live: bool, width: int = 4) -> tuple[float, float]:
+    """Seconds of a step, and of them the exposed communication; `width` is the bytes of a number on the wire."""
+    seconds = tokens / (CORES * RATE)  # of an operation a token
+    compute = seconds * (LIVE if live else CACHED) * (1 + IMBALANCE[nodes])
     values = WHOLE + rows * WIDTH
     optimizer = 28 * values / MEMORY
-    # Each node sends a stretch to every other, and then its own sum to all.
-    communication = 0.0
-    if nodes > 1:
-        communication = 2 * 4 * values * (nodes - 1) / nodes / bandwidth + 2 * (nodes - 1) * LATENCY
-    behind = tokens * (LIVE - CACHED) / (CORES * RATE) if hidden else 0.0
-    exposed = max(0.0, communication - behind)
+
+    def communication(values: float) -> float:
+        # Each node sends a stretch to every other, and then its own sum to all.
+        return 2 * width * values * (nodes - 1) / nodes / bandwidth + 2 * (nodes - 1) * LATENCY if nodes > 1 else 0.0
+
+    teacher = seconds * (LIVE - CACHED) if live else 0.0
+    backward = seconds * CACHED * BACKWARD
+    # What is complete last cannot hide behind the backward pass.
+    exposed = max(0.0, communication(values) - teacher - backward, communication(EMBEDDINGS + rows * WIDTH) - teacher)
     return compute + optimizer + exposed, exposed
 
 
@@ -48,7 +54,7 @@ def main() -> None:
     order = list(range(len(rows)))
     random.Random(1).shuffle(order)
     tokens = SENTENCES * sum(len(ids) for ids in rows.tokens) / len(rows)
-    for title, operations, hidden in [("live teacher", LIVE, True), ("cached teacher", CACHED, False)]:
+    for title, live, width in [("live teacher", True, 4), ("cached teacher", False, 4), ("cached, bfloat16", False, 2)]:
         print(f"\n{title}\n")
         print("| nodes | global batch | words | " + " | ".join(f"{link}: step, exposed, efficiency" for link in LINKS) + " |")
         print("|---" * (3 + len(LINKS)) + "|")
@@ -56,9 +62,8 @@ def main() -> None:
             words = len({word for i in order[: nodes * SENTENCES] for word in rows.tokens[i]})
             cells = []
             for bandwidth in LINKS.values():
-                alone, _ = step(1, tokens, len({w for i in order[:SENTENCES] for w in rows.tokens[i]}), bandwidth,
-                                operations, hidden)
-                total, exposed = step(nodes, tokens, words, bandwidth, operations, hidden)
+                alone, _ = step(1, tokens, len({w for i in order[:SENTENCES] for w in rows.tokens[i]}), bandwidth, live)
+                total, exposed = step(nodes, tokens, words, bandwidth, live, width)
                 cells.append(f"{1e3 * total:.0f} ms, {1e3 * exposed:.0f} ms, {100 * alone / total:.0f} %")
             print(f"| {nodes} | {nodes * SENTENCES} | {words} | " + " | ".join(cells) + " |")
 

@@ -163,9 +163,14 @@ package struct EncoderPass {
   /// Zeroed gradients of this pass's taps, for losses to add to.
   package func makeGradients() -> TapGradients { TapGradients(taps, batch: context.batch, arena: context.arena) }
 
-  /// Adds the gradient of every parameter to `gradient`, given those of the taps, which are used up. `headOnly` stops
-  /// below the pooler, for a frozen encoder.
-  package func backward(_ d: TapGradients, gradient: ParameterBuffer, headOnly: Bool) {
+  /// Adds the gradient of every parameter to `gradient`, given those of the taps, which are used up.
+  ///
+  /// - Parameters:
+  ///   - headOnly: stops below the pooler, for a frozen encoder.
+  ///   - completed: told on the way from which place in the layout on `gradient` is what it will be.
+  package func backward(
+    _ d: TapGradients, gradient: ParameterBuffer, headOnly: Bool, completed: (_ start: Int) -> Void = { _ in }
+  ) {
     var current: Matrix?
     if let dLogits = d.dLogits, let head {
       let dCls = headOnly ? nil : context.arena.matrix(context.batch.sentences, width)
@@ -173,6 +178,8 @@ package struct EncoderPass {
       current = dCls
     }
     guard !headOnly, let embeddings else { return }
+    let slots = encoder.parameters
+    completed(slots.headRange.lowerBound)
     // Nothing above the highest layer that a loss reaches has a gradient.
     let top = current == nil ? d.highestLayer : layers.count
     if let dCls = current, layers.last?.output?.rows != .first {
@@ -189,10 +196,11 @@ package struct EncoderPass {
         d: current, layers[index],
         EncoderLayer.TapsBackward(dScores: d.dScores[index + 1], dValues: d.dValues[index + 1]), gradient: gradient,
         context)
+      completed(slots.layers[index].qkv.weight.offset)
     }
     let dEmbedded = current ?? zeros()
     if let tap = d.dHidden[0] { add(tap, to: dEmbedded) }
-    Embeddings(slots: encoder.parameters, configuration: encoder.configuration).backward(
+    Embeddings(slots: slots, configuration: encoder.configuration).backward(
       d: dEmbedded, embeddings, gradient: gradient, context)
   }
 

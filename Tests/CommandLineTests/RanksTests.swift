@@ -66,6 +66,16 @@ import Testing
     }
   }
 
+  @Test func gradientsInHalfTheBytesGiveNearlyTheSameRun() throws {
+    let workspace = try TinyWorkspace()
+    let runs = try ["float32", "bfloat16"].map {
+      try workspace.train(.mixStep, set: ["training.wirePrecision=\($0)", "run.directory=\($0)"], ranks: 2)
+    }
+    #expect(runs[0].losses != runs[1].losses)
+    let deviation = zip(runs[0].losses, runs[1].losses).map { abs($0 - $1) / abs($0) }.max() ?? .infinity
+    #expect(deviation < 0.05, "loss \(deviation)")
+  }
+
   @Test func twoStepsOnTwoRanksAreThoseOnOne() throws {
     let workspace = try TinyWorkspace()
     let alone = try workspace.train(.twoStep)

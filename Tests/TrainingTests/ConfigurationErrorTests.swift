@@ -72,6 +72,7 @@ private func layerMap(from first: Int) -> String {
     Mistake("shuffle=yes", #"shuffle: expected true or false, found "yes"; write true"#),
     Mistake("shuffle=\"false\"", #"shuffle: expected true or false, found the text "false"; write false"#),
     Mistake("shuffle=maybe", #"shuffle: expected true or false, found "maybe""#),
+    Mistake("wirePrecision=fp16", #"wirePrecision: expected float32 or bfloat16, found "fp16""#),
     Mistake("microBatches=0", #"microBatches: expected auto or an integer from 1 to 1000000, found "0""#),
     Mistake(
       "validateEverySteps=0", #"validateEverySteps: expected an integer from 1 to 1000000000, or null, found "0""#),
@@ -247,6 +248,10 @@ private func layerMap(from first: Int) -> String {
       "stages.0.labelWeight: the stage has nothing to learn from; give it adaptors with a weight above 0, "
         + "or a labelWeight above 0"),
     Mistake(
+      "stages=[{name: a, microBatches: 8, wirePrecision: bfloat16}]",
+      "stages.0.wirePrecision: each rank's sum is rounded, so that results depend on the number of ranks, which a number "
+        + "of microBatches is to prevent; use float32, or microBatches: auto"),
+    Mistake(
       "stages.0.adaptors=[LogitMSE]", "stages.0.adaptors: adaptors need a teacher to learn from; give teacher.model"),
     Mistake(
       "stages.0.checkpoint.monitor=val_distillation",
@@ -365,8 +370,8 @@ private func layerMap(from first: Int) -> String {
         x.yaml:7:3: training.batch_size: unknown key; did you mean batchSize?
         x.yaml:8:3: training.learningRate: expected a number above 0, at most 1000, found "fast"
         x.yaml:9:3: training.colour: unknown key; the keys here are batchSize, epochs, maxSteps, optimizer, \
-        learningRate, schedule, maxGradientNorm, shuffle, microBatches, dropLast, validateEverySteps, \
-        nonFinite, maxSkippedSteps
+        learningRate, schedule, maxGradientNorm, shuffle, microBatches, wirePrecision, dropLast, \
+        validateEverySteps, nonFinite, maxSkippedSteps
         x.yaml:12:5: stages.0.update: expected all, encoder or head, found "everything"
         x.yaml:13:5: stages.1.name: expected a name of its own for each stage, found a again
         """)

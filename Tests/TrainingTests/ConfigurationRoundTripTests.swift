@@ -102,6 +102,7 @@ private let shipped = [
     first.training.optimizer = .sgd
     first.training.duration = .steps(9)
     first.training.maxGradientNorm = nil
+    first.training.wirePrecision = .bfloat16
     first.training.schedule.kind = .constant
     first.training.schedule.warmup = .steps(12)
     first.checkpoint.monitor = "val_HidnTinyBERT_2"

@@ -136,6 +136,10 @@ void ck_adamw_step(float *w, const float *g, float *m, float *v, ck_adamw settin
 int ck_half_from_float(uint16_t *out, const float *x, size_t count);
 /// out[i] = x[i], exactly.
 void ck_float_from_half(float *out, const uint16_t *x, size_t count);
+/// out[i] = x[i] rounded to the nearest bfloat16, ties to even: what is too large becomes infinite, NaN stays NaN.
+void ck_bfloat16_from_float(uint16_t *out, const float *x, size_t count);
+/// out[i] = x[i], exactly.
+void ck_float_from_bfloat16(float *out, const uint16_t *x, size_t count);
 
 // MARK: Hashing
 

@@ -27,6 +27,12 @@ extension RunConfiguration {
           "adaptors need a teacher to learn from; give teacher.model", at: reader.node("\(path).adaptors"),
           path: "\(path).adaptors")
       }
+      if stage.training.wirePrecision != .float32, stage.training.microBatches != .auto {
+        let key = "\(path).wirePrecision"
+        reader.report(
+          "each rank's sum is rounded, so that results depend on the number of ranks, which a number of microBatches is "
+            + "to prevent; use float32, or microBatches: auto", at: reader.node(key), path: key)
+      }
       checkGradients(of: stage, path, reader)
       checkMonitor(of: stage, path, reader)
     }

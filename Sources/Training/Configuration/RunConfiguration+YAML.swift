@@ -173,6 +173,7 @@ extension TrainingSettings {
     }
     writer.write("dropLast", flag: dropLast)
     writer.write("validateEverySteps", number: validateEverySteps)
+    writer.write("wirePrecision", wirePrecision.rawValue)
     writer.write("nonFinite", nonFinite.rawValue)
     writer.write("maxSkippedSteps", number: maxSkippedSteps)
   }

@@ -15,6 +15,7 @@ extension TrainingSettings {
     section.read("maxGradientNorm", .orNull(.number(above: 0, atMost: 1e9)), into: &maxGradientNorm)
     section.read("shuffle", .boolean, into: &shuffle)
     section.read("microBatches", .microBatches, into: &microBatches)
+    section.read("wirePrecision", .choice, into: &wirePrecision)
     section.read("dropLast", .boolean, into: &dropLast)
     section.read("validateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &validateEverySteps)
     section.read("nonFinite", .choice, into: &nonFinite)

@@ -34,6 +34,8 @@ package struct TrainingSettings: Sendable, Equatable {
   /// Whether each epoch visits the rows in an order of its own.
   package var shuffle = true
   package var microBatches = MicroBatches.auto
+  /// How gradients travel between ranks.
+  package var wirePrecision = WirePrecision.float32
   /// Whether an epoch's short last batch is skipped.
   package var dropLast = false
   /// Steps between validations, each of which may write a checkpoint; `nil` validates at the end of each epoch.

@@ -76,6 +76,7 @@ final class StageRun {
     let teacher: (any TeacherSource)? = cachedTeacher ?? liveTeacher
     gradientStep = GradientStep(
       student: encoder, teacher: teacher, objective: objective, weights: weights, places: places,
+      wire: training.wirePrecision,
       frozenOutputs: settings.update == .head
         ? .forHead(of: encoder, taps: objective.studentTaps, rows: inputs.train.count) : nil)
     evaluation = Evaluation(

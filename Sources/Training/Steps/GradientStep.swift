@@ -19,10 +19,17 @@ package struct GradientStep: Sendable {
   /// The longest micro-batch in tokens, which bounds the memory of activations.
   private static let longestMicroBatch = 4096
 
-  /// - Parameter frozenOutputs: where only the head is trained, what the encoder below it gave before.
+  private let leastSegment: Int
+
+  /// - Parameters:
+  ///   - wire: how gradients travel between ranks.
+  ///   - leastSegment: of a gradient, how many numbers are worth messages of their own. Fewer take as long for their
+  ///     latency as for their bytes.
+  ///   - frozenOutputs: where only the head is trained, what the encoder below it gave before.
   package init(
     student: Encoder, teacher: (any TeacherSource)?, objective: StageObjective, weights: ParameterBuffer,
-    places: Places, frozenOutputs: FrozenEncoderOutputs? = nil
+    places: Places, wire: WirePrecision = .float32, leastSegment: Int = 1 << 20,
+    frozenOutputs: FrozenEncoderOutputs? = nil
   ) {
     self.student = student
     self.teacher = teacher
@@ -30,7 +37,8 @@ package struct GradientStep: Sendable {
     self.weights = weights
     self.places = places
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: weights.layout) }
-    sum = GradientSum(ranks: places.ranks)
+    sum = GradientSum(ranks: places.ranks, precision: wire)
+    self.leastSegment = leastSegment
     self.frozenOutputs = frozenOutputs
   }
 
@@ -58,11 +66,15 @@ package struct GradientStep: Sendable {
     let headOnly: Bool
     /// The parameters that are updated.
     let ranges: [Range<Int>]
+    let segments: GradientSegments
+    /// (micro-batches, terms): the losses' sums. A worker writes those of its micro-batches.
+    nonisolated(unsafe) let figures: UnsafeMutableBufferPointer<Double>
   }
 
   /// Computes the gradient of a global batch, the same on every rank, and its losses.
   ///
-  /// While gradients are summed over ranks, the teacher runs on the next batch: it does not depend on the student.
+  /// Gradients are summed over ranks layer by layer while the layers below are still at their backward pass, and what is
+  /// left of that while the teacher runs on the next batch: it does not depend on the student.
   /// - Parameters:
   ///   - samples: the global batch: rows of `data`.
   ///   - next: the batch of the next step, if there is one.
@@ -75,21 +87,38 @@ package struct GradientStep: Sendable {
     let rows = updated.byRows.map { data.words(of: samples, vocabulary: $0.rows) } ?? []
     let ranges = updated.wholeRanges + rows.map(updated.range(ofRow:))
     let parts = cut(samples, data, microBatches)
+    let terms = objective.zero.values.count
+    let figures = UnsafeMutableBufferPointer<Double>.allocate(capacity: parts.count * terms)
+    figures.initialize(repeating: 0)
+    defer { figures.deallocate() }
+    let isAlone = places.ranks.size == 1
     let step = Step(
       data: data, parts: parts, sharing: Sharing(microBatches, microBatches: parts.count, places: places),
       counts: GlobalCounts(lengths: samples.lazy.map { data.length($0) }), dropout: dropout,
-      headOnly: ranges.allSatisfy { student.parameters.headRange.contains($0.lowerBound) }, ranges: ranges)
-    var figures = [Double](repeating: 0, count: parts.count * objective.zero.values.count)
-    let own = sumOverWorkers(accumulate(step, &figures), step)
+      headOnly: ranges.allSatisfy { student.parameters.headRange.contains($0.lowerBound) }, ranges: ranges,
+      segments: GradientSegments(
+        of: ranges, in: student.parameters, least: isAlone ? .max : leastSegment, workers: workers.count),
+      figures: figures)
+    let sums = PartialSums(
+      tree: step.sharing.isPinned ? step.sharing.tree : SummationTree(leaves: workers.count), workers: workers.count)
+    if !isAlone { startSum(of: sums, step) }
+    places.pool.run { accumulate(worker: $0, step, into: sums) }
     var exposed = Duration.zero
-    if places.ranks.size > 1 {
-      exposed = try sumOverRanks(own, step, &figures, next: next.map { cut($0, data, microBatches) })
-    } else if let first = own.first, first !== gradient {
-      for range in ranges { gradient.values[part: range].copy(from: first.values[part: range]) }
+    if isAlone {
+      let left = reduce(sums, ranges, isShared: true)
+      if let first = left.first, first !== gradient {
+        for range in ranges { gradient.values[part: range].copy(from: first.values[part: range]) }
+      }
+    } else {
+      if let next { prepareTeacher(for: cut(next, data, microBatches), step) }
+      let clock = ContinuousClock()
+      let start = clock.now
+      try sum.finish()
+      exposed = clock.now - start
     }
     // Micro-batch by micro-batch, whoever computed it.
     var total = objective.zero
-    for (index, figure) in figures.enumerated() { total.values[index % total.values.count] += figure }
+    for (index, figure) in figures.enumerated() { total.values[index % terms] += figure }
     return Result(
       losses: objective.losses(total, counts: step.counts, hasLabels: objective.labelWeight != 0), rows: rows,
       exposedCommunication: exposed)
@@ -112,62 +141,51 @@ package struct GradientStep: Sendable {
 
   // MARK: Micro-batches
 
-  /// A sum of micro-batches' gradients.
-  private struct PartialSum: Sendable {
-    let node: SummationTree.Node
-    let gradient: ParameterBuffer
-  }
-
-  /// Computes this rank's micro-batches. Returns each worker's sums, in order, and writes their losses' sums to
-  /// `figures` (micro-batches, terms).
-  private func accumulate(_ step: Step, _ figures: inout [Double]) -> [[PartialSum]] {
-    var results = [[PartialSum]](repeating: [], count: workers.count)
-    results.withUnsafeMutableBufferPointer { results in
-      figures.withUnsafeMutableBufferPointer { figures in
-        // Each worker writes the elements of its index and of its micro-batches.
-        nonisolated(unsafe) let (results, figures) = (results, figures)
-        let (workers, objective) = (workers, objective)
-        places.pool.run { index in
-          results[index] = accumulate(worker: index, step) { part, gradient in
-            let sums = compute(part, step, workers[index], gradient: gradient)
-            let terms = objective.zero.values.count
-            for term in 0..<terms { figures[part * terms + term] = sums.values[term] }
-          }
+  /// Computes one worker's micro-batches, and completes its part of the segments on the way.
+  private func accumulate(worker index: Int, _ step: Step, into sums: PartialSums) {
+    let (worker, own) = (workers[index], step.sharing.microBatches(worker: index))
+    let tree = sums.tree
+    var progress = SummationTree.Progress()
+    var remaining = GradientSegments.Progress(step.segments)
+    if !step.sharing.isPinned {
+      // One gradient takes all micro-batches.
+      worker.gradient(0).zero(step.ranges)
+      _ = tree.append(tree.leaf(index), to: &progress)
+    }
+    for part in own {
+      let place = step.sharing.isPinned ? progress.nodes.count : 0
+      var additions = 0
+      if step.sharing.isPinned {
+        worker.gradient(place).zero(step.ranges)
+        additions = tree.append(tree.leaf(part), to: &progress)
+      }
+      func conclude(_ ranges: [Range<Int>]) {
+        for target in stride(from: place - 1, through: place - additions, by: -1) {
+          worker.gradient(target).add(worker.gradient(target + 1), ranges)
         }
       }
-    }
-    return results
-  }
-
-  private func accumulate(
-    worker index: Int, _ step: Step, compute: (_ part: Int, _ gradient: ParameterBuffer) -> Void
-  ) -> [PartialSum] {
-    let (worker, own) = (workers[index], step.sharing.microBatches(worker: index))
-    guard step.sharing.isPinned else {
-      worker.gradient(0).zero(step.ranges)
-      for part in own { compute(part, worker.gradient(0)) }
-      return [PartialSum(node: SummationTree(leaves: workers.count).leaf(index), gradient: worker.gradient(0))]
-    }
-    let tree = step.sharing.tree
-    var progress = SummationTree.Progress()
-    for part in own {
-      var last = progress.nodes.count
-      worker.gradient(last).zero(step.ranges)
-      compute(part, worker.gradient(last))
-      for _ in 0..<tree.append(tree.leaf(part), to: &progress) {
-        worker.gradient(last - 1).add(worker.gradient(last), step.ranges)
-        last -= 1
+      if part + 1 < own.upperBound {
+        compute(part, step, worker, gradient: worker.gradient(place))
+        conclude(step.ranges)
+      } else {
+        sums.set(worker: index, progress.nodes, worker)
+        compute(part, step, worker, gradient: worker.gradient(place)) { remaining.advance(to: $0, conclude) }
+        remaining.advance(to: 0, conclude)
       }
     }
-    return progress.nodes.enumerated().map { PartialSum(node: $1, gradient: worker.gradient($0)) }
+    if own.isEmpty {
+      sums.set(worker: index, progress.nodes, worker)
+      remaining.advance(to: 0) { _ in }
+    }
   }
 
-  /// Teacher forward, student forward, losses and student backward of one micro-batch. Returns its losses' sums.
+  /// Teacher forward, student forward, losses and student backward of one micro-batch.
   private func compute(
-    _ part: Int, _ step: Step, _ worker: Worker, gradient: ParameterBuffer
-  ) -> StageObjective.Sums {
+    _ part: Int, _ step: Step, _ worker: Worker, gradient: ParameterBuffer,
+    completed: (_ start: Int) -> Void = { _ in }
+  ) {
+    guard !step.parts[part].isEmpty else { return }
     var sums = objective.zero
-    guard !step.parts[part].isEmpty else { return sums }
     let batch = step.data.batch(step.parts[part])
     let features = worker.features(of: batch, teacher: teacher)
     let pass =
@@ -181,8 +199,8 @@ package struct GradientStep: Sendable {
         batch: batch, teacher: features, student: pass.taps, dStudent: gradients, weights: weights,
         gradient: gradient, arena: worker.arena),
       counts: step.counts, into: &sums)
-    pass.backward(gradients, gradient: gradient, headOnly: step.headOnly)
-    return sums
+    for (term, sum) in sums.values.enumerated() { step.figures[part * sums.values.count + term] = sum }
+    pass.backward(gradients, gradient: gradient, headOnly: step.headOnly, completed: completed)
   }
 
   private func forwardHead(_ batch: Batch, _ step: Step, _ arena: Arena) -> EncoderPass {
@@ -197,51 +215,48 @@ package struct GradientStep: Sendable {
 
   // MARK: Sums
 
-  /// Adds up the workers' sums, stretch by stretch, and returns what is left: one, unless micro-batches are pinned to a
-  /// number that does not divide among ranks.
-  private func sumOverWorkers(_ sums: [[PartialSum]], _ step: Step) -> [ParameterBuffer] {
-    let all = sums.flatMap { $0 }
-    let tree = step.sharing.isPinned ? step.sharing.tree : SummationTree(leaves: workers.count)
-    let reduction = tree.reduce(all.map(\.node))
+  /// Adds up the workers' gradients of some parameters and returns what is left: one, unless micro-batches are pinned to
+  /// a number that does not divide among ranks.
+  ///
+  /// - Parameter isShared: whether the workers do it, who have nothing else to do.
+  private func reduce(_ sums: PartialSums, _ ranges: [Range<Int>], isShared: Bool) -> [ParameterBuffer] {
+    let all = sums.inOrder
+    let reduction = sums.tree.reduce(all.map(\.node))
+    guard !reduction.additions.isEmpty else { return reduction.left.map { all[$0.position].gradient } }
     let length = 1 << 16
-    let stretches = step.ranges.flatMap { range in
+    let stretches = ranges.flatMap { range in
       stride(from: range.lowerBound, to: range.upperBound, by: length).map { $0..<min($0 + length, range.upperBound) }
     }
-    if !reduction.additions.isEmpty {
-      places.pool.forEach(stretches.indices) { index in
-        for addition in reduction.additions {
-          all[addition.target].gradient.add(all[addition.source].gradient, [stretches[index]])
-        }
+    @Sendable func add(_ index: Int) {
+      for addition in reduction.additions {
+        all[addition.target].gradient.add(all[addition.source].gradient, [stretches[index]])
       }
     }
+    if isShared { places.pool.forEach(stretches.indices, add) } else { stretches.indices.forEach(add) }
     return reduction.left.map { all[$0.position].gradient }
   }
 
-  /// Sums gradients over ranks on a thread of its own while the workers run the teacher on the first micro-batches of
-  /// the next step. Returns how long they waited.
-  private func sumOverRanks(
-    _ own: [ParameterBuffer], _ step: Step, _ figures: inout [Double], next: [[Int]]?
-  ) throws -> Duration {
+  /// Starts to sum over ranks what the workers are about to compute.
+  private func startSum(of sums: PartialSums, _ step: Step) {
     let terms = objective.zero.values.count
-    let shares = (0..<places.ranks.size).map { rank in
-      let parts = step.sharing.microBatches(rank: rank)
-      return parts.lowerBound * terms..<parts.upperBound * terms
+    let plan = GradientSum.Plan(
+      segments: step.segments, tree: step.sharing.tree, nodes: step.sharing.nodes,
+      shares: (0..<places.ranks.size).map { rank in
+        let parts = step.sharing.microBatches(rank: rank)
+        return parts.lowerBound * terms..<parts.upperBound * terms
+      })
+    sum.start(plan, into: gradient, figures: step.figures) { reduce(sums, $0, isShared: false) }
+  }
+
+  /// Runs the teacher on each worker's first micro-batch of the next step.
+  private func prepareTeacher(for parts: [[Int]], _ step: Step) {
+    guard let teacher else { return }
+    let sharing = Sharing(
+      step.sharing.isPinned ? .count(parts.count) : .auto, microBatches: parts.count, places: places)
+    places.pool.run { [workers] index in
+      guard let first = sharing.microBatches(worker: index).first, !parts[first].isEmpty else { return }
+      workers[index].prepare(step.data.batch(parts[first]), teacher: teacher)
     }
-    sum.start(
-      own, into: gradient, ranges: step.ranges, figures: figures, shares: shares, tree: step.sharing.tree,
-      nodes: step.sharing.nodes)
-    if let next, let teacher {
-      let sharing = Sharing(
-        step.sharing.isPinned ? .count(next.count) : .auto, microBatches: next.count, places: places)
-      places.pool.run { [workers] index in
-        guard let first = sharing.microBatches(worker: index).first, !next[first].isEmpty else { return }
-        workers[index].prepare(step.data.batch(next[first]), teacher: teacher)
-      }
-    }
-    let clock = ContinuousClock()
-    let start = clock.now
-    figures = try sum.finish()
-    return clock.now - start
   }
 }
 

@@ -2,153 +2,148 @@ import Collectives
 import Dispatch
 import Kernels
 
-/// Sums gradients over ranks on a thread of its own. Each rank adds up a stretch of them, in the order of a tree, and
-/// sends the result to the others: as many bytes as the best allreduce moves, and a result that does not depend on how
-/// MPI would add.
+/// Sums gradients over ranks on a thread of its own, segment by segment as a backward pass completes them. Each rank
+/// adds up a stretch of every segment, in the order of a tree, and sends the result to the others: as many bytes as the
+/// best allreduce moves, and a result that does not depend on how MPI would add.
 ///
 /// `@unchecked Sendable`: between `start` and `finish` only the queue's thread uses what is here.
 final class GradientSum: @unchecked Sendable {
   private let ranks: any Communicator
+  private let precision: WirePrecision
   private let queue = DispatchQueue(label: "gradient sum", qos: .userInitiated)
   private let group = DispatchGroup()
-  private var outcome: Result<[Double], any Error> = .success([])
-  /// Own gradients as they are sent; then the sum.
-  private var wire = FloatBuffer()
-  private var received = FloatBuffer()
-  private var result = FloatBuffer()
+  private var outcome: Result<Void, any Error> = .success(())
+  /// Own gradients as they are sent.
+  private var outgoing = WireBuffer()
+  /// What others send, where it is not what is added.
+  private var incoming = WireBuffer()
+  private var addends = WireBuffer()
 
-  init(ranks: any Communicator) {
+  init(ranks: any Communicator, precision: WirePrecision) {
     self.ranks = ranks
+    self.precision = precision
   }
 
-  /// Starts to replace `total` by the sum of all ranks' gradients. They must stay as they are until `finish`, and nobody
-  /// else may use the communicator.
+  /// What all ranks know of a sum before anything is computed.
+  struct Plan: Sendable {
+    let segments: GradientSegments
+    let tree: SummationTree
+    /// What each rank's gradients are in the tree.
+    let nodes: [[SummationTree.Node]]
+    /// Of `figures`, those that each rank has, in the order of ranks.
+    let shares: [Range<Int>]
+  }
+
+  /// Starts to replace `total` by the sum of all ranks' gradients. Nobody else may use the communicator until `finish`.
   ///
   /// - Parameters:
-  ///   - gradients: this rank's, one for each of its nodes.
-  ///   - ranges: the parameters to sum, the same on every rank.
-  ///   - figures: numbers of which each rank has some, to be shared.
-  ///   - shares: those that each rank has, in the order of ranks.
-  ///   - nodes: what each rank's gradients are in the tree.
+  ///   - figures: numbers of which each rank has some by the time the last segment is complete, to be shared.
+  ///   - own: this rank's gradients, one for each of its nodes, of some complete parameters. They stay as they are until
+  ///     `finish`.
   func start(
-    _ gradients: [ParameterBuffer], into total: ParameterBuffer, ranges: [Range<Int>], figures: [Double],
-    shares: [Range<Int>], tree: SummationTree, nodes: [[SummationTree.Node]]
+    _ plan: Plan, into total: ParameterBuffer, figures: UnsafeMutableBufferPointer<Double>,
+    own: @escaping @Sendable (_ ranges: [Range<Int>]) -> [ParameterBuffer]
   ) {
+    // Written by the workers until the last segment is complete, then by the thread.
+    nonisolated(unsafe) let figures = figures
     queue.async(group: group) { [self] in
       outcome = Result {
-        var figures = figures
-        try run(
-          gradients, into: total, ranges: ranges, figures: &figures, shares: shares, tree: tree, nodes: nodes)
-        return figures
+        for segment in plan.segments.segments {
+          segment.pending.wait()
+          try sum(own(segment.ranges), segment.ranges, into: total, plan)
+        }
+        try share(figures, plan.shares)
       }
     }
   }
 
-  /// Waits for the sum, and returns everybody's figures.
-  func finish() throws -> [Double] {
+  /// Waits for the sum.
+  func finish() throws {
     group.wait()
-    return try outcome.get()
+    try outcome.get()
   }
 
-  private func run(
-    _ gradients: [ParameterBuffer], into total: ParameterBuffer, ranges: [Range<Int>], figures: inout [Double],
-    shares: [Range<Int>], tree: SummationTree, nodes: [[SummationTree.Node]]
+  private var others: [Int] { (0..<ranks.size).filter { $0 != ranks.rank } }
+
+  private func sum(
+    _ gradients: [ParameterBuffer], _ ranges: [Range<Int>], into total: ParameterBuffer, _ plan: Plan
   ) throws {
-    let (rank, size) = (ranks.rank, ranks.size)
+    let (rank, size, nodes) = (ranks.rank, ranks.size, plan.nodes)
     precondition(gradients.count == nodes[rank].count)
     let length = ranges.reduce(0) { $0 + $1.count }
     func stretch(_ rank: Int) -> Range<Int> { rank * length / size..<(rank + 1) * length / size }
     let mine = stretch(rank)
-    wire.reserve(length * max(1, gradients.count))
-    received.reserve(mine.count * nodes.reduce(0) { $0 + $1.count })
-    result.reserve(mine.count)
+    // Where each rank's gradients of my stretch lie among the addends.
+    let starts = nodes.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count * mine.count) }
+    // Where a rank's stretch of my gradients lies in `outgoing`: they follow one another, as one message.
+    func message(_ rank: Int) -> Range<Int> {
+      gradients.count * stretch(rank).lowerBound..<gradients.count * stretch(rank).upperBound
+    }
+    outgoing.reserve(length * max(1, gradients.count), precision)
+    addends.reserve(max(length, starts[size]), .float32)
 
-    // Stretch by stretch, and in each the gradients one after the other: a rank gets its stretch in one message.
-    for (index, gradient) in gradients.enumerated() {
-      for rank in 0..<size {
-        let stretch = stretch(rank)
-        let start = gradients.count * stretch.lowerBound + index * stretch.count
-        copy(gradient, ranges, stretch, to: wire.values(start..<start + stretch.count))
+    for rank in 0..<size {
+      for (index, gradient) in gradients.enumerated() {
+        let start = message(rank).lowerBound + index * stretch(rank).count
+        forEachPiece(of: stretch(rank), in: ranges) { piece, position in
+          precision.encode(
+            outgoing.bytes(start + position..<start + position + piece.count, precision),
+            from: gradient.values[part: piece])
+        }
       }
     }
-    // Where each rank's gradients lie in `received`.
-    var starts = [0]
-    for nodes in nodes { starts.append(starts[starts.count - 1] + nodes.count * mine.count) }
-    received.values(starts[rank]..<starts[rank + 1]).copy(
-      from: wire.values(gradients.count * mine.lowerBound..<gradients.count * mine.upperBound))
-    let others = (0..<size).filter { $0 != rank }
-    try ranks.exchange(
-      send: others.map { other in
-        let stretch = stretch(other)
-        return (other, wire.bytes(gradients.count * stretch.lowerBound..<gradients.count * stretch.upperBound))
-      },
-      receive: others.map { ($0, received.mutableBytes(starts[$0]..<starts[$0 + 1])) })
+    precision.decode(addends.floats(starts[rank]..<starts[rank + 1]), from: outgoing.bytes(message(rank), precision))
+    try exchange(
+      send: others.map { ($0, message($0)) }, receive: others.map { ($0, starts[$0]..<starts[$0 + 1]) })
 
-    for addition in tree.reduce(nodes.flatMap { $0 }).additions {
+    for addition in plan.tree.reduce(nodes.flatMap { $0 }).additions {
       add(
-        received.part(addition.source, of: mine.count), to: received.values(part(addition.target, of: mine.count)))
+        UnsafeBufferPointer(addends.floats(part(addition.source, of: mine.count))),
+        to: addends.floats(part(addition.target, of: mine.count)))
     }
-    // Everything is summed into the first gradient's place.
-    result.values(0..<mine.count).copy(from: received.values(0..<mine.count))
-    try figures.withUnsafeMutableBytes { figures in
-      func bytes(_ rank: Int) -> UnsafeMutableRawBufferPointer {
-        let stride = MemoryLayout<Double>.stride
-        return UnsafeMutableRawBufferPointer(
-          rebasing: figures[shares[rank].lowerBound * stride..<shares[rank].upperBound * stride])
-      }
-      try ranks.exchange(
-        send: others.flatMap {
-          [($0, result.bytes(0..<mine.count)), ($0, UnsafeRawBufferPointer(bytes(rank)))]
-        },
-        receive: others.flatMap { [($0, wire.mutableBytes(stretch($0))), ($0, bytes($0))] })
+    // Everything was added to the first. What others get is what this rank goes on with.
+    precision.encode(outgoing.bytes(mine, precision), from: addends.floats(0..<mine.count))
+    precision.decode(addends.floats(mine), from: outgoing.bytes(mine, precision))
+    try exchange(send: others.map { ($0, mine) }, receive: others.map { ($0, stretch($0)) })
+    forEachPiece(of: 0..<length, in: ranges) { piece, position in
+      total.values[part: piece].copy(from: addends.floats(position..<position + piece.count))
     }
-    wire.values(mine).copy(from: result.values(0..<mine.count))
-    var position = 0
-    for range in ranges {
-      total.values[part: range].copy(from: wire.values(position..<position + range.count))
-      position += range.count
+  }
+
+  /// Sends parts of `outgoing`, and receives parts of `addends`.
+  private func exchange(send: [(to: Int, part: Range<Int>)], receive: [(from: Int, part: Range<Int>)]) throws {
+    let messages = send.map { ($0, UnsafeRawBufferPointer(outgoing.bytes($1, precision))) }
+    guard precision != .float32 else {
+      return try ranks.exchange(send: messages, receive: receive.map { ($0, addends.bytes($1, precision)) })
     }
+    incoming.reserve(receive.reduce(0) { max($0, $1.part.upperBound) }, precision)
+    try ranks.exchange(send: messages, receive: receive.map { ($0, incoming.bytes($1, precision)) })
+    for (_, part) in receive { precision.decode(addends.floats(part), from: incoming.bytes(part, precision)) }
+  }
+
+  private func share(_ figures: UnsafeMutableBufferPointer<Double>, _ shares: [Range<Int>]) throws {
+    func bytes(_ rank: Int) -> UnsafeMutableRawBufferPointer {
+      UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: figures[shares[rank]]))
+    }
+    let own = UnsafeRawBufferPointer(bytes(ranks.rank))
+    try ranks.exchange(send: others.map { ($0, own) }, receive: others.map { ($0, bytes($0)) })
   }
 
   private func part(_ position: Int, of length: Int) -> Range<Int> { position * length..<(position + 1) * length }
 
-  /// Copies a stretch of the ranges laid end to end.
-  private func copy(
-    _ gradient: ParameterBuffer, _ ranges: [Range<Int>], _ stretch: Range<Int>,
-    to out: UnsafeMutableBufferPointer<Float>
+  /// Calls `body` with each piece of a stretch of the ranges laid end to end: where it lies in the layout, and where in
+  /// the stretch.
+  private func forEachPiece(
+    of stretch: Range<Int>, in ranges: [Range<Int>], _ body: (_ piece: Range<Int>, _ position: Int) -> Void
   ) {
     var position = 0
     for range in ranges {
       let piece = (position..<position + range.count).clamped(to: stretch)
       if !piece.isEmpty {
-        let from = range.lowerBound + piece.lowerBound - position
-        out[part: piece.lowerBound - stretch.lowerBound..<piece.upperBound - stretch.lowerBound].copy(
-          from: gradient.values[part: from..<from + piece.count])
+        let start = range.lowerBound + piece.lowerBound - position
+        body(start..<start + piece.count, piece.lowerBound - stretch.lowerBound)
       }
       position += range.count
     }
-  }
-}
-
-/// Floats that grow to what was most asked for. Contents are undefined.
-private struct FloatBuffer: ~Copyable {
-  private var memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: 0)
-
-  deinit { memory.deallocate() }
-
-  mutating func reserve(_ count: Int) {
-    guard count > memory.count else { return }
-    memory.deallocate()
-    memory = .allocate(capacity: count + count / 8)
-  }
-
-  func values(_ range: Range<Int>) -> UnsafeMutableBufferPointer<Float> { memory[part: range] }
-  func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(values(range)) }
-  func mutableBytes(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(values(range))
-  }
-  /// The `position`-th of parts of equal length.
-  func part(_ position: Int, of length: Int) -> UnsafeBufferPointer<Float> {
-    UnsafeBufferPointer(values(position * length..<(position + 1) * length))
   }
 }
