@@ -18,7 +18,8 @@ fi
 
 mkdir -p "$folder"
 rm -rf "$folder"/.fetch-* # of a run that was killed
-work=$(mktemp -d "$folder/.fetch-XXXXXX")
+# Absolute, as pip asks the backend from another directory.
+work=$(mktemp -d "$PWD/$folder/.fetch-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 # Downloads and verifies the two archives.
