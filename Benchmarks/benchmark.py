@@ -45,8 +45,8 @@ class Benchmark:
             return False
         return True
 
-    def _ours(self, workload: Workload, ranks: int = 1, threads: int = 2) -> Ours:
-        return Ours(self.arguments.binary, self.cache, workload, ranks, threads)
+    def _ours(self, workload: Workload, ranks: int = 1, threads: int = 2, micro_batches: int | None = None) -> Ours:
+        return Ours(self.arguments.binary, self.cache, workload, ranks, threads, micro_batches)
 
     # MARK: Side by side
 
@@ -138,24 +138,27 @@ class Benchmark:
         self.results.setdefault("parity", {})[workload.name] = result
 
     def scaling(self) -> None:
-        """Ours on one rank of one thread, one of two, and two of one."""
+        """Ours on one rank of one thread, one of two, and two of one; and the last two with pinned micro-batches."""
         for name, steps in (("A", 2), ("D", 6)):
             workload = WORKLOADS[name]
             chosen = batching.rungs(workload, self.rows, 1 if self.arguments.quick else steps)["random"]
             tokens = sum(sum(self.rows.lengths(batch)) for batch in chosen)
             samples: dict[str, list[float]] = {}
+            exposed: dict[str, list[float]] = {}
             memory: dict[str, float] = {}
             for number in range(self.arguments.rounds):
-                layouts = [(1, 1), (1, 2), (2, 1)]
-                for ranks, threads in layouts if number % 2 == 0 else reversed(layouts):
-                    ours = self._ours(workload, ranks, threads)
-                    seconds = ours.burst(self.rows, chosen, memory=number == 0)["seconds"]
+                layouts = [(1, 1, None), (1, 2, None), (2, 1, None), (1, 2, 8), (2, 1, 8)]
+                for layout in layouts if number % 2 == 0 else reversed(layouts):
+                    ours = self._ours(workload, *layout)
+                    answer = ours.burst(self.rows, chosen, memory=number == 0)
                     # Memory is looked at in a burst of its own, which also warms up.
                     if number == 0:
                         memory[ours.name] = ours.peak_memory
-                        seconds = ours.burst(self.rows, chosen)["seconds"]
-                    samples.setdefault(ours.name, []).append(sum(seconds))
-            self.results.setdefault("scaling", {})[name] = {"tokens": tokens, "seconds": samples, "memory_mib": memory}
+                        answer = ours.burst(self.rows, chosen)
+                    samples.setdefault(ours.name, []).append(sum(answer["seconds"]))
+                    exposed.setdefault(ours.name, []).append(sum(answer["exposed"]))
+            self.results.setdefault("scaling", {})[name] = {
+                "tokens": tokens, "seconds": samples, "exposed": exposed, "memory_mib": memory}
             note(f"scaling {name}: " + ", ".join(
                 f"{key} {tokens / statistics.median(values):.0f} tokens/s" for key, values in samples.items()))
 

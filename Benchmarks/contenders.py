@@ -65,17 +65,18 @@ class Failure(Exception):
 
 
 class Ours:
-    """distill-ddp on `ranks` ranks of `threads` threads."""
+    """distill-ddp on `ranks` ranks of `threads` threads; with `micro_batches`, cut into as many on any of them."""
 
-    def __init__(self, binary: str, cache: str, workload: Workload, ranks: int = 1, threads: int = 2):
+    def __init__(self, binary: str, cache: str, workload: Workload, ranks: int = 1, threads: int = 2,
+                 micro_batches: int | None = None):
         self.binary, self.cache, self.workload = binary, cache, workload
-        self.ranks, self.threads = ranks, threads
+        self.ranks, self.threads, self.micro_batches = ranks, threads, micro_batches
         self.peak_memory = 0.0
         self.started = 0.0
 
     @property
     def name(self) -> str:
-        return f"{self.ranks} × {self.threads}"
+        return f"{self.ranks} × {self.threads}" + (f", {self.micro_batches} pinned" if self.micro_batches else "")
 
     def burst(self, rows: Rows, batches: list[list[int]], dropout: bool = True, memory: bool = False) -> dict:
         """Runs the batches once and returns seconds, tokens and losses of each step (of all, when predicting)."""
@@ -101,7 +102,9 @@ class Ours:
         found = [step["tokens"] for step in steps]
         if found != expected:
             raise Failure(f"distill-ddp and transformers tokenise differently: {found} and {expected} tokens")
-        return {"seconds": [step["seconds"] for step in steps], "losses": [step["loss"] for step in steps]}
+        return {
+            "seconds": [step["seconds"] for step in steps], "losses": [step["loss"] for step in steps],
+            "exposed": [step["exposed_communication"] for step in steps]}
 
     def train(self, rows: Rows, batches, steps: int, dropout: bool = True, memory: bool = False) -> list[dict]:
         """Returns the step events of metrics.jsonl."""
@@ -145,6 +148,8 @@ class Ours:
             configuration["teacher"] = {"model": f"{self.cache}/{workload.teacher}"}
             if workload.cached:
                 configuration["teacher"]["cache"] = {"path": f"{folder}/teacher-cache"}
+        if self.micro_batches:
+            configuration["training"]["microBatches"] = self.micro_batches
         if not dropout:
             configuration["student"]["dropout"] = {"hidden": 0, "attention": 0, "classifier": 0}
         return json.dumps(configuration, indent=1).replace('"EPS"', "1.0e-8")

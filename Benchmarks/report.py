@@ -28,7 +28,7 @@ def text(results: dict) -> str:
         parts += ["sgemm at the workload's shapes, all threads, GFLOP/s:", _sgemm(results)]
         parts += ["Peak memory, MiB (summed proportional set size):", _memory(results)]
     if "scaling" in results:
-        parts += ["Scaling of ours (ranks × threads), tokens/s:", _scaling(results["scaling"])]
+        parts += ["Scaling of ours:", _scaling(results["scaling"])]
     if "startup" in results:
         parts.append(
             f"Start to first step, {results['startup']['rows']} tweets: {spread(results['startup']['seconds'], 2)} s")
@@ -76,13 +76,17 @@ def _memory(results: dict) -> str:
 
 
 def _scaling(scaling: dict) -> str:
-    rows = [["", "1 × 1", "1 × 2", "2 × 1", "1 × 2 ÷ 1 × 1", "2 × 1 ÷ 1 × 1", "MiB"]]
+    rows = [["", "ranks × threads", "tokens/s", "÷ 1 × 1", "÷ unpinned", "exposed communication", "MiB"]]
     for name, data in scaling.items():
         seconds = data["seconds"]
-        rows.append(
-            [name] + [spread([data["tokens"] / s for s in seconds[key]]) for key in ("1 × 1", "1 × 2", "2 × 1")]
-            + [spread([a / b for a, b in zip(seconds["1 × 1"], seconds[key])], 2) for key in ("1 × 2", "2 × 1")]
-            + [", ".join(f"{value:.0f}" for value in data["memory_mib"].values())])
+        for index, (key, values) in enumerate(seconds.items()):
+            unpinned = seconds[key.split(",")[0]]
+            rows.append([
+                name if index == 0 else "", key, spread([data["tokens"] / s for s in values]),
+                spread([a / b for a, b in zip(seconds["1 × 1"], values)], 2),
+                spread([a / b for a, b in zip(unpinned, values)], 2) if unpinned is not values else "",
+                f"{100 * statistics.median(e / s for e, s in zip(data['exposed'][key], values)):.1f} %",
+                f"{data['memory_mib'][key]:.0f}"])
     return table(rows)
 
 
