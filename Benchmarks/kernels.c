@@ -236,6 +236,36 @@ static void plain_adamw(float *w, const float *g, float *m, float *v, ck_adamw a
   }
 }
 
+static void plain_half(uint16_t *out, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    _Float16 half = (_Float16)x[i];
+    memcpy(out + i, &half, sizeof half);
+  }
+}
+
+static void plain_from_half(float *out, const uint16_t *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    _Float16 half;
+    memcpy(&half, x + i, sizeof half);
+    out[i] = half;
+  }
+}
+
+static void plain_bfloat16(uint16_t *out, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits;
+    memcpy(&bits, x + i, sizeof bits);
+    out[i] = x[i] != x[i] ? bits >> 16 | 64 : (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+  }
+}
+
+static void plain_from_bfloat16(float *out, const uint16_t *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits = (uint32_t)x[i] << 16;
+    memcpy(out + i, &bits, sizeof bits);
+  }
+}
+
 // Fresh numbers of a normal size in every buffer.
 static void refill(float least) {
   uint32_t state = 1;
@@ -314,6 +344,11 @@ int main(void) {
           sink = ck_kl_divergence(a, b, c, 1e-6f, LENGTH, LENGTH, TILE), 16 * cells, 40 * cells);
   COMPARE("dropout 30x312", plain_dropout(a, LENGTH * STUDENT, 0.1f, 7), ck_dropout(a, LENGTH * STUDENT, 0.1f, (ck_dropout_key){7, 1, 2, 3}),
           8.0 * LENGTH * STUDENT, 12.0 * LENGTH * STUDENT);
+  uint16_t *narrow = (uint16_t *)b;
+  COMPARE("half_from_float 480x768", plain_half(narrow, a, wide), ck_half_from_float(narrow, a, wide), 6.0 * wide, 4.0 * wide);
+  COMPARE("float_from_half 480x768", plain_from_half(a, narrow, wide), ck_float_from_half(a, narrow, wide), 6.0 * wide, 1.0 * wide);
+  COMPARE("bfloat16_from_float 480x768", plain_bfloat16(narrow, a, wide), ck_bfloat16_from_float(narrow, a, wide), 6.0 * wide, 8.0 * wide);
+  COMPARE("float_from_bfloat16 480x768", plain_from_bfloat16(a, narrow, wide), ck_float_from_bfloat16(a, narrow, wide), 6.0 * wide, 1.0 * wide);
   ck_adamw settings = {1, 0.1f, 0.999f, 0.001f, 1, 1e-6f, 1, 1e-8f};
   // Second moments are positive.
   COMPARE_FROM(0.01f, "adamw 2.6M", plain_adamw(a, b, c, d, settings, 5 << 19), ck_adamw_step(a, b, c, d, settings, 5 << 19),
