@@ -147,6 +147,8 @@ if [[ -n ${PBS_JOBID:-} ]]; then patience=5; fi
 options=(-np "$total" --host "$list" --mca plm_rsh_agent "$agent" --mca odls_base_sigkill_timeout "$patience"
   --mca oob_tcp_keepalive_time 3 --mca oob_tcp_keepalive_intvl 2 --mca oob_tcp_keepalive_probes 3)
 arguments=("$@")
+# mpirun would cut names at their first dot.
+if [[ $list == *[A-Za-z]*.* ]]; then options+=(--mca orte_keep_fqdn_hostnames 1); fi
 if [[ $threads ]]; then
   options+=(--map-by "slot:PE=$threads" --bind-to core)
   arguments+=(--threads "$threads")
