@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # shellcheck source-path=SCRIPTDIR
-# Makes the container of launch/Dockerfile without Docker, from exactly its packages, files and commands, and trains in
-# it: alone, with two ranks, and as launch/mpijob.yaml's launcher and workers, which reach each other over ssh, are moved
-# and go on. Status 1 where a run does not end with the result of an ordinary one. Takes five minutes once built.
+# Makes the container of launch/Dockerfile without Docker, from exactly its packages, files and commands, and trains
+# in it: alone, with two ranks, and as launch/mpijob.yaml's launcher and workers, which reach each other over ssh, are
+# moved and go on. Status 1 where a run does not end with the result of an ordinary one. Takes five minutes once built.
 #
 #   launch/container-test.sh
 #
@@ -15,6 +15,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 for name in debootstrap ip unshare nsenter ssh-keygen strip; do
   command -v "$name" > /dev/null || fail "$name: expected it on PATH, found none"
 done
-python3 -c 'import yaml' 2> /dev/null || fail "python3: expected its module yaml, found none; run: apt-get install python3-yaml"
+python3 -c 'import yaml' 2> /dev/null ||
+  fail "python3: expected its module yaml, found none; run: apt-get install python3-yaml"
 swift build -c release --static-swift-stdlib --scratch-path .build-static --product distill-ddp
 python3 -B Tests/Launch/container_test.py --binary .build-static/release/distill-ddp

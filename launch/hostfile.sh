@@ -95,12 +95,14 @@ check_hosts() {
     if is_this_host "${hosts[index]}"; then
       echo "$expected" > "$answers/$index"
     else
-      timeout 60 "${words[@]}" "${hosts[index]}" "$(question)" < /dev/null > "$answers/$index" 2> "$answers/$index.error" &
+      timeout 60 "${words[@]}" "${hosts[index]}" "$(question)" \
+        < /dev/null > "$answers/$index" 2> "$answers/$index.error" &
     fi
   done
   wait
   for index in "${!hosts[@]}"; do
-    check_answer "${hosts[index]}" "$(< "$answers/$index")" "$expected" "$(tail -n 1 "$answers/$index.error" 2> /dev/null)"
+    check_answer "${hosts[index]}" "$(< "$answers/$index")" "$expected" \
+      "$(tail -n 1 "$answers/$index.error" 2> /dev/null)"
   done
   rm -rf "$answers"
   trap - EXIT
@@ -114,9 +116,12 @@ check_answer() {
     "no directory") fail "$1: expected the directory $PWD, found none; share it between the hosts, or copy it" ;;
     "no program") fail "$1: expected $program, found none; share it between the hosts, or copy it" ;;
     *"no orted") fail "$1: expected Open MPI as here, found no orted; there, run: launch/install.sh" ;;
-    "$expected"$'\n'*) fail "$1: expected ${3#*$'\n'}, found $(printf %q "${2#*$'\n'}"); install one version everywhere" ;;
+    "$expected"$'\n'*)
+      fail "$1: expected ${3#*$'\n'}, found $(printf %q "${2#*$'\n'}"); install one version everywhere"
+      ;;
     *)
-      [[ $sum =~ ^[0-9a-f]{64}$ ]] || fail "$1: expected an answer to \"$agent $1 COMMAND\", found $(printf %q "${4:-none}")"
+      [[ $sum =~ ^[0-9a-f]{64}$ ]] ||
+        fail "$1: expected an answer to \"$agent $1 COMMAND\", found $(printf %q "${4:-none}")"
       fail "$1: expected the $program that is here, found another one; copy it there again"
       ;;
   esac

@@ -10,8 +10,8 @@ program=$(command -v "$program") ||
 
 # Runs a launcher that passes SIGUSR1 on to its ranks, as mpirun and srun do, and sets `status` to how it ended.
 #
-# A signal to the script becomes a SIGUSR1 to the launcher, at which all ranks save their state and end with status 75. A
-# second one, SIGTERM, ends it at once; what comes within a second of the first is the same, as batch systems signal
+# A signal to the script becomes a SIGUSR1 to the launcher, at which all ranks save their state and end with status 75.
+# A second one, SIGTERM, ends it at once; what comes within a second of the first is the same, as batch systems signal
 # every process of a job.
 run_ranks() {
   local job='' stopped_at=''

@@ -5,8 +5,8 @@
 #PBS -j oe
 #PBS -r y
 #
-# Trains under PBS Pro, OpenPBS or Torque. Submit it from the top of the repository; options before the script replace the
-# lines above. Torque wants its own resources, such as -l nodes=2:ppn=32, and THREADS.
+# Trains under PBS Pro, OpenPBS or Torque. Submit it from the top of the repository; options before the script replace
+# the lines above. Torque wants its own resources, such as -l nodes=2:ppn=32, and THREADS.
 #
 #   qsub -v CONFIG=configs/mine.yaml launch/pbs.sh
 #   qsub -J 1-5 -N mine -v CONFIG=configs/mine.yaml launch/pbs.sh
@@ -34,7 +34,8 @@ cd "${PBS_O_WORKDIR:?"pbs.sh: expected a job of PBS; submit it with: qsub -v CON
 source launch/environment.sh
 source launch/job.sh
 
-[[ -r ${CONFIG:-} ]] || fail "CONFIG: expected a configuration, found \"${CONFIG:-}\"; submit with: qsub -v CONFIG=FILE launch/pbs.sh"
+[[ -r ${CONFIG:-} ]] ||
+  fail "CONFIG: expected a configuration, found \"${CONFIG:-}\"; submit with: qsub -v CONFIG=FILE launch/pbs.sh"
 [[ -r ${PBS_NODEFILE:-} ]] || fail "PBS_NODEFILE: expected a file of hosts, found \"${PBS_NODEFILE:-}\""
 threads=${THREADS:-${OMP_NUM_THREADS:-1}}
 [[ $threads =~ ^[1-9][0-9]{0,5}$ ]] || fail "THREADS: expected a whole number from 1, found \"$threads\""
@@ -47,7 +48,12 @@ trap 'rm -f "$hosts"' EXIT
 awk -v each="$each" '
   !($1 in lines) { order[++count] = $1 }
   { lines[$1]++ }
-  END { for (i = 1; i <= count; i++) { ranks = int(lines[order[i]] / each); print order[i], "slots=" (ranks < 1 ? 1 : ranks) } }
+  END {
+    for (i = 1; i <= count; i++) {
+      ranks = int(lines[order[i]] / each)
+      print order[i], "slots=" (ranks < 1 ? 1 : ranks)
+    }
+  }
 ' "$PBS_NODEFILE" > "$hosts"
 
 # The seconds the job may take: Torque says them, PBS Pro as HH:MM:SS and only when asked.

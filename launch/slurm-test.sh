@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # shellcheck source-path=SCRIPTDIR
-# Starts Slurm on this machine, for as long as the test takes, and submits launch/slurm.sbatch to it: ranks by srun and
-# by mpirun, time limit, preemption, requeue, cancellation, an array of seeds, a dead rank. Status 1 where a job does not
+# Starts Slurm on this machine, for as long as the test takes, and submits launch/slurm.sbatch to it: ranks by srun
+# and by mpirun, time limit, preemption, requeue, cancellation, an array of seeds, a dead rank. Status 1 where a job does not
 # end as it should, with the result of a run that was never stopped. Takes about five minutes.
 #
 #   launch/slurm-test.sh [--binary PATH] [--only CASE]

@@ -37,7 +37,8 @@ class Pods:
         job = next(document for document in yaml.safe_load_all((REPOSITORY / "launch/mpijob.yaml").read_text())
                    if document["kind"] == "MPIJob")
         replicas = job["spec"]["mpiReplicaSpecs"]
-        self.launcher, self.worker = [replicas[name]["template"]["spec"]["containers"][0] for name in ("Launcher", "Worker")]
+        self.launcher, self.worker = [
+            replicas[name]["template"]["spec"]["containers"][0] for name in ("Launcher", "Worker")]
         self.mount = job["spec"]["sshAuthMountPath"]
         self.servers = []
 
@@ -141,8 +142,9 @@ def alone(stage, workspace):
         target = stage.root / str(workspace.root).lstrip("/")
         place.rename(target)
         try:
-            job = Job(workspace, stage.command(*words, "--config", str(workspace.configuration), "--threads", "1", "--quiet"),
-                      variables=stage.environment)
+            job = Job(workspace, stage.command(
+                *words, "--config", str(workspace.configuration), "--threads", "1", "--quiet"),
+                variables=stage.environment)
             kept, workspace.run = workspace.run, target / "run"
             found = problem(job, 0, workspace, expected)
             workspace.run = kept
@@ -204,7 +206,7 @@ def main():
         began = time.monotonic()
         with RuntimeStage(f"{folder}/root", REPOSITORY, options.binary) as stage:
             print(f"ok    {time.monotonic() - began:5.1f} s  the container of launch/Dockerfile, "
-                  f"{stage.size() / 1e6:.0f} MB with Debian's package lists", flush=True)
+                  f"{stage.size() / 1e6:.0f} MB", flush=True)
             report(alone, stage, workspace)
             with Pods(stage, workspace) as pods:
                 for case in (mpijob, moved_launcher, moved_worker):

@@ -41,11 +41,11 @@ class Lab:
             "ARGUMENTS": " ".join([arguments, *[f"--set {override}" for override in overrides]]),
             "STAND_IN_WALLTIME": "01:00:00"} | variables)
 
-    def hosts(self, lines, *options, program=None):
+    def hosts(self, lines, *options, **variables):
         (self.workspace.root / "hosts.txt").write_text(lines)
         return Job(self.workspace, [
             "bash", str(self.workspace.root / "launch/hostfile.sh"), "--agent", str(HERE / "stand_ins/agent"), *options,
-            "hosts.txt", *self.workspace.arguments()], variables=self.path | ({"DISTILL_DDP": program} if program else {}))
+            "hosts.txt", *self.workspace.arguments()], variables=self.path | variables)
 
     def told(self):
         """What scontrol was told, which is then forgotten."""
@@ -175,7 +175,7 @@ def hosts_that_differ(lab):
     elsewhere = workspace.root / "elsewhere"
     shutil.copy(workspace.binary, elsewhere)
     agent.write_text(f'#!/bin/sh\nshift\necho "$*" | sed "s:{elsewhere}:/bin/sh:g" | sh\n')
-    return lab.problem(lab.hosts("beta\n", "--agent", str(agent), program=str(elsewhere)), 1, said="found another one")
+    return lab.problem(lab.hosts("beta\n", "--agent", str(agent), DISTILL_DDP=str(elsewhere)), 1, said="found another one")
 
 
 CASES = [slurm_to_its_end, slurm_preempted, slurm_limits, slurm_without_pmix, array_of_seeds, pbs_to_its_end,

@@ -1,4 +1,4 @@
-"""The last stage of launch/Dockerfile without Docker: a directory made by debootstrap, in which its commands are run."""
+"""The last stage of launch/Dockerfile without Docker: a directory of debootstrap's, in which its commands are run."""
 
 import os
 import pathlib
@@ -28,7 +28,8 @@ class RuntimeStage:
         found = instructions(text)
         last = max(index for index, (name, _) in enumerate(found) if name == "FROM")
         suite = re.fullmatch(r"debian:(\w+)-slim", found[last][1]).group(1)
-        subprocess.run(["debootstrap", "--variant=minbase", suite, str(self.root)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["debootstrap", "--variant=minbase", suite, str(self.root)], check=True, stdout=subprocess.DEVNULL)
         shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
         self.mounted = []
         try:
@@ -81,10 +82,12 @@ class RuntimeStage:
 
     def command(self, *words):
         """A command in the container, as its user and in its directory."""
-        inner = f'cd "$0" && exec "$@"'
-        return ["chroot", f"--userspec={self.user}:{self.user}", str(self.root), "sh", "-c", inner, self.directory, *words]
+        return ["chroot", f"--userspec={self.user}:{self.user}", str(self.root),
+                "sh", "-c", 'cd "$0" && exec "$@"', self.directory, *words]
 
     def size(self):
-        output = subprocess.run(["du", "--summarize", "--one-file-system", "--bytes", str(self.root)],
-                                capture_output=True, text=True).stdout
+        """Bytes of all files but what debootstrap and apt keep for themselves."""
+        output = subprocess.run([
+            "du", "--summarize", "--one-file-system", "--bytes", "--exclude=var/cache/*", "--exclude=var/lib/apt/*",
+            "."], cwd=self.root, capture_output=True, text=True).stdout
         return int(output.split()[0])

@@ -116,7 +116,8 @@ class SlurmDaemons:
         return True
 
     def log(self, name):
-        return "".join(path.read_text(errors="replace")[-2000:] for path in self.root.glob(f"{name}.*") if path.is_file())
+        return "".join(
+            path.read_text(errors="replace")[-2000:] for path in self.root.glob(f"{name}.*") if path.is_file())
 
     def submit(self, *arguments, cwd):
         return self.tell("sbatch", "--parsable", *arguments, cwd=cwd, check=True).strip()
