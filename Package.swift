@@ -73,6 +73,7 @@ let package = Package(
     .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images", "Archives"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "JSON"]),
+    .testTarget(name: "LaunchTests", dependencies: ["Training", .product(name: "Yams", package: "Yams")]),
     .testTarget(name: "CommandLineTests", dependencies: ["distill-ddp", "Checkpoints", "JSON"]),
   ],
   swiftLanguageModes: [.v6],

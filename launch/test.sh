@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # shellcheck source-path=SCRIPTDIR
 # Builds distill-ddp for release and runs the whole test suite, the tests under mpirun included, after installing what
-# is missing. Then tries a sample of faults, and checks the format of the sources and that they build where there is no
-# MPI.
+# is missing. Then tries a sample of faults and the scripts that start ranks, and checks the format of the sources and
+# that they build where there is no MPI.
 #
 #   launch/test.sh
 set -euo pipefail
@@ -19,6 +19,9 @@ swift test -c release --scratch-path .build-test
 
 step "Trying faults"
 launch/fault-test.sh --short --binary .build-test/release/distill-ddp
+
+step "Starting ranks as batch systems do"
+launch/launch-test.sh --binary .build-test/release/distill-ddp
 
 step "Checking the format"
 swift format lint --strict --recursive Sources Tests Package.swift
