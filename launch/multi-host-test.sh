@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # shellcheck source-path=SCRIPTDIR
 # Trains on two and three hosts, which are network namespaces of this machine, compares the results with that of one
-# host, and cuts links in mid-step. Status 1 where a result differs or a job does not end within 30 seconds.
+# host, and cuts links in mid-step. Status 1 where a result differs, or where a process of a job is left ten seconds after
+# run.stuckRank.abortAfter or after 30 seconds.
 #
 #   launch/multi-host-test.sh [--binary PATH]
 #

@@ -56,6 +56,8 @@ for ((count = 0; ; count++)); do
   # A process group of its own: a terminal's Ctrl-C reaches it once, through this script.
   setsid "$@" &
   job=$!
+  # One that came before there was a job to pass it on to.
+  if [[ $signalled ]]; then pass_on "$signalled"; fi
   wait_for_job
   status=$ended
   if [[ $status -eq 0 || $signalled || $status -eq 126 || $status -eq 127 ]]; then exit "$status"; fi
@@ -70,6 +72,7 @@ for ((count = 0; ; count++)); do
     echo "${0##*/}: status $status: restart $((count + 1)) of $restarts in $pause s" >&2
     sleep "$pause" &
     job=$!
+    if [[ $signalled ]]; then pass_on "$signalled"; fi
     wait_for_job
     if [[ $signalled ]]; then exit "$status"; fi
     pause=$((pause * 2 > 300 ? 300 : pause * 2))

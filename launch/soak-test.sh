@@ -5,7 +5,7 @@
 #
 #   launch/soak-test.sh [--minutes N] [--restart-every MINUTES] [--binary PATH]
 #
-# Takes twice the minutes: the same run is done without stops first. Needs python3 and a build.
+# The same run is done without stops beside it. Takes somewhat longer than the minutes. Needs python3 and a build.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 

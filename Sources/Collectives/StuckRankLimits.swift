@@ -5,9 +5,12 @@ package struct StuckRankLimits: Sendable, Equatable {
   package var warnAfter: Double
   /// Seconds until the job ends; `nil` waits for ever.
   package var abortAfter: Double?
+  /// Seconds within which all ranks must have started; `nil` waits for ever.
+  package var startWithin: Double?
 
-  package init(warnAfter: Double = 60, abortAfter: Double? = 600) {
+  package init(warnAfter: Double = 60, abortAfter: Double? = 600, startWithin: Double? = 300) {
     self.warnAfter = warnAfter
     self.abortAfter = abortAfter
+    self.startWithin = startWithin
   }
 }

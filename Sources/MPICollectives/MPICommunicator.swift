@@ -19,14 +19,16 @@
     /// Initialises MPI, enters `body` and finalises MPI. When `body` throws on one of several ranks, MPI stays up, since
     /// finalising would wait for ranks that wait for this one: the caller ends the job with ``abort(status:)``.
     static func run<Result>(
-      stuckRank: StuckRankLimits, warn: @escaping @Sendable (String) -> Void,
+      stuckRank: StuckRankLimits, limit: CallLimit, warn: @escaping @Sendable (String) -> Void,
       _ body: (MPICommunicator) throws -> Result
     ) throws -> Result {
       OpenMPIParameters.set()
       // Gradients are summed on a thread of their own while the others compute; no two threads call MPI at once.
       let serialized = Int32(MPI_THREAD_SERIALIZED)
       var provided: Int32 = 0
-      try MPIError.check("MPI_Init_thread", MPI_Init_thread(nil, nil, serialized, &provided))
+      try limit.run("MPI_Init") {
+        try MPIError.check("MPI_Init_thread", MPI_Init_thread(nil, nil, serialized, &provided))
+      }
       try MPIError.check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(world, cmpi_errors_return()))
       guard provided >= serialized else { throw MPIError.threadSupport(found: provided) }
       let communicator = try MPICommunicator(stuckRank: stuckRank, warn: warn)
@@ -37,21 +39,23 @@
         if communicator.size == 1 { MPI_Finalize() }
         throw error
       }
-      // MPI's own wait for all ranks knows no limit.
+      // Who does not come is named here; not there.
       try communicator.barrier()
-      try MPIError.check("MPI_Finalize", MPI_Finalize())
+      try limit.run("MPI_Finalize") { try MPIError.check("MPI_Finalize", MPI_Finalize()) }
       return result
     }
 
     private init(stuckRank: StuckRankLimits, warn: @escaping @Sendable (String) -> Void) throws(MPIError) {
       (rank, size) = try Self.place(in: Self.world)
-      wait = Wait(limits: stuckRank, rank: rank, size: size, warn: warn)
       var local: MPI_Comm?
       try MPIError.check(
         "MPI_Comm_split_type",
         MPI_Comm_split_type(Self.world, cmpi_comm_type_shared(), 0, cmpi_info_null(), &local))
       (localRank, localSize) = try Self.place(in: local)
       try MPIError.check("MPI_Comm_free", MPI_Comm_free(&local))
+      wait = Wait(
+        limits: stuckRank, rank: rank, size: size, launcherNoticesAfter: size > localSize ? Launcher.noticesAfter : nil,
+        warn: warn)
     }
 
     private static var world: MPI_Comm { cmpi_comm_world() }
@@ -171,6 +175,7 @@
 
     package func abort(status: Int32) -> Never {
       fflush(nil)
+      if size > localSize { Launcher.endUnlessItEnds() }
       MPI_Abort(Self.world, status)
       exit(status)
     }

@@ -11,6 +11,8 @@
     let limits: StuckRankLimits
     let rank: Int
     let size: Int
+    /// How long the launcher needs to end the job by itself, when a host is out of reach; see ``Launcher``.
+    let launcherNoticesAfter: Double?
     let warn: @Sendable (String) -> Void
 
     private static let pollMicroseconds: UInt32 = 50
@@ -26,6 +28,7 @@
     /// - Throws: ``StuckRanks``, ``MPIError``.
     func finish(_ requests: inout [MPI_Request?], partners: [Int]) throws {
       let clock = ContinuousClock()
+      let abortAfter = limits.abortAfter.map { max($0, launcherNoticesAfter ?? 0) }
       var last = clock.now
       var waited = 0.0
       var next = interval
@@ -52,7 +55,7 @@
           named.formUnion(stuck)
           warn(StuckRanks(ranks: stuck.sorted(), waiting: rank, seconds: waited).warning(limits))
         }
-        if let limit = limits.abortAfter, waited >= limit, !stuck.isEmpty || waited >= limit + 4 * interval {
+        if let limit = abortAfter, waited >= limit, !stuck.isEmpty || waited >= limit + 4 * interval {
           throw StuckRanks(ranks: (stuck.isEmpty ? missing : stuck).sorted(), waiting: rank, seconds: waited)
         }
       }

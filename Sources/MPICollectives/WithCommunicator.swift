@@ -19,13 +19,14 @@ package func withCommunicator<Result>(
   environment: LaunchEnvironment,
   stuckRank: StuckRankLimits,
   warn: @escaping @Sendable (String) -> Void,
-  report: (any Error) -> Int32,
+  report: @escaping @Sendable (any Error) -> Int32,
   body: (any Communicator) throws -> Result
 ) throws -> Result {
   guard environment.launcher != nil else { return try body(SingleProcess()) }
   #if MPI
     try givingWay(rank: environment.rank) { try environment.checkMeeting(found: nil) }
-    return try MPICommunicator.run(stuckRank: stuckRank, warn: warn) { communicator in
+    let limit = CallLimit(seconds: stuckRank.startWithin, rank: environment.rank, report: report)
+    return try MPICommunicator.run(stuckRank: stuckRank, limit: limit, warn: warn) { communicator in
       try givingWay(rank: environment.rank) { try environment.checkMeeting(found: communicator.size) }
       guard communicator.size > 1 else { return try body(communicator) }
       do {
@@ -45,13 +46,16 @@ private func givingWay<Result>(rank: Int, _ body: () throws -> Result) throws ->
   do {
     return try body()
   } catch {
-    if rank > 0 {
-      // The launcher's signal that ends the job is to end the wait too, whoever handled it until now. Open MPI lets
-      // stopped ranks go on first, and sends SIGTERM only after odls_base_sigkill_timeout.
-      signal(SIGTERM, SIG_DFL)
-      signal(SIGCONT) { _ in _exit(1) }
-      sleep(1)
-    }
+    giveWay(rank: rank)
     throw error
   }
+}
+
+func giveWay(rank: Int) {
+  guard rank > 0 else { return }
+  // The launcher's signal that ends the job is to end the wait too, whoever handled it until now. Open MPI lets stopped
+  // ranks go on first, and sends SIGTERM only after odls_base_sigkill_timeout.
+  signal(SIGTERM, SIG_DFL)
+  signal(SIGCONT) { _ in _exit(1) }
+  sleep(1)
 }

@@ -50,6 +50,44 @@ import Testing
     #expect(limited.status == 1 && limited.occurrences(of: "2 steps were skipped before") == 1, "\(limited)")
   }
 
+  /// A model and one row whose loss is finite and whose gradient is not: the class it is labelled with is as good as
+  /// impossible, and behind the head its error is multiplied by a weight too large for the product.
+  private func workspaceOfSteepRow() throws -> TinyWorkspace {
+    let workspace = try TinyWorkspace()
+    var labels = workspace.text("train_labels.txt").split(separator: "\n").map { $0 == "2" ? "1" : String($0) }
+    labels[Self.row - 1] = "2"
+    try workspace.write(labels.map { $0 + "\n" }.joined(), to: "train_labels.txt")
+    try workspace.spoil("teacher", "classifier.bias", with: -1e38)
+    let width = try readWeights("\(workspace.path)/teacher")["bert.pooler.dense.bias"]?.count ?? 0
+    try workspace.spoil("teacher", "classifier.weight", at: 2 * width..<2 * width + 1, with: 2e37)
+    return workspace
+  }
+  private static let steep = long + ["stages.0.labelWeight=1000000", "data.validation=null"]
+
+  @Test(arguments: [1, 2])
+  func gradientAloneStopsWithItsTensorAndSentence(ranks: Int) throws {
+    let workspace = try workspaceOfSteepRow()
+    let result = try workspace.attempt(.finetune, set: Self.steep, ranks: ranks)
+    #expect(result.status == 1)
+    #expect(result.occurrences(of: "is not a finite number") == 1, "\(result)")
+    #expect(result.errors.contains(": the gradient of bert.pooler.dense."), "\(result)")
+    #expect(result.errors.contains("\n  row \(Self.row): \"[CLS] "), "\(result)")
+    // No layer's output shows it.
+    #expect(!result.errors.contains("first found in"), "\(result)")
+    #expect(!workspace.exists("run/best") && !workspace.exists("run/summary.json"))
+  }
+
+  @Test(arguments: [1, 2])
+  func gradientAloneIsSkipped(ranks: Int) throws {
+    let workspace = try workspaceOfSteepRow()
+    let run = try workspace.train(.finetune, set: Self.steep + ["training.nonFinite=skip"], ranks: ranks)
+    let skipped = run.events("step_skipped")
+    #expect(skipped.count == 4 && run.losses.count == 40)
+    #expect(skipped.allSatisfy { $0["rows"] == [.integer(Self.row)] })
+    #expect(run.losses.allSatisfy { $0.isFinite })
+    #expect(try run.weights().values.allSatisfy { $0.allSatisfy(\.isFinite) })
+  }
+
   @Test func skippedStepsAreKeptByAResume() throws {
     let workspace = try workspace(poisoned: "teacher")
     let skip =

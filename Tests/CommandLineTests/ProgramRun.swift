@@ -10,13 +10,15 @@ struct ProgramRun: CustomStringConvertible {
   let errors: String
   let seconds: Double
 
+  /// Seconds after which a program counts as one that hangs, on however busy a machine.
+  static let patience = 180.0
+
   /// Starts a program and waits for its end.
   /// - Parameter variables: What to change in the environment; `nil` removes a variable.
   static func of(
-    _ program: String, _ arguments: [String], in directory: String, variables: [String: String?] = [:],
-    timeout: Double = 60
+    _ program: String, _ arguments: [String], in directory: String, variables: [String: String?] = [:]
   ) throws -> ProgramRun {
-    try StartedProgram(program, arguments, in: directory, variables: variables).wait(timeout: timeout)
+    try StartedProgram(program, arguments, in: directory, variables: variables).wait()
   }
 
   var description: String {
@@ -77,17 +79,17 @@ final class StartedProgram {
   }
 
   /// - Throws: `ProgramFailure` where it does not end in time; it and what it started is then killed.
-  func wait(timeout: Double = 60) throws -> ProgramRun {
+  func wait() throws -> ProgramRun {
     var status: Int32 = 0
     while waitpid(process, &status, WNOHANG) == 0 {
-      if seconds > timeout {
+      if seconds > ProgramRun.patience {
         // mpirun ends its ranks when it is asked to end.
         kill(-process, SIGTERM)
         sleep(2)
         kill(-process, SIGKILL)
         waitpid(process, &status, 0)
         throw ProgramFailure(
-          description: "\(name): did not end within \(timeout) s\n\(printed.joined(separator: "\n"))")
+          description: "\(name): did not end within \(ProgramRun.patience) s\n\(printed.joined(separator: "\n"))")
       }
       usleep(5000)
     }
@@ -98,6 +100,9 @@ final class StartedProgram {
       status: signal == 0 ? (status >> 8) & 0xFF : nil, signal: signal == 0 ? nil : signal, output: printed[0],
       errors: printed[1], seconds: seconds)
   }
+
+  /// Whether a text is among what it has printed so far.
+  func hasPrinted(_ text: String) -> Bool { printed.contains { $0.contains(text) } }
 
   /// Sends a signal to the program: `mpirun`, or `distill-ddp` alone.
   func signal(_ number: Int32) { kill(process, number) }

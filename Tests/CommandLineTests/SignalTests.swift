@@ -30,7 +30,7 @@ import Testing
     let job = try workspace.start(ranks: ranks, arguments)
     try workspace.wait { workspace.loggedSteps >= 50 }
     send(job)
-    let result = try job.wait(timeout: 30)
+    let result = try job.wait()
     #expect(result.status == 75, "\(result)")
     #expect(
       result.occurrences(
@@ -65,9 +65,12 @@ import Testing
     // A stopped rank keeps the other one in its step.
     kill(ranks[1], SIGSTOP)
     kill(ranks[0], SIGTERM)
-    usleep(800_000)
-    kill(ranks[0], SIGTERM)
-    let result = try job.wait(timeout: 30)
+    // On a busy machine the first may be noticed late, and what comes within half a second is taken for the same.
+    for _ in 0..<5 {
+      usleep(800_000)
+      guard kill(ranks[0], SIGTERM) == 0 else { break }
+    }
+    let result = try job.wait()
     kill(ranks[1], SIGKILL)
     #expect(result.status == 128 + SIGTERM, "\(result)")
   }

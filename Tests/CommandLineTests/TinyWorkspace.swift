@@ -85,16 +85,15 @@ final class TinyWorkspace {
   // MARK: Running
 
   /// Runs `distill-ddp` alone.
-  func run(_ arguments: [String], variables: [String: String?] = [:], timeout: Double = 60) throws -> ProgramRun {
-    try ProgramRun.of(
-      BinaryUnderTest.path, arguments, in: path, variables: Self.withoutLauncher(variables), timeout: timeout)
+  func run(_ arguments: [String], variables: [String: String?] = [:]) throws -> ProgramRun {
+    try ProgramRun.of(BinaryUnderTest.path, arguments, in: path, variables: Self.withoutLauncher(variables))
   }
 
   /// Runs `distill-ddp`, or another program, on several ranks.
   func runOnRanks(
-    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path, timeout: Double = 90
+    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path
   ) throws -> ProgramRun {
-    try startOnRanks(ranks, arguments, program: program).wait(timeout: timeout)
+    try startOnRanks(ranks, arguments, program: program).wait()
   }
 
   func startOnRanks(

@@ -2,20 +2,13 @@
 
 import random
 import shutil
-import signal
-
-from workspace import send
 
 
 def stopped_run(lab):
     """A run that was stopped in its second half, with two states."""
     workspace = lab.workspace
     workspace.expected()
-    job = workspace.start(1, workspace.arguments())
-    workspace.wait_for(lambda: workspace.steps() >= workspace.stage_steps + 15, job)
-    send(job.process.pid, signal.SIGUSR1)
-    if job.wait() != 75:
-        raise RuntimeError(f"a run that was stopped: {job}")
+    workspace.stop_at(workspace.stage_steps + 15)
 
 
 def damage(generator, path):

@@ -58,11 +58,6 @@ def any_number_of_ranks(lab):
                  f"{job}" if job.status != 0 else None if workspace.result() == expected else "another result")
     changes = [(2, 1), (1, 4), (4, 2)]
     for before, after in changes[: lab.count(short=1, full=3)]:
-        workspace.forget()
-        job = workspace.start(before, workspace.arguments())
-        workspace.wait_for(lambda: workspace.steps() >= 60, job)
-        send(job.ranks()[0], signal.SIGUSR1)
-        status = job.wait()
-        lab.note(f"resumed on {after} ranks after {before}",
-                 f"{job}" if status != 75 else workspace.resumes(ranks=after))
+        workspace.stop_at(60, before)
+        lab.note(f"resumed on {after} ranks after {before}", workspace.resumes(ranks=after))
     workspace.forget()

@@ -1,7 +1,6 @@
 """What stands around a run: the script that restarts it, and the reader of its output."""
 
 import signal
-import time
 
 from workspace import REPOSITORY, Job, send
 
@@ -22,7 +21,7 @@ def restarts_and_closed_output(lab):
     ]:
         (workspace.root / "statuses").write_text(statuses + "\n")
         job = Job(workspace, ["bash", SCRIPT, *options, str(ends)])
-        job.wait(20)
+        job.wait(60)
         found = (workspace.root / "statuses").read_text().strip()
         lab.note(f"statuses {statuses}", None if (job.status, found) == (status, left) else f"{job}, left {found}")
     lab.note("a signal in a pause", signal_in_pause(workspace, ends))
@@ -48,6 +47,9 @@ def restarts_and_closed_output(lab):
 def signal_in_pause(workspace, ends):
     (workspace.root / "statuses").write_text("4 9\n")
     job = Job(workspace, ["bash", SCRIPT, "--wait", "60", str(ends)])
-    time.sleep(0.5)
+    # Its pause is longer than any wait here.
+    if not workspace.wait_for(lambda: "restart 1 of" in job.output, job):
+        job.wait(1)
+        return f"{job}"
     send(job.process.pid, signal.SIGTERM)
-    return None if job.wait(5) == 4 else f"{job}"
+    return None if job.wait(30) == 4 else f"{job}"

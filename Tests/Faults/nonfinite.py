@@ -3,10 +3,7 @@
 import hashlib
 import json
 import math
-import signal
 import struct
-
-from workspace import send
 
 
 def read_tensors(path):
@@ -44,9 +41,10 @@ def nan_and_infinity(lab):
     """NaN in teacher, loss, gradient, weights and a state: found at its step, named, never saved"""
     workspace = lab.workspace
     root = workspace.root
-    originals = {name: (root / name / "model.safetensors").read_bytes() for name in ("teacher", "narrow")}
+    originals = {path: path.read_bytes() for path in (
+        root / "teacher/model.safetensors", root / "narrow/model.safetensors", root / "train_text.txt",
+        root / "train_labels.txt")}
     lines = (root / "train_text.txt").read_text().splitlines()
-    text = "\n".join(lines) + "\n"
     poisoned = "\n".join(lines[:56] + ["good [MASK] bad"] + lines[57:]) + "\n"
 
     def poison(name):
@@ -57,6 +55,16 @@ def nan_and_infinity(lab):
 
     def head(value):
         return lambda: change_tensor(root / "narrow/model.safetensors", "classifier.weight", 0, value, count=4)
+
+    def steep():
+        """One row's class is as good as impossible. Its error, which is finite, meets a weight on its way back that is
+        too large for the product."""
+        marks = (root / "train_labels.txt").read_text().splitlines()
+        (root / "train_labels.txt").write_text("\n".join(marks[:56] + ["2"] + marks[57:]) + "\n")
+        model = root / "narrow/model.safetensors"
+        change_tensor(model, "classifier.bias", 2, -1e38)
+        header, _, _ = read_tensors(model)
+        change_tensor(model, "classifier.weight", 2 * header["classifier.weight"]["shape"][1], 2e37)
 
     labels = ("stages.0.labelWeight=1000000", "stages.0.update=all")
     cases = {
@@ -69,6 +77,7 @@ def nan_and_infinity(lab):
         "a loss": (head(3e38), labels, ["stage intermediate, step 1", "is not a finite number"]),
         # Its sum is finite in double precision.
         "a gradient": (head(2e37), labels, ["stage intermediate, step 1", "gradient", "is not a finite number"]),
+        "one row's gradient alone": (steep, labels, ["stage intermediate", "the gradient of bert.pooler", "row 57"]),
         "an absurd learning rate": (
             lambda: None, (*labels, "training.optimizer={kind: sgd}", "training.learningRate=1000",
                            "training.maxGradientNorm=null"), ["is not a finite number", "learningRate"]),
@@ -79,10 +88,27 @@ def nan_and_infinity(lab):
             prepare()
             job = workspace.attempt(*overrides, ranks=ranks)
             lab.note(f"{what}, {ranks} ranks", problem(workspace, job, named))
-            for name, contents in originals.items():
-                (root / name / "model.safetensors").write_bytes(contents)
-            (root / "train_text.txt").write_text(text)
+            restore(originals)
+        for what, prepare in [("one row's gradient alone", steep), ("the teacher's outputs", poison("teacher"))]:
+            workspace.forget()
+            prepare()
+            job = workspace.attempt("training.nonFinite=skip", *(labels if prepare is steep else ()), ranks=ranks)
+            lab.note(f"{what} skipped, {ranks} ranks", problem_after_skip(workspace, job))
+            restore(originals)
     in_a_state(lab)
+
+
+def restore(originals):
+    for path, contents in originals.items():
+        path.write_bytes(contents)
+
+
+def problem_after_skip(workspace, job):
+    """The run goes on to its end, without the batch of row 57 in each epoch."""
+    skipped = [event["rows"] for event in workspace.events() if event["event"] == "step_skipped"]
+    if job.status != 0 or len(skipped) < 2 or any(rows != [57] for rows in skipped):
+        return f"skipped {skipped}: {job}"
+    return unsound(workspace)
 
 
 def problem(workspace, job, named):
@@ -91,6 +117,11 @@ def problem(workspace, job, named):
     for name in named:
         if name not in job.output:
             return f"does not say {name}: {job}"
+    return unsound(workspace)
+
+
+def unsound(workspace):
+    """What was saved of numbers that are not finite, if anything."""
     for path in workspace.run.rglob("*.safetensors"):
         if not all_finite(path):
             return f"saved: {path}"
@@ -101,11 +132,7 @@ def in_a_state(lab):
     """A state whose hashes are right and whose numbers are not."""
     workspace = lab.workspace
     for name in ("weights.safetensors", "moments.safetensors"):
-        workspace.forget()
-        job = workspace.start(1, workspace.arguments())
-        workspace.wait_for(lambda: workspace.steps() >= 30, job)
-        send(job.process.pid, signal.SIGUSR1)
-        job.wait()
+        workspace.stop_at(30)
         for state in (workspace.run / "state").glob("stage=*"):
             path = state / name
             before = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -5,6 +5,7 @@ import time
 
 from workspace import REPOSITORY, Job, send
 
+TOO_LATE = "the run ended before the signal came"
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2]
 
 
@@ -27,7 +28,11 @@ def each_to_each(lab):
             # Open MPI passes these two on; at the others it ends its ranks, with its own status.
             if statuses is None:
                 statuses = [75] if number in (signal.SIGUSR1, signal.SIGUSR2) else [1, 75]
-            lab.note(f"{number.name} to {target}", one_signal(workspace, start, pick, number, statuses))
+            for _ in range(3):
+                problem = one_signal(workspace, start, pick, number, statuses)
+                if problem != TOO_LATE:
+                    break
+            lab.note(f"{number.name} to {target}", problem)
     for target, number in [("a process alone", signal.SIGTERM), ("rank 1 of 2", signal.SIGINT)]:
         start, pick, _ = targets[target]
         lab.note(f"{number.name} twice to {target}", two_signals(workspace, start, pick, number))
@@ -42,7 +47,9 @@ def one_signal(workspace, start, pick, number, statuses):
         return f"did not get to its step: {job}"
     send(pick(job), number)
     sent = time.monotonic()
-    if job.wait(30) not in statuses:
+    if job.wait(30) == 0:
+        return TOO_LATE
+    if job.status not in statuses:
         return f"expected status {statuses}: {job}"
     if time.monotonic() - sent > 10:
         return f"took {time.monotonic() - sent:.1f} s"
@@ -50,7 +57,7 @@ def one_signal(workspace, start, pick, number, statuses):
         return f"left behind: {workspace.orphans()}"
     # Before mpirun ends its ranks, it gives them the time to come to an end by themselves.
     if statuses == [75] and (workspace.run / "summary.json").exists():
-        return "the run ended before the signal came"
+        return TOO_LATE
     return workspace.resumes(ranks=1 if start is start_alone else 2)
 
 
@@ -72,8 +79,11 @@ def two_signals(workspace, start, pick, number):
         status = job.wait(30)
         return None if status == 75 else f"{job}"
     send(target, number)
-    time.sleep(0.7)
-    send(target, number)
+    # On a busy machine the first may have been noticed late, and the second is then taken for the same.
+    for _ in range(5):
+        time.sleep(0.7)
+        if job.process.poll() is None:
+            send(target, number)
     status = job.wait(30)
     if status != 128 + number:
         return f"expected status {128 + number}: {job}"

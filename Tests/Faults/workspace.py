@@ -18,7 +18,7 @@ VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + (
 
 # Two stages with projections, dropout, validations in mid-epoch and states more often than these.
 CONFIGURATION = """\
-run: {{directory: {root}/run, seed: 7, saveStateEverySteps: 10, stuckRank: {{warnAfter: 1, abortAfter: 2}}}}
+run: {{directory: {root}/run, seed: 7, saveStateEverySteps: 10}}
 data:
   train: {{text: {root}/train_text.txt, labels: {root}/train_labels.txt}}
   validation: {{text: {root}/val_text.txt, labels: {root}/val_labels.txt}}
@@ -177,7 +177,7 @@ class Workspace:
             return []
         return [json.loads(line) for line in text.split("\n")[:-1]]
 
-    def wait_for(self, condition, job, timeout=60.0):
+    def wait_for(self, condition, job, timeout=120.0):
         """Polls until the condition holds; False where the job ends first."""
         end_time = time.monotonic() + timeout
         while time.monotonic() < end_time:
@@ -187,6 +187,19 @@ class Workspace:
                 return False
             time.sleep(0.002)
         return False
+
+    def stop_at(self, steps, ranks=1):
+        """A run that was stopped soon after so many steps of both stages. On a busy machine a run
+        may have ended before it is noticed that it got there; then it is done again."""
+        for _ in range(5):
+            self.forget()
+            job = self.start(ranks, self.arguments())
+            self.wait_for(lambda: self.steps() >= steps, job)
+            send(job.ranks()[0], signal.SIGUSR1)
+            if job.wait() != 0:
+                break
+        if job.status != 75:
+            raise RuntimeError(f"a run that was stopped: {job}")
 
     def steps(self):
         try:
@@ -207,7 +220,7 @@ class Job:
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True,
             env=workspace.environment() | (variables or {}), cwd=cwd or workspace.root)
 
-    def wait(self, timeout=60.0):
+    def wait(self, timeout=120.0):
         try:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -227,8 +240,9 @@ class Job:
 
     @property
     def output(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
+        # The process writes where a file of both is; reading must not move it.
+        descriptor = self.log.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
     def __str__(self):
         return f"status {self.status} after {self.seconds:.1f} s: {self.output.strip()[-600:]}"

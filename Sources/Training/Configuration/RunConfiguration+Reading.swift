@@ -78,6 +78,7 @@ extension StuckRankLimits {
     self.init()
     section.read("warnAfter", .number(from: 0.1, to: 1_000_000), into: &warnAfter)
     section.read("abortAfter", .orNull(.number(from: 0.1, to: 1_000_000)), into: &abortAfter)
+    section.read("startWithin", .orNull(.number(from: 0.1, to: 1_000_000)), into: &startWithin)
     if let abortAfter, abortAfter < warnAfter {
       section.report("expected no less than warnAfter, \(warnAfter), found \(abortAfter)", at: "abortAfter")
     }

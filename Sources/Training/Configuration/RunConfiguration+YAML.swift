@@ -23,6 +23,7 @@ extension RunConfiguration {
       writer.section("stuckRank") { writer in
         writer.write("warnAfter", number: run.stuckRank.warnAfter)
         writer.write("abortAfter", number: run.stuckRank.abortAfter)
+        writer.write("startWithin", number: run.stuckRank.startWithin)
       }
       writer.write("tensorboard", flag: run.tensorboard)
       writer.write("csv", flag: run.csv)
