@@ -12,16 +12,18 @@ package final class Arena {
   }
 
   /// 16 MiB: a short batch fits in a few.
-  private static let blockCount = 4 << 20
+  package static let usualBlockCount = 4 << 20
   /// Floats between allocations, so that a 16-lane load at the end of one stays inside the block.
   private static let padding = 16
 
+  private let blockCount: Int
   private var blocks: [MappedMemory] = []
   private var current = 0
   private var used = 0
   private var scratch: MappedMemory?
 
-  package init() {}
+  /// - Parameter blockCount: floats of a block.
+  package init(blockCount: Int = Arena.usualBlockCount) { self.blockCount = blockCount }
 
   deinit {
     for block in blocks { block.free() }
@@ -41,7 +43,7 @@ package final class Arena {
       current += 1
       used = 0
     }
-    let block = MappedMemory(count: max(needed, Self.blockCount), hugePages: true)
+    let block = MappedMemory(count: max(needed, blockCount), hugePages: true)
     blocks.append(block)
     current = blocks.count - 1
     used = needed

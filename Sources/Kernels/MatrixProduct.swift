@@ -102,3 +102,8 @@ private func multiplyByOpenBLAS(_ c: Matrix, _ a: Factor, _ b: Factor, adding ad
 package func openBLASDescription() -> (core: String, threads: Int) {
   (String(cString: openblas_get_corename()), Int(openblas_get_num_threads()))
 }
+
+/// How OpenBLAS was built: its version and options, and whether many threads may call it at once.
+package func openBLASBuild() -> (configuration: String, isThreaded: Bool) {
+  (String(cString: openblas_get_config()), openblas_get_parallel() != 0)
+}

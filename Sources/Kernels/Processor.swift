@@ -10,3 +10,6 @@ package func withDenormalsFlushed(_ body: () -> Void) {
 
 /// The instruction set the kernels run with, for the log.
 package var simdLevel: String { String(cString: ck_simd_level()) }
+
+/// The columns of a panel of the product kernel that runs here; `nil` where OpenBLAS takes its place.
+package var productPanelWidth: Int? { ProductKernel.best.panelWidth }

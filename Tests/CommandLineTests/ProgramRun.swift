@@ -44,7 +44,11 @@ final class StartedProgram {
   private let streams: [String]
   private let start = ContinuousClock.now
 
-  init(_ program: String, _ arguments: [String], in directory: String, variables: [String: String?] = [:]) throws {
+  /// - Parameter terminal: a device to write everything to, in place of what a run returns.
+  init(
+    _ program: String, _ arguments: [String], in directory: String, variables: [String: String?] = [:],
+    terminal: String? = nil
+  ) throws {
     name = program
     // Files, which unlike pipes take any amount without a reader.
     let token = UInt64.random(in: .min ... .max)
@@ -54,7 +58,9 @@ final class StartedProgram {
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     for (descriptor, path) in zip([1, 2] as [Int32], streams) {
-      posix_spawn_file_actions_addopen(&actions, descriptor, path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+      posix_spawn_file_actions_addopen(
+        &actions, descriptor, terminal ?? path, terminal == nil ? O_WRONLY | O_CREAT | O_TRUNC : O_RDWR | O_NOCTTY,
+        0o600)
     }
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -79,7 +85,9 @@ final class StartedProgram {
   }
 
   /// - Throws: `ProgramFailure` where it does not end in time; it and what it started is then killed.
-  func wait() throws -> ProgramRun {
+  ///
+  /// - Parameter meanwhile: called again and again until then.
+  func wait(meanwhile: () -> Void = {}) throws -> ProgramRun {
     var status: Int32 = 0
     while waitpid(process, &status, WNOHANG) == 0 {
       if seconds > ProgramRun.patience {
@@ -92,7 +100,9 @@ final class StartedProgram {
           description: "\(name): did not end within \(ProgramRun.patience) s\n\(printed.joined(separator: "\n"))")
       }
       usleep(5000)
+      meanwhile()
     }
+    meanwhile()
     let printed = printed
     for stream in streams { unlink(stream) }
     let signal = status & 0x7F

@@ -216,13 +216,19 @@ extension TinyWorkspace {
 }
 
 extension JSON {
+  /// What differs from run to run.
+  private static let times = [
+    "time", "seconds", "sentences_per_second", "tokens_per_second", "exposed_communication", "memory", "slowest_rank",
+    "slowest_rank_cost",
+  ]
+
   fileprivate var withoutTimes: JSON {
     switch self {
     case .array(let values): return .array(values.map(\.withoutTimes))
     case .object(let members):
       var kept = JSONObject()
       for (key, value) in members
-      where !["time", "seconds", "sentences_per_second", "exposed_communication"].contains(key) {
+      where !Self.times.contains(key) {
         kept[key] = value.withoutTimes
       }
       return .object(kept)

@@ -96,13 +96,33 @@ final class TinyWorkspace {
     try startOnRanks(ranks, arguments, program: program).wait()
   }
 
+  /// - Parameter options: of mpirun.
   func startOnRanks(
-    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path
+    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path,
+    options: [String] = ["--bind-to", "none"], terminal: String? = nil
   ) throws -> StartedProgram {
     try StartedProgram(
-      BinaryUnderTest.mpirun, ["--oversubscribe", "--bind-to", "none", "-np", "\(ranks)", program] + arguments,
-      in: path,
-      variables: Self.withoutLauncher(["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"]))
+      BinaryUnderTest.mpirun, ["--oversubscribe"] + options + ["-np", "\(ranks)", program] + arguments, in: path,
+      variables: Self.withoutLauncher([
+        "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "TERM": "xterm",
+      ]), terminal: terminal)
+  }
+
+  /// Runs `distill-ddp`, or with ranks mpirun, on a terminal.
+  func runOnTerminal(
+    _ terminal: Pseudoterminal, _ arguments: [String], ranks: Int? = nil, options: [String] = [],
+    variables: [String: String?] = ["TERM": "xterm"], meanwhile: () -> Void = {}
+  ) throws -> ProgramRun {
+    let program =
+      try ranks.map {
+        try startOnRanks($0, arguments, options: ["--bind-to", "none"] + options, terminal: terminal.path)
+      }
+      ?? StartedProgram(
+        BinaryUnderTest.path, arguments, in: path, variables: Self.withoutLauncher(variables), terminal: terminal.path)
+    return try program.wait(timeout: 90) {
+      terminal.read()
+      meanwhile()
+    }
   }
 
   /// Runs a configuration alone or, with `ranks`, under mpirun, and reads what it left behind.

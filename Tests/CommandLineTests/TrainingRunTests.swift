@@ -126,7 +126,9 @@ import Testing
     let run = try workspace.train(.everyAdaptor, set: ["training.optimizer.weightDecay=0.01"], threads: 2)
     let again = try workspace.run(
       ["--config", "run/config.yaml", "--threads", "2", "--set", "run.directory=again", "--quiet"])
-    #expect(again.status == 0 && again.output.isEmpty && again.errors.isEmpty)
+    #expect(again.status == 0 && again.errors.isEmpty)
+    #expect(again.output.hasPrefix("stage") && again.output.hasSuffix("Best model: again/best\n"))
+    #expect(again.output.split(separator: "\n").count == 3, "\(again.output)")
     let repeated = try RunRecord("again", in: workspace)
     #expect(repeated.comparableEvents == run.comparableEvents)
     #expect(repeated.weightBytes() == run.weightBytes())

@@ -37,7 +37,9 @@ stages:
 """
 
 # What differs from run to run.
-TIMES = {"time", "seconds", "sentences_per_second", "exposed_communication"}
+TIMES = {
+    "time", "seconds", "sentences_per_second", "tokens_per_second", "exposed_communication", "memory", "slowest_rank",
+    "slowest_rank_cost"}
 
 
 class Workspace:

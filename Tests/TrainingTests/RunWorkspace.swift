@@ -106,9 +106,8 @@ final class RunWorkspace {
     }
     let log = try String(contentsOfFile: "\(root)/metrics.jsonl", encoding: .utf8)
     return lines
-      + log.replacing(root, with: "RUN").replacing(/"(time|seconds|sentences_per_second)":[-+.e0-9]+,?/, with: "")
-      .split(
-        separator: "\n"
-      ).map(String.init)
+      + log.replacing(root, with: "RUN")
+      .replacing(/"(time|seconds|sentences_per_second|tokens_per_second|memory)":[-+.e0-9]+,?/, with: "")
+      .split(separator: "\n").map(String.init)
   }
 }

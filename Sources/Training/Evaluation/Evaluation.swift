@@ -32,7 +32,7 @@ struct Evaluation {
   }
 
   /// Small, so that no worker waits long for the others at the end; packed weights serve few rows as well as many.
-  private static let microBatchTokens = 512
+  static let microBatchTokens = 512
 
   init(
     student: Encoder, weights: ParameterBuffer, teacher: (any TeacherSource)?, objective: StageObjective,

@@ -34,9 +34,8 @@ final class MetricsLog {
   func append(_ event: TrainingEvent) throws -> JSON {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
-    var object = event.json.object ?? JSONObject()
-    object["time"] = .number(Double(time.tv_sec) + Double(time.tv_nsec / 1_000_000) / 1000)
-    let line = JSON.object(object).bytes() + [UInt8(ascii: "\n")]
+    let object = event.line(time: time)
+    let line = object.bytes() + [UInt8(ascii: "\n")]
     let written = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
     guard written == line.count else {
       let reason = written < 0 ? String(cString: strerror(errno)) : "the disk took \(written) of \(line.count) bytes"
@@ -47,11 +46,20 @@ final class MetricsLog {
     length += line.count
     // A validation is worth a flush: what came before it is then safe from a power failure too.
     if case .validated = event { flush() }
-    return .object(object)
+    return object
   }
 
   /// Makes the lines durable.
   func flush() { fsync(descriptor) }
+}
+
+extension TrainingEvent {
+  /// The event with when it was, to the millisecond: a line of `metrics.jsonl`.
+  package func line(time: timespec) -> JSON {
+    var object = json.object ?? JSONObject()
+    object["time"] = .number(Double(time.tv_sec) + Double(time.tv_nsec / 1_000_000) / 1000)
+    return .object(object)
+  }
 }
 
 /// Where the events of a run go: on rank 0 to the log and the observer, elsewhere nowhere.

@@ -22,6 +22,7 @@ final class RunSession {
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
   private var lastSave: ContinuousClock.Instant
+  private var lastReport: ContinuousClock.Instant?
   /// Of earlier processes.
   private let secondsBefore: Double
   /// Failures since the last success, by what was to be saved.
@@ -63,6 +64,8 @@ final class RunSession {
     /// Stop, for this signal.
     let signal: Int32?
     let savesState: Bool
+    /// Tell rank 0 how this rank is doing.
+    let reports: Bool
   }
 
   /// Collective: a signal to any rank is one to all, and rank 0's clock is everybody's.
@@ -71,10 +74,15 @@ final class RunSession {
     let isLate =
       places.ranks.rank == 0
       && configuration.run.saveStateEveryMinutes.map { (clock.now - lastSave).seconds >= 60 * $0 } ?? false
-    var sums = [own == nil ? 0 : 1, Double(own ?? 0), isLate ? 1 : 0]
+    let reports =
+      places.ranks.rank == 0
+      && lastReport.map { (clock.now - $0).seconds >= configuration.run.logEverySeconds } ?? true
+    if reports { lastReport = clock.now }
+    var sums = [own == nil ? 0 : 1, Double(own ?? 0), isLate ? 1 : 0, reports ? 1 : 0]
     try places.ranks.sum(&sums)
     // Of several signals, that of the first rank would be as good as their average.
-    return Wish(signal: sums[0] > 0 ? Int32(sums[1] / sums[0]) : nil, savesState: sums[2] > 0)
+    return Wish(
+      signal: sums[0] > 0 ? Int32(sums[1] / sums[0]) : nil, savesState: sums[2] > 0, reports: sums[3] > 0)
   }
 
   // MARK: Saving

@@ -40,6 +40,8 @@ final class StageRun {
   private var isResumed = false
   /// The step behind which the weights were last found to be sound.
   private var soundStep: Int?
+  /// Of this rank, since the last report and since the epoch began.
+  private var (recent, inEpoch) = (RankTimes(), RankTimes())
   private let clock = ContinuousClock()
   private var start: ContinuousClock.Instant
   /// What `progress` counted when this process took over.
@@ -123,7 +125,9 @@ final class StageRun {
       for batch in progress.step - before..<batches {
         try take(
           order[batch], next: batch + 1 < batches ? order[batch + 1] : nil, epoch: epoch, batch: batch)
+        if batch + 1 == batches { try reportRanks(ofEpoch: true) }
         let wish = try session.agree()
+        if wish.reports { try reportRanks(ofEpoch: false) }
         if let signal = wish.signal {
           progress.validationPending = isConclusionDue
           try saveState()
@@ -160,14 +164,29 @@ final class StageRun {
     let elapsed = (clock.now - began).seconds
     progress.steppingSeconds += elapsed
     progress.sentences += samples.count
+    let tokens = samples.reduce(0) { $0 + inputs.train.length($1) }
+    let waiting = result.exposedCommunication.seconds
+    recent.add(seconds: elapsed, waiting: waiting, sentences: samples.count, tokens: tokens)
+    inEpoch.add(seconds: elapsed, waiting: waiting, sentences: samples.count, tokens: tokens)
     try session.journal.record(
       .step(
         StepReport(
           stage: settings.name, step: progress.step, steps: steps, epoch: epoch + 1, epochs: epochBatches.count,
           stepInEpoch: batch + 1, stepsInEpoch: epochBatches[epoch], loss: losses.total, terms: terms(losses),
           learningRate: learningRate, gradientNorm: norm, sentences: samples.count,
-          tokens: samples.reduce(0) { $0 + inputs.train.length($1) }, seconds: elapsed,
-          exposedCommunication: result.exposedCommunication.seconds)))
+          tokens: tokens, seconds: elapsed, exposedCommunication: waiting)))
+  }
+
+  /// Collective.
+  private func reportRanks(ofEpoch: Bool) throws {
+    let times = ofEpoch ? inEpoch : recent
+    if ofEpoch { inEpoch = RankTimes() } else { recent = RankTimes() }
+    guard
+      let report = try times.report(
+        stage: settings.name, step: progress.step, isOfEpoch: ofEpoch, ranks: places.ranks)
+    else { return }
+    // Those in between come when rank 0's clock says so, which no two runs do alike.
+    if ofEpoch { try session.journal.record(.ranks(report)) } else { session.journal.announce(.ranks(report)) }
   }
 
   func dropoutKey(step: Int) -> DropoutKey {

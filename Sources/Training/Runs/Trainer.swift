@@ -67,7 +67,7 @@ package struct Trainer {
       directory: isRoot ? directory : nil, states: isRoot ? states : nil, resuming: state, stopSignal: stopSignal)
     let report = state == nil ? journal.record : { journal.announce($0) }
     for notice in inputs.notices { try report(.notice(notice)) }
-    try report(.runStarted(overview(inputs)))
+    if isRoot { try report(.runStarted(overview(inputs))) }
     if let state { warn(of: state, session) }
     // What a signal during loading would save is there already, or is nothing.
     if let signal = try session.agree().signal { return .interrupted(signal: signal) }
@@ -183,14 +183,16 @@ package struct Trainer {
     return try places.freeze(teacher, for: taps, words: words.sorted())
   }
 
-  private func overview(_ inputs: RunInputs) -> RunOverview {
+  private func overview(_ inputs: RunInputs) throws -> RunOverview {
     let blas = openBLASDescription()
+    let plan = try RunPlan(configuration, inputs)
     return RunOverview(
       directory: configuration.run.directory, ranks: places.ranks.size, threads: places.pool.workers,
       simd: simdLevel, blas: "OpenBLAS \(blas.core)", teacher: configuration.teacher?.model,
       teacherParameters: inputs.teacher?.parameterCount, studentParameters: inputs.student.parameterCount,
       trainRows: inputs.train.count, trainMeanLength: inputs.train.meanLength,
-      truncatedRows: inputs.train.truncatedRows, validationRows: inputs.validation?.count)
+      truncatedRows: inputs.train.truncatedRows, validationRows: inputs.validation?.count,
+      stageOperations: plan.stages.map(\.operations))
   }
 }
 

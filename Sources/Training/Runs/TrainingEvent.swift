@@ -7,6 +7,8 @@ package enum TrainingEvent: Sendable {
   case stageStarted(StageOverview)
   case step(StepReport)
   case stepSkipped(SkippedStep)
+  /// At the end of each epoch, and for display only every few seconds.
+  case ranks(RanksReport)
   case validationStarted(stage: String, rows: Int)
   case validated(ValidationReport)
   case teacherCache(TeacherCacheUse)
@@ -29,6 +31,8 @@ package struct RunOverview: Sendable {
   package let trainMeanLength: Double
   package let truncatedRows: Int
   package let validationRows: Int?
+  /// What each stage computes from its beginning to its end, in floating-point operations.
+  package let stageOperations: [Double]
 }
 
 package struct StageOverview: Sendable {
@@ -172,6 +176,7 @@ extension TrainingEvent {
         "skipped_steps": .integer(step.skipped), "not_finite": .string(step.what),
         "origin": step.origin.map(JSON.string) ?? .null, "rows": .array(step.rows.map(JSON.integer)),
       ]
+    case .ranks(let report): .members([("event", "ranks")] + report.members)
     case .validationStarted(let stage, let rows):
       ["event": "validation_started", "stage": .string(stage), "rows": .integer(rows)]
     case .validated(let report): .members([("event", "validation")] + report.members)

@@ -23,11 +23,14 @@ package final class FrozenEncoderOutputs: @unchecked Sendable {
 
   /// - Returns: `nil` where the encoder gives something else each time, or where more of it is read than its head does.
   static func forHead(of encoder: Encoder, taps: TapSelection, rows: Int) -> FrozenEncoderOutputs? {
-    let configuration = encoder.configuration
+    guard areEnough(for: taps, of: encoder.configuration) else { return nil }
+    return FrozenEncoderOutputs(rows: rows, width: encoder.configuration.hiddenSize)
+  }
+
+  static func areEnough(for taps: TapSelection, of configuration: EncoderConfiguration) -> Bool {
     var logits = TapSelection()
     logits.logits = true
-    guard taps == logits, configuration.hiddenDropout == 0, configuration.attentionDropout == 0 else { return nil }
-    return FrozenEncoderOutputs(rows: rows, width: configuration.hiddenSize)
+    return taps == logits && configuration.hiddenDropout == 0 && configuration.attentionDropout == 0
   }
 
   /// The outputs of a micro-batch, computed unless all of it is known. (sentences, hidden)

@@ -131,12 +131,15 @@ package struct GradientStep: Sendable {
     switch setting {
     case .count(let pinned): count = pinned
     case .auto:
-      // One for each place, or as many for each as keeps them short.
-      let tokens = samples.reduce(0) { $0 + data.length($1) }
-      let tokensPerRound = places.count * Self.longestMicroBatch
-      count = places.count * max(1, (tokens + tokensPerRound - 1) / tokensPerRound)
+      count = Self.microBatches(tokens: samples.reduce(0) { $0 + data.length($1) }, places: places.count)
     }
     return MicroBatches.cut(samples, into: count) { data.length($0) }
+  }
+
+  /// One for each place, or as many for each as keeps them short.
+  static func microBatches(tokens: Int, places: Int) -> Int {
+    let tokensPerRound = places * longestMicroBatch
+    return places * max(1, (tokens + tokensPerRound - 1) / tokensPerRound)
   }
 
   // MARK: Micro-batches

@@ -18,7 +18,7 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Print events as JSON, one a line, instead of progress.")
   var json = false
 
-  @Flag(help: "Print errors only.")
+  @Flag(help: "Print warnings and what came of it only.")
   var quiet = false
 
   @Option(
@@ -35,6 +35,7 @@ struct TrainCommand: ParsableCommand {
 
   func validate() throws {
     if let threads, threads < 1 { throw ValidationError("--threads: expected 1 or more, found \(threads)") }
+    if json && quiet { throw ValidationError("--json and --quiet: expected one of them, found both") }
     if resume?.isEmpty == true { throw ValidationError("--resume: expected auto, none or a path, found nothing") }
   }
 
@@ -49,12 +50,12 @@ struct TrainCommand: ParsableCommand {
       let configuration = try source.configuration()
       let console = TrainingConsole(
         logEvery: configuration.run.logEverySeconds,
-        isTerminal: outputIsTerminal(underLauncher: places.ranks.size > 1))
+        terminal: Terminal(1, underLauncher: places.ranks.size > 1), isQuiet: quiet)
       let end = try Trainer(
         configuration, places: places, resume: resume.map { RunSettings.Resume($0) }, allowsChanges: allowChanges,
         stopSignal: { StopSignals.received }
       ) { event in
-        if json { printLine(event.json.text()) } else if !quiet { console.show(event) }
+        if json { EventLines.print(event) } else { console.show(event) }
       }.run()
       // From here a second signal has nothing to cut short.
       StopSignals.ignore()

@@ -30,3 +30,14 @@ func table(_ rows: [[String]]) -> [String] {
     }.joined(separator: "  ")
   }
 }
+
+/// `1.4 GB`, `312 MB`
+func byteText(_ bytes: Int) -> String {
+  let value = Double(bytes)
+  if value >= 999.5e6 { return "\(fixed(value / 1e9, 1)) GB" }
+  if value >= 999.5e3 { return "\(fixed(value / 1e6, 0)) MB" }
+  return "\(fixed(value / 1e3, 0)) kB"
+}
+
+/// `1 rank`, `2 ranks`
+func counted(_ count: Int, _ noun: String) -> String { "\(grouped(count)) \(noun)\(count == 1 ? "" : "s")" }

@@ -1,16 +1,22 @@
 import Glibc
 
 /// Writes a line to standard output, at once: progress that waits in a buffer is none.
-func printLine(_ text: String) { write(withoutControls(text) + "\n", to: 1) }
+func printLine(_ text: String) {
+  ProgressLine.clear()
+  writeAll(withoutControls(text, keeps: ["\n", "\t"]) + "\n", to: 1)
+}
 
 /// Writes a line to standard error.
-func printError(_ text: String) { write(withoutControls(text) + "\n", to: 2) }
+func printError(_ text: String) {
+  ProgressLine.clear()
+  writeAll(withoutControls(text, keeps: ["\n", "\t"]) + "\n", to: 2)
+}
 
-/// The text with control characters but line feeds and tabs escaped, wherever they came from: names in files that others
-/// made must not steer the terminal. JSON has none.
-private func withoutControls(_ text: String) -> String {
+/// The text with its control characters escaped, wherever they came from: names in files that others made must not steer
+/// the terminal. JSON has none.
+func withoutControls(_ text: String, keeps kept: [Unicode.Scalar]) -> String {
   func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.value < 0x20 && scalar != "\n" && scalar != "\t" || (0x7f..<0xa0).contains(scalar.value)
+    (scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value)) && !kept.contains(scalar)
   }
   guard text.unicodeScalars.contains(where: isControl) else { return text }
   return text.unicodeScalars.reduce(into: "") { shown, scalar in
@@ -23,9 +29,13 @@ private func withoutControls(_ text: String) -> String {
 }
 
 /// Writes text of our own to standard output as it is.
-func printPart(_ text: String) { write(text, to: 1) }
+func printPart(_ text: String) {
+  ProgressLine.clear()
+  writeAll(text, to: 1)
+}
 
-private func write(_ text: String, to descriptor: Int32) {
+/// Writes a text as it is.
+func writeAll(_ text: String, to descriptor: Int32) {
   var bytes = Array(text.utf8)[...]
   while !bytes.isEmpty {
     let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -37,20 +47,3 @@ private func write(_ text: String, to descriptor: Int32) {
 }
 
 func exitProcess(_ status: Int32) -> Never { exit(status) }
-
-/// Whether standard output is a terminal, where a line can be drawn over.
-///
-/// mpirun gives each rank a terminal of its own and passes on what it reads there, so what counts is mpirun's output.
-func outputIsTerminal(underLauncher: Bool) -> Bool {
-  guard isatty(1) == 1 else { return false }
-  guard underLauncher else { return true }
-  var target = [CChar](repeating: 0, count: 64)
-  let length = readlink("/proc/\(getppid())/fd/1", &target, target.count)
-  return length > 0 && target.starts(with: "/dev/pts/".utf8.lazy.map { CChar($0) })
-}
-
-/// The terminal's width in columns.
-var terminalWidth: Int {
-  var size = winsize()
-  return ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-}

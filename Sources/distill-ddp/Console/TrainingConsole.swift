@@ -1,66 +1,92 @@
 import Training
 
-/// What rank 0 shows of a run: on a terminal a line for each epoch that is drawn over, elsewhere a line every few
-/// seconds.
+/// What rank 0 shows of a run: on a terminal a line that is drawn over and one for each epoch that stays, elsewhere a
+/// line every few seconds.
 final class TrainingConsole {
+  /// Seconds between lines where there is no terminal, and between what ranks tell of themselves.
   private let logEvery: Double
-  private let isTerminal: Bool
+  /// `nil` prints lines only.
+  private let terminal: Terminal?
+  private let isQuiet: Bool
   private let clock = ContinuousClock()
   private var lastShown: ContinuousClock.Instant?
-  private var lineIsOpen = false
-  /// Sentences and seconds of the stage's steps so far.
-  private var sentences = 0
-  private var seconds = 0.0
-  private var steps = 0
+  private var run: RunOverview?
+  private var stage: StageProgressView?
 
-  /// - Parameters:
-  ///   - logEvery: seconds between lines where there is no terminal.
-  ///   - isTerminal: whether lines can be drawn over.
-  init(logEvery: Double, isTerminal: Bool) {
+  /// - Parameter isQuiet: shows warnings and what came of the run.
+  init(logEvery: Double, terminal: Terminal?, isQuiet: Bool = false) {
     self.logEvery = logEvery
-    self.isTerminal = isTerminal
+    self.terminal = terminal
+    self.isQuiet = isQuiet
   }
 
   func show(_ event: TrainingEvent) {
     switch event {
-    case .notice(let text): line("Note: \(text)")
-    case .runStarted(let run): show(run)
-    case .stageStarted(let stage): show(stage)
-    case .step(let step): show(step)
+    case .notice(let text): printLine("Note: \(text)")
     case .stepSkipped(let step):
-      line(
+      printLine(
         "Note: step \(step.step) skipped: \(step.what) is not a finite number"
           + "\(step.origin.map { ", first found in \($0)" } ?? ""), row \(step.rows.first ?? 0) of the training data")
-    case .validationStarted(_, let rows): if isTerminal { draw("validating on \(grouped(rows)) rows…") }
-    case .validated(let report): show(report)
-    case .teacherCache(let use): show(use)
-    case .checkpointSaved: break
-    case .stageFinished(let stage):
-      line("\(stage.stage): \(clockTime(stage.seconds)), \(fixed(stage.sentencesPerSecond, 0)) sentences/s")
     case .runFinished(let run): show(run)
+    default: if !isQuiet { showProgress(event) }
+    }
+  }
+
+  private func showProgress(_ event: TrainingEvent) {
+    switch event {
+    case .runStarted(let run): show(run)
+    case .stageStarted(let stage): show(stage)
+    case .step(let step):
+      stage?.add(step)
+      if step.stepInEpoch < step.stepsInEpoch { showProgress(pause: terminal == nil ? logEvery : 0.1) }
+    case .ranks(let report):
+      stage?.ranks = report
+      if report.isOfEpoch { stage.map { printLine($0.text) } } else { showProgress(pause: 0.1) }
+    case .validationStarted(_, let rows):
+      if let terminal { ProgressLine.draw("validating on \(grouped(rows)) rows…", on: terminal) }
+    case .validated(let report):
+      stage?.add(report)
+      show(report)
+    case .teacherCache(let use): show(use)
+    case .stageFinished(let stage):
+      printLine("\(stage.stage): \(clockTime(stage.seconds)), \(fixed(stage.sentencesPerSecond, 0)) sentences/s")
+    case .notice, .stepSkipped, .checkpointSaved, .runFinished: break
+    }
+  }
+
+  /// Shows how far the stage is, unless that was shown within the pause.
+  private func showProgress(pause: Double) {
+    guard let stage else { return }
+    let now = clock.now
+    if let lastShown, (now - lastShown).seconds < pause { return }
+    lastShown = now
+    if let terminal {
+      ProgressLine.draw(stage.text(width: terminal.width - 1), on: terminal)
+    } else {
+      printLine(stage.text)
     }
   }
 
   private func show(_ run: RunOverview) {
-    line(
+    self.run = run
+    printLine(
       "\(run.directory): \(counted(run.ranks, "rank")) × \(counted(run.threads, "thread")), \(run.simd), \(run.blas)")
     if let teacher = run.teacher, let parameters = run.teacherParameters {
-      line("teacher \(teacher), \(grouped(parameters)) parameters")
+      printLine("teacher \(teacher), \(grouped(parameters)) parameters")
     }
-    line("student of \(grouped(run.studentParameters)) parameters")
+    printLine("student of \(grouped(run.studentParameters)) parameters")
     let truncated = run.truncatedRows > 0 ? ", \(grouped(run.truncatedRows)) truncated" : ""
     let validation = run.validationRows.map { "\(grouped($0)) validation rows" } ?? "no validation data"
-    line(
+    printLine(
       "\(grouped(run.trainRows)) training rows (\(fixed(run.trainMeanLength, 1)) tokens on average\(truncated)), "
         + validation)
   }
 
-  private func show(_ stage: StageOverview) {
-    sentences = 0
-    seconds = 0
-    steps = 0
-    line("")
-    line(
+  /// Shows what a stage is to do.
+  func show(_ stage: StageOverview) {
+    self.stage = StageProgressView(stage, run: run)
+    printLine("")
+    printLine(
       "Stage \(stage.index) of \(stage.count), \(stage.name): \(counted(stage.epochs, "epoch")), "
         + "\(counted(stage.steps, "step")), \(grouped(stage.trainedParameters)) parameters trained")
     var rows = [["  loss", "weight", "student ← teacher layers"]]
@@ -69,42 +95,23 @@ final class TrainingConsole {
       let pairs = adaptor.pairs.map { "\($0.student) ← \($0.teacher)" }.joined(separator: ", ")
       rows.append(["  \(adaptor.name)", fixed(adaptor.weight, 2), pairs.isEmpty ? "logits" : pairs])
     }
-    table(rows).forEach(line)
-  }
-
-  private func show(_ step: StepReport) {
-    sentences += step.sentences
-    seconds += step.seconds
-    steps += 1
-    let now = clock.now
-    let isLast = step.stepInEpoch == step.stepsInEpoch
-    let pause = isTerminal ? 0.1 : logEvery
-    if let lastShown, !isLast, (now - lastShown).seconds < pause { return }
-    lastShown = now
-    let rate = Double(sentences) / max(seconds, 1e-9)
-    let left = seconds / Double(steps) * Double(step.steps - step.step)
-    let facts = [
-      "epoch \(step.epoch)/\(step.epochs)", "step \(step.stepInEpoch)/\(step.stepsInEpoch)",
-      "loss \(fixed(step.loss, 4))", "lr \(scientific(step.learningRate))", "\(fixed(rate, 0)) sentences/s",
-      "\(clockTime(left)) left",
-    ]
-    if isTerminal { draw(facts.joined(separator: "  ")) } else { line(facts.joined(separator: "  ")) }
+    table(rows).forEach(printLine)
   }
 
   private func show(_ report: ValidationReport) {
     let metrics = report.metrics.map { "\($0.name) \(fixed($0.value, 4))" }.joined(separator: "  ")
-    line("epoch \(report.epoch) validation: \(metrics)\(report.isBest ? "  (best so far)" : "")")
+    printLine("epoch \(report.epoch) validation: \(metrics)\(report.isBest ? "  (best so far)" : "")")
   }
 
   private func show(_ use: TeacherCacheUse) {
     let share = 100 * Double(use.hits) / Double(max(use.sentences, 1))
-    line(
+    printLine(
       "epoch \(use.epoch) teacher cache: \(fixed(share, 1)) % of \(grouped(use.sentences)) sentences read, "
         + "\(fixed(Double(use.bytesWritten) / 1e6, 1)) MB written, \(fixed(Double(use.bytesInUse) / 1e6, 1)) MB in use")
   }
 
   private func show(_ run: RunReport) {
-    line("")
+    if !isQuiet { printLine("") }
     var rows = [["stage", "steps", "time", "sentences/s", "val_loss", "accuracy", "macro-F1", "macro-recall"]]
     for stage in run.stages {
       func metric(_ name: String) -> String { stage.best?.value(name).map { fixed($0, 4) } ?? "–" }
@@ -113,22 +120,7 @@ final class TrainingConsole {
         metric("val_loss"), metric("val_accuracy"), metric("val_macro_f1"), metric("val_macro_recall"),
       ])
     }
-    table(rows).forEach(line)
-    line("Best model: \(run.model)")
-  }
-
-  private func counted(_ count: Int, _ noun: String) -> String { "\(grouped(count)) \(noun)\(count == 1 ? "" : "s")" }
-
-  /// A line of its own, below what was drawn.
-  private func line(_ text: String) {
-    if lineIsOpen { printPart("\n") }
-    lineIsOpen = false
-    printLine(text)
-  }
-
-  /// The line at the bottom, over the one before.
-  private func draw(_ text: String) {
-    printPart("\r\u{1B}[K" + text.prefix(terminalWidth - 1))
-    lineIsOpen = true
+    table(rows).forEach(printLine)
+    printLine("Best model: \(run.model)")
   }
 }

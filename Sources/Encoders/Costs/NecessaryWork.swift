@@ -1,0 +1,85 @@
+/// Arithmetic that cannot be avoided, in floating-point operations over real tokens; `Benchmarks/README.md` writes the
+/// formulas down.
+package struct NecessaryWork: Sendable, Equatable {
+  /// Of products with weights.
+  package var linear = 0.0
+  /// Of products inside sentences: scores, contexts and relations.
+  package var attention = 0.0
+  /// Numbers written by everything else, layer by layer: normalizations, activation functions, dropout and their
+  /// gradients.
+  package var elements = 0.0
+
+  package init() {}
+
+  package var operations: Double { linear + attention }
+
+  package static func + (a: Self, b: Self) -> Self {
+    var sum = a
+    sum.linear += b.linear
+    sum.attention += b.attention
+    sum.elements += b.elements
+    return sum
+  }
+
+  package static func * (work: Self, factor: Double) -> Self {
+    var product = work
+    product.linear *= factor
+    product.attention *= factor
+    product.elements *= factor
+    return product
+  }
+
+  /// rows × inputs times inputs × outputs; with a backward pass, the gradients of both factors too.
+  package static func linear(_ rows: Double, _ outputs: Int, _ inputs: Int, backward: Bool) -> Double {
+    (backward ? 3 : 1) * 2 * rows * Double(outputs) * Double(inputs)
+  }
+
+  /// One encoder over some text, doing what its taps need.
+  package static func encoder(
+    _ configuration: EncoderConfiguration, taps: TapSelection, text: TextFigures, backward: Bool
+  ) -> NecessaryWork {
+    let (width, inner) = (configuration.hiddenSize, configuration.intermediateSize)
+    let depth = taps.depth(of: configuration)
+    var work = NecessaryWork()
+    for layer in stride(from: 1, through: depth, by: 1) {
+      let (output, need) = taps.work(at: layer, depth: depth)
+      let rows =
+        switch output {
+        case .all: text.tokens
+        case .first: text.sentences
+        case nil: 0.0
+        }
+      func project(_ rows: Double, _ parts: Int) {
+        work.linear += linear(rows, parts * width, width, backward: backward)
+      }
+      switch need {
+      case .everything: project(text.tokens, 3)
+      case .firstQueries:
+        project(text.sentences, 1)
+        project(text.tokens, 2)
+      case .queriesAndKeys: project(text.tokens, 2)
+      case .values: project(text.tokens, 1)
+      }
+      project(rows, 1)
+      work.linear += 2 * linear(rows, inner, width, backward: backward)
+      // Scores and contexts; backward, two products for each.
+      let own = if case .first = output { text.tokens } else { text.squares }
+      let perPair = (backward ? 3 : 1) * 2 * Double(width)
+      work.attention += perPair * (taps.scores.contains(layer) ? text.squares : output == nil ? 0 : own)
+      work.attention += perPair * (output == nil ? 0 : own)
+      work.elements +=
+        (backward ? 3 : 1)
+        * (rows * Double(6 * width + 2 * inner) + (output == nil ? 0 : own) * 2 * Double(configuration.heads))
+    }
+    if taps.logits { work = work + head(configuration, text: text) * (backward ? 3 : 1) }
+    work.elements += (backward ? 3 : 1) * text.tokens * Double(3 * width)
+    return work
+  }
+
+  /// The pooler, forward; the classifier has hardly any columns.
+  package static func head(_ configuration: EncoderConfiguration, text: TextFigures) -> NecessaryWork {
+    var work = NecessaryWork()
+    work.linear = linear(text.sentences, configuration.hiddenSize, configuration.hiddenSize, backward: false)
+    return work
+  }
+}

@@ -1,0 +1,163 @@
+import Distillation
+import Encoders
+import Kernels
+import Text
+
+/// The memory of a run in bytes: of a rank, and of what the ranks of a host share.
+package struct MemoryPlan: Sendable, Equatable {
+  /// While models are read: every rank reads all of both.
+  package let loading: Int
+  /// At the fullest moment after that.
+  package let training: Int
+  /// Of it: weights, gradients, moments, activations, and what is sent and received.
+  package let weights: Int
+  package let gradients: Int
+  package let moments: Int
+  package let activations: Int
+  package let messages: Int
+  /// The teacher's packed weights, once on each host.
+  package let sharedTeacher: Int
+  /// Program, libraries, tokenizer and data.
+  package let base: Int
+
+  /// The most that the ranks of a host use together.
+  package func host(ranks: Int) -> Int { max(ranks * loading, ranks * training) + sharedTeacher }
+
+  /// A process before it has read anything: the program, OpenBLAS's buffers and MPI's.
+  private static let program = 45 << 20
+  private static let floatBytes = 4.0
+
+  init(_ plan: RunPlan, ranks: Int, threads: Int) {
+    let (shapes, train) = (plan.shapes, plan.train)
+    let places = ranks * threads
+    let text = [plan.train.all, plan.validation?.all].compactMap { $0 }
+    // Ids, segments, starts and labels; and of each piece of the vocabulary its text and places in the trie.
+    let data = text.reduce(0.0) { $0 + 5 * $1.tokens + 12 * $1.sentences }
+    base = Self.program + Int(data) + 250 * shapes.student.vocabularySize
+
+    let studentBytes = Self.floatBytes * Double(shapes.studentParameters)
+    var teacherBytes = 0.0
+    var teacherLeft = 0.0
+    var shared = 0.0
+    if let teacher = shapes.teacher {
+      teacherBytes = Self.floatBytes * Double(shapes.teacherParameters)
+      let panels = Self.packed(teacher, taps: plan.teacherTaps)
+      shared = panels ?? 0
+      let words = Self.rows(train.words, width: teacher.hiddenSize)
+      let positions = Self.floatBytes * Double(teacher.maxPositions * teacher.hiddenSize)
+      teacherLeft = panels == nil ? teacherBytes : words + positions
+    }
+    sharedTeacher = Int(shared)
+    loading = base + Int(studentBytes + teacherBytes)
+
+    var fullest: (total: Double, weights: Double, gradients: Double, moments: Double, arena: Double, wire: Double) = (
+      0, 0, 0, 0, 0, 0
+    )
+    for (index, stage) in plan.stages.enumerated() {
+      let weights = Self.floatBytes * Double(stage.parameters)
+      let trained =
+        Self.floatBytes * Double(stage.wholeValues)
+        + (stage.rowWidth > 0 ? Self.rows(train.words, width: stage.rowWidth) : 0)
+      let gradients = Double(threads * Self.gradientsOfWorker(stage, places: places)) * trained
+      let moments = stage.settings.training.optimizer.kind == .adamw ? 2 * trained : 0
+      let wire = ranks > 1 ? Self.messages(stage, ranks: ranks) : 0
+      var arena = Double(threads) * Self.activations(stage, shapes, places: places, longest: train.longest)
+      if plan.validation != nil {
+        // Weights are packed for validation, which has arenas of its own.
+        var taps = stage.studentTaps
+        taps.logits = true
+        arena += Self.packed(shapes.student, taps: taps) ?? 0
+        arena += Double(threads) * Self.validationArena(stage, shapes, train: train)
+      }
+      if stage.keepsOutputs {
+        arena += Self.floatBytes * train.all.sentences * Double(shapes.student.hiddenSize)
+      }
+      // The next stage's student, and its bytes as they are sent.
+      let isLast = index == plan.stages.count - 1
+      let next = isLast ? 0 : (plan.stages[index + 1].settings.initialize == .best ? 2 : 1) * studentBytes
+      let total = weights + gradients + moments + wire + arena + next
+      if total > fullest.total { fullest = (total, weights + next, gradients, moments, arena, wire) }
+    }
+    training = base + Int(fullest.total + teacherLeft)
+    weights = Int(fullest.weights + teacherLeft)
+    gradients = Int(fullest.gradients)
+    moments = Int(fullest.moments)
+    activations = Int(fullest.arena)
+    messages = Int(fullest.wire)
+  }
+
+  // MARK: Parts
+
+  /// Bytes of the pages that some rows of a matrix lie on.
+  private static func rows(_ rows: [Int], width: Int) -> Double {
+    let page = 4096
+    var pages = 0
+    var last = -1
+    for row in rows {
+      let first = max(row * width * 4 / page, last + 1)
+      last = max(last, ((row + 1) * width * 4 - 1) / page)
+      pages += last - first + 1
+    }
+    return Double(pages * page)
+  }
+
+  /// `nil` where this processor has no kernel for packed weights.
+  private static func packed(_ configuration: EncoderConfiguration, taps: TapSelection) -> Double? {
+    guard let width = productPanelWidth else { return nil }
+    var layout = ParameterLayout()
+    let slots = Encoder(configuration, layout: &layout).linearWeights(for: taps)
+    return floatBytes * slots.reduce(0.0) { $0 + Double(($1.rows + width - 1) / width * width * $1.columns) }
+  }
+
+  /// Pinned micro-batches are summed in a tree.
+  private static func gradientsOfWorker(_ stage: StagePlan, places: Int) -> Int {
+    guard case .count(let count) = stage.settings.training.microBatches else { return 1 }
+    let own = max(1, (count + places - 1) / places)
+    return own.bitWidth - own.leadingZeroBitCount + (own > 1 ? 1 : 0)
+  }
+
+  /// `GradientSum`: own gradients, everybody's of one stretch, and that stretch's sum; an eighth is kept in reserve.
+  private static func messages(_ stage: StagePlan, ranks: Int) -> Double {
+    let values = Double(stage.wholeValues) + Double(stage.batches.mostWords * stage.rowWidth)
+    return floatBytes * values * (2 + 1 / Double(ranks))
+  }
+
+  private static func activations(
+    _ stage: StagePlan, _ shapes: ModelShapes, places: Int, longest: Int
+  ) -> Double {
+    let mean = stage.batches.mean
+    let most = stage.batches.mostTokens
+    let count: Double
+    switch stage.settings.training.microBatches {
+    case .count(let pinned): count = Double(pinned)
+    case .auto: count = Double(GradientStep.microBatches(tokens: Int(most), places: places))
+    }
+    let tokens = max(Double(longest), most / count)
+    return arena(stage, shapes, mean * (tokens / max(1, mean.tokens)), learns: true)
+  }
+
+  private static func validationArena(_ stage: StagePlan, _ shapes: ModelShapes, train: DatasetFigures) -> Double {
+    let tokens = max(Double(Evaluation.microBatchTokens), Double(train.longest))
+    return arena(stage, shapes, train.all * (tokens / max(1, train.all.tokens)), learns: false)
+  }
+
+  /// One worker's.
+  private static func arena(
+    _ stage: StagePlan, _ shapes: ModelShapes, _ text: TextFigures, learns: Bool
+  ) -> Double {
+    let memory = ActivationMemory(text)
+    var teacher = (kept: 0.0, most: 0.0)
+    if let configuration = shapes.teacher, stage.teacherTaps != TapSelection() {
+      teacher = memory.inference(configuration, taps: stage.teacherTaps)
+    }
+    var taps = stage.studentTaps
+    let own: Double
+    if learns && !stage.keepsOutputs {
+      own = memory.training(shapes.student, taps: taps, projected: stage.projectedWidth)
+    } else {
+      taps.logits = true
+      own = memory.inference(shapes.student, taps: taps).most
+    }
+    return floatBytes * max(teacher.most, teacher.kept + own)
+  }
+}

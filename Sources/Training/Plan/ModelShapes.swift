@@ -1,0 +1,49 @@
+import Checkpoints
+import Encoders
+
+/// The models of a run as their `config.json` tell of them, without their weights.
+package struct ModelShapes: Sendable, Equatable {
+  package let student: EncoderConfiguration
+  /// `nil` where no stage learns from one.
+  package let teacher: EncoderConfiguration?
+  let tokenizerDirectory: String
+
+  /// Of models that have been read.
+  init(_ inputs: RunInputs) {
+    student = inputs.student.configuration
+    teacher = inputs.teacher?.configuration
+    tokenizerDirectory = inputs.student.tokenizerDirectory
+  }
+
+  package init(_ configuration: RunConfiguration) throws {
+    let teacherPath = configuration.teacher?.model
+    func read(_ path: String) throws -> EncoderConfiguration {
+      let directory = try ModelDirectory(path)
+      return try EncoderConfiguration(huggingFace: directory.configuration, path: directory.configurationPath)
+    }
+    var student: EncoderConfiguration
+    let own: String?
+    switch configuration.student.source {
+    case .model(let path): (student, own) = (try read(path), path)
+    case .teacherLayers(let layers):
+      guard let teacherPath else {
+        throw ModelError("student.fromTeacher: expected a teacher to take layers from; set teacher.model")
+      }
+      student = try read(teacherPath)
+      student.layers = layers.count
+      own = teacherPath
+    case .fresh(let shape): (student, own) = (shape, teacherPath)
+    }
+    guard let tokenizer = configuration.student.tokenizer ?? own else {
+      throw ModelError("student.config: expected a tokenizer; set student.tokenizer or teacher.model")
+    }
+    let dropout = configuration.student.dropout
+    student.hiddenDropout = dropout.hidden ?? student.hiddenDropout
+    student.attentionDropout = dropout.attention ?? student.attentionDropout
+    student.labels = configuration.task.labels ?? student.labels
+    self.student = student
+    tokenizerDirectory = tokenizer
+    let learns = configuration.stages.contains { !$0.adaptors.isEmpty }
+    teacher = learns ? try teacherPath.map(read) : nil
+  }
+}

@@ -1,0 +1,75 @@
+import Checkpoints
+import JSON
+import Testing
+
+@Suite("plan")
+struct PlanCommandTests {
+  private let workspace: TinyWorkspace
+
+  init() throws {
+    workspace = try TinyWorkspace()
+    try workspace.write(Configuration.twoStep.yaml, to: "c.yaml")
+  }
+
+  private func plan(_ options: [String] = []) throws -> JSON {
+    let text = try workspace.output(
+      ["plan", "--config", "c.yaml", "--gflops", "50", "--threads", "1", "--json"] + options)
+    return try #require(try jsonLines(text).first)
+  }
+
+  @Test("counts are those of the run, found without weights")
+  func agreesWithTheRun() throws {
+    let run = try workspace.train(.twoStep)
+    try removeTree("\(workspace.path)/run")
+    for model in ["teacher", "student"] { try removeTree("\(workspace.path)/\(model)/model.safetensors") }
+    let plan = try plan()
+    let started = run.events("run_started")[0]
+    #expect(plan["teacher_parameters"] == started["teacher_parameters"])
+    #expect(plan["student_parameters"] == started["student_parameters"])
+    #expect(plan["train"]?["rows"] == started["train_rows"])
+    let tokens = run.events("step", stage: "intermediate").filter { $0["epoch"] == 1 }.reduce(0) {
+      $0 + $1.number("tokens")
+    }
+    #expect(plan["train"]?["tokens"]?.double == tokens)
+    for (stage, started) in zip(plan["stages"]?.array ?? [], run.events("stage_started")) {
+      for key in ["trained_parameters", "steps"] { #expect(stage[key] == started[key], "\(key)") }
+    }
+    #expect(!workspace.exists("run"))
+  }
+
+  @Test("a checkpoint and a state are as large as planned")
+  func disk() throws {
+    let disk = try #require(try plan()["disk"])
+    let run = try workspace.train(.twoStep)
+    let checkpoint = try #require(run.weightBytes()).count
+    #expect(abs(Double(checkpoint) / disk.number("checkpoint") - 1) < 0.1, "\(checkpoint), \(disk)")
+  }
+
+  @Test("a table for people, with a line for each number of ranks")
+  func table() throws {
+    let text = try workspace.output(["plan", "--config", "c.yaml", "--gflops", "50", "--ranks", "1,2,64"])
+    for part in ["teacher", "student", "intermediate", "prediction", "a checkpoint", "64 ranks", "GFLOP/s a core"] {
+      #expect(text.contains(part), "\(part): \(text)")
+    }
+  }
+
+  @Test("without data it says what to give, and takes it")
+  func withoutData() throws {
+    try removeTree("\(workspace.path)/train_text.txt")
+    let run = try workspace.run(["plan", "--config", "c.yaml", "--gflops", "50"])
+    #expect(run.status == 1 && run.errors.contains("train_text.txt") && run.errors.contains("--rows"), "\(run)")
+    let assumed = try plan(["--rows", "1000", "--mean-length", "12"])
+    #expect(assumed["train"]?["counted"] == false && assumed["train"]?["tokens"] == 12_000)
+  }
+
+  @Test(
+    "options that make no sense are refused",
+    arguments: [
+      ["--ranks", "0"], ["--ranks", "1,,2"], ["--link", "0"], ["--gflops", "-1"], ["--rows", "5"],
+      ["--per-host", "0"], ["--ranks", "99999999999999999999"],
+    ])
+  func options(arguments: [String]) throws {
+    let run = try workspace.run(["plan", "--config", "c.yaml"] + arguments)
+    #expect(run.status != 0 && run.errors.contains(arguments[0]), "\(run)")
+  }
+}

@@ -1,0 +1,123 @@
+import JSON
+import Testing
+
+@Suite("progress")
+struct ProgressTests {
+  private let workspace: TinyWorkspace
+  private static let arguments = ["--config", "c.yaml", "--threads", "1", "--set", "run.logEverySeconds=0.01"]
+
+  init() throws {
+    workspace = try TinyWorkspace()
+    try workspace.write(Configuration.twoStep.yaml, to: "c.yaml")
+  }
+
+  @Test("a terminal shows one line that is drawn over, and what stays is what was printed", arguments: [40, 80, 200])
+  func terminal(columns: Int) throws {
+    let terminal = try Pseudoterminal(columns: columns)
+    let run = try workspace.runOnTerminal(terminal, Self.arguments)
+    #expect(run.status == 0, "\(terminal.read())")
+    let text = terminal.read()
+    // Drawn over and over, within the width, without a command that a notebook would not know.
+    let drawn = text.split(separator: "\r").filter { $0.contains("step ") && !$0.contains("\n") }
+    #expect(drawn.count >= 2, "\(text)")
+    #expect(drawn.allSatisfy { $0.count < columns }, "\(drawn)")
+    #expect(!text.contains("\u{1B}"))
+    let lines = screen(text, columns: 10_000)
+    #expect(!lines.contains { $0.contains("[=") || $0.contains("validating") }, "\(lines)")
+    #expect(lines.count { $0.contains("epoch 3/3  step 11/11") } == 2, "\(lines)")
+    #expect(lines.contains { $0.hasPrefix("epoch 3 validation: ") } && lines.contains("Best model: run/best"))
+  }
+
+  @Test("a terminal that is made narrower keeps no remains of the line")
+  func resized() throws {
+    let terminal = try Pseudoterminal(columns: 200)
+    var isNarrow = false
+    let run = try workspace.runOnTerminal(terminal, Self.arguments + ["--set", "training.epochs=8"]) {
+      guard !isNarrow, terminal.read().contains("[") else { return }
+      terminal.resize(columns: 50)
+      isNarrow = true
+    }
+    #expect(run.status == 0 && isNarrow)
+    let after = terminal.read().split(separator: "\r").filter { $0.contains("step ") && !$0.contains("\n") }.suffix(3)
+    #expect(after.allSatisfy { $0.count < 50 }, "\(after)")
+  }
+
+  @Test("a terminal that knows no movements gets lines")
+  func dumbTerminal() throws {
+    let terminal = try Pseudoterminal(columns: 80)
+    let run = try workspace.runOnTerminal(terminal, Self.arguments, variables: ["TERM": "dumb"])
+    #expect(run.status == 0)
+    #expect(!terminal.read().replacing("\r\n", with: "\n").contains("\r"))
+  }
+
+  @Test("a file or a pipe gets whole lines with everything in them, on one process or several", arguments: [1, 2])
+  func pipe(ranks: Int) throws {
+    let run = try ranks == 1 ? workspace.run(Self.arguments) : workspace.runOnRanks(ranks, Self.arguments)
+    #expect(run.status == 0, "\(run)")
+    #expect(!run.output.contains("\r") && !run.output.contains("\u{1B}"))
+    let lines = run.output.split(separator: "\n").filter { $0.contains("step 11/11") }
+    #expect(lines.count == 6, "\(run.output)")
+    for line in lines {
+      for part in ["loss ", "lr ", " sentences/s", " tokens/s", "MB", " left"] {
+        #expect(line.contains(part), "\(part): \(line)")
+      }
+      #expect(line.contains(" slowest, costs ") == (ranks > 1) && line.contains("sums ") == (ranks > 1), "\(line)")
+    }
+    #expect(lines[0].contains("stage intermediate") && lines[0].contains("left, run "), "\(lines[0])")
+    #expect(!lines[5].contains("left, run "), "\(lines[5])")
+  }
+
+  @Test(
+    "under mpirun on a terminal a line is drawn over, and where each line is marked there are only lines",
+    arguments: [[], ["--tag-output"], ["--timestamp-output"]])
+  func mpirun(options: [String]) throws {
+    let terminal = try Pseudoterminal(columns: 100)
+    let run = try workspace.runOnTerminal(terminal, Self.arguments, ranks: 2, options: options)
+    #expect(run.status == 0, "\(terminal.read())")
+    let text = terminal.read().replacing("\r\r\n", with: "\n").replacing("\r\n", with: "\n")
+    #expect(text.contains("\r") == options.isEmpty, "\(text)")
+    if options == ["--tag-output"] {
+      #expect(
+        text.split(separator: "\n").filter { $0.contains("step 11/11") }
+          .allSatisfy { $0.hasPrefix("[1,0]<stdout>:") }, "\(text)")
+    }
+  }
+
+  @Test("--json prints the log's events, and nothing else")
+  func json() throws {
+    let run = try workspace.runOnRanks(2, Self.arguments + ["--json"])
+    #expect(run.status == 0, "\(run)")
+    func withoutTimes(_ events: [JSON]) -> [JSON] {
+      events.map { event in
+        var members = event.object ?? JSONObject()
+        #expect(members["time"]?.double != nil)
+        members["time"] = nil
+        return .object(members)
+      }
+    }
+    let printed = try jsonLines(run.output)
+    let logged = try RunRecord("run", in: workspace).events
+    #expect(withoutTimes(printed) == withoutTimes(logged))
+    let ranks = printed.filter { $0["event"] == "ranks" }
+    #expect(ranks.count == 6)
+    for report in ranks {
+      #expect(report.number("memory") > 1e6 && report.number("tokens_per_second") > 0)
+      #expect((0...1).contains(report.number("slowest_rank_cost")) && [0, 1].contains(report["slowest_rank"]?.int))
+    }
+  }
+
+  @Test("reports do not change what a run computes")
+  func sameNumbers() throws {
+    let frequent = try workspace.train(.twoStep, set: ["run.logEverySeconds=0.001", "run.directory=a"], ranks: 2)
+    let rare = try workspace.train(.twoStep, set: ["run.logEverySeconds=600", "run.directory=b"], ranks: 2)
+    #expect(frequent.losses == rare.losses && frequent.weightBytes() == rare.weightBytes())
+  }
+
+  @Test("--quiet prints warnings and what came of it")
+  func quiet() throws {
+    let run = try workspace.run(Self.arguments + ["--quiet", "--resume", "auto"])
+    #expect(run.status == 0 && run.errors.isEmpty, "\(run)")
+    let lines = run.output.split(separator: "\n")
+    #expect(lines.count == 5 && lines[0].hasPrefix("Note: ") && lines[4] == "Best model: run/best", "\(run.output)")
+  }
+}

@@ -1,0 +1,87 @@
+import Distillation
+import Encoders
+import JSON
+import Kernels
+import Testing
+import Text
+
+@testable import Training
+
+@Suite("activation memory as planned")
+struct ActivationMemoryTests {
+  /// One stage's adaptors and whether labels count.
+  struct Case: CustomTestStringConvertible, Sendable {
+    let kinds: [AdaptorSettings.Kind]
+    let labelWeight: Double
+    var testDescription: String { "\(kinds.map(\.rawValue)), labels \(labelWeight)" }
+  }
+
+  private static let cases = [
+    Case(kinds: [.attnMiniLM, .valMiniLM, .logitMSE], labelWeight: 1), Case(kinds: [], labelWeight: 1),
+    Case(kinds: [.hidnTinyBERT, .attnTinyBERT], labelWeight: 0), Case(kinds: [.valMiniLM], labelWeight: 0),
+    Case(kinds: [.attnMiniLM], labelWeight: 0), Case(kinds: [.logitMSE], labelWeight: 0),
+  ]
+
+  private static func configuration(layers: Int, width: Int) -> EncoderConfiguration {
+    var configuration = EncoderConfiguration()
+    configuration.vocabularySize = 50
+    configuration.layers = layers
+    configuration.hiddenSize = width
+    configuration.heads = 4
+    configuration.intermediateSize = 4 * width
+    configuration.maxPositions = 64
+    return configuration
+  }
+
+  @Test("what is planned is what a micro-batch takes of its arena", arguments: cases)
+  func agreesWithTheArena(of stage: Case) throws {
+    let (student, teacher) = (Self.configuration(layers: 3, width: 64), Self.configuration(layers: 4, width: 96))
+    let lengths = (0..<40).map { 5 + $0 * 7 % 40 }
+    var batch = Batch()
+    for length in lengths {
+      batch.tokens += (0..<length).map { Int32($0 % 50) }
+      batch.types += [Int32](repeating: 0, count: length)
+      batch.starts.append(batch.tokens.count)
+      batch.labels.append(0)
+      batch.samples.append(batch.samples.count)
+    }
+
+    var layout = ParameterLayout()
+    let encoder = Encoder(student, layout: &layout)
+    let adaptors = try stage.kinds.map {
+      try AdaptorSettings(kind: $0).makeAdaptor(name: $0.rawValue, student: student, teacher: teacher, layout: &layout)
+    }
+    let objective = StageObjective(labelWeight: stage.labelWeight, adaptors: adaptors)
+    let (weights, gradient) = (ParameterBuffer(layout), ParameterBuffer(layout))
+    var teacherLayout = ParameterLayout()
+    let frozen = Encoder(teacher, layout: &teacherLayout)
+    let teacherWeights = ParameterBuffer(teacherLayout)
+    // Small blocks, so that the arena holds little more than it was asked for.
+    let arena = Arena(blockCount: 1 << 16)
+    defer { withExtendedLifetime((weights, gradient, teacherWeights, arena)) {} }
+    let features =
+      stage.kinds.isEmpty
+      ? Taps() : frozen.infer(batch, weights: teacherWeights, taps: objective.teacherTaps, arena: arena)
+    let pass = encoder.forward(
+      batch, weights: weights, taps: objective.studentTaps, arena: arena, dropout: DropoutKey(seed: 1, step: 1))
+    let gradients = pass.makeGradients()
+    var sums = objective.zero
+    objective.accumulate(
+      TapPair(
+        batch: batch, teacher: features, student: pass.taps, dStudent: gradients, weights: weights,
+        gradient: gradient, arena: arena),
+      counts: GlobalCounts(lengths: lengths), into: &sums)
+    pass.backward(gradients, gradient: gradient, headOnly: false)
+
+    let memory = ActivationMemory(TextFigures(lengths: lengths))
+    let inference =
+      stage.kinds.isEmpty ? (kept: 0, most: 0) : memory.inference(teacher, taps: objective.teacherTaps)
+    let projects = layout.entries.contains { ParameterLayout.isProjection($0.key) }
+    let planned = max(
+      inference.most,
+      inference.kept
+        + memory.training(student, taps: objective.studentTaps, projected: projects ? teacher.hiddenSize : nil))
+    let taken = Double(arena.capacity) / 4
+    #expect(planned > 0.85 * taken && planned < 1.15 * taken, "\(planned) planned, \(taken) taken")
+  }
+}
