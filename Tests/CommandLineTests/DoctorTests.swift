@@ -43,7 +43,7 @@ struct DoctorTests {
     // A core each, whatever the machine has: one rank of several threads must share it.
     let bound = try workspace.startOnRanks(
       1, ["doctor", "--threads", "2"], options: ["--bind-to", "core"]
-    ).wait(timeout: 90)
+    ).wait()
     #expect(bound.status == 0 && bound.output.contains("take turns on 1 CPU"), "\(bound)")
   }
 

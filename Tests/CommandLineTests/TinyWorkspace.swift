@@ -119,7 +119,7 @@ final class TinyWorkspace {
       }
       ?? StartedProgram(
         BinaryUnderTest.path, arguments, in: path, variables: Self.withoutLauncher(variables), terminal: terminal.path)
-    return try program.wait(timeout: 90) {
+    return try program.wait {
       terminal.read()
       meanwhile()
     }
