@@ -36,10 +36,12 @@ pass_on() {
   signalled=$1
   if [[ $job ]]; then kill -s "$1" "$job" 2> /dev/null || true; fi
 }
-for name in TERM INT USR1 USR2; do
+for name in TERM USR1 USR2; do
   # shellcheck disable=SC2064 # the name is this one, not the last
   trap "pass_on $name" "$name"
 done
+# What a script starts in the background ignores SIGINT, and if it is a script too, it cannot trap it.
+trap "pass_on TERM" INT
 
 # Sets `ended` to the job's status. A signal ends the wait, not the job.
 wait_for_job() {

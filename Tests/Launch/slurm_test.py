@@ -22,13 +22,12 @@ class Jobs:
         self.slurm = slurm
         self.workspace = workspace
         (workspace.root / "launch").symlink_to(REPOSITORY / "launch")
-        self.ranks = 2
 
     def submit(self, *options, overrides=(), variables=None):
         os.environ.update({"DISTILL_DDP": self.workspace.binary} | (variables or {}))
         try:
             return self.slurm.submit(
-                f"--ntasks={self.ranks}", "--cpus-per-task=1", f"--output={self.workspace.root}/%j.log", *options,
+                "--ntasks=2", "--cpus-per-task=1", f"--output={self.workspace.root}/%j.log", *options,
                 "launch/slurm.sbatch", "--config", str(self.workspace.configuration), "--quiet",
                 *[part for override in overrides for part in ("--set", override)], cwd=self.workspace.root)
         finally:
@@ -40,6 +39,12 @@ class Jobs:
             return (self.workspace.root / f"{job}.log").read_text(errors="replace")
         except OSError:
             return ""
+
+    def ranks(self):
+        """The processes of the ranks."""
+        name = pathlib.Path(self.workspace.binary).name
+        return [process for process in self.workspace.processes()
+                if pathlib.Path(f"/proc/{process}/exe").resolve().name == name]
 
     def wait_for_steps(self, count):
         return self.slurm.wait_for(lambda: self.workspace.steps() >= count, 60)
@@ -61,6 +66,12 @@ class Jobs:
         return None
 
 
+def is_pending(process, number):
+    status = pathlib.Path(f"/proc/{process}/status").read_text()
+    waiting = int(status.split("ShdPnd:")[1].split()[0], 16)
+    return waiting >> (number - 1) & 1 == 1
+
+
 def to_its_end(jobs):
     """runs on two ranks, started by srun with PMIx"""
     return jobs.problem(jobs.submit(), 0, said="2 ranks × 1 threads, by srun")
@@ -73,7 +84,16 @@ def by_mpirun(jobs):
 
 def time_limit(jobs):
     """is signalled ahead of its time limit, requeued, and goes on"""
-    return jobs.problem(jobs.submit("--time=1", "--signal=B:USR1@55"), 1, said="status 75: requeued, 1 of")
+    job = jobs.submit("--time=1", "--signal=B:USR1@55")
+    jobs.wait_for_steps(30)
+    # Slurm looks at limits every half a minute, which the run would not last.
+    ranks = jobs.ranks()
+    for rank in ranks:
+        send(rank, signal.SIGSTOP)
+    signalled = jobs.slurm.wait_for(lambda: all(is_pending(rank, signal.SIGUSR1) for rank in ranks), 70)
+    for rank in ranks:
+        send(rank, signal.SIGCONT)
+    return jobs.problem(job, 1, said="status 75: requeued, 1 of") if signalled else "no signal came"
 
 
 def preempted(jobs):
@@ -149,10 +169,8 @@ def dead_rank(jobs):
     """ends soon once a rank is killed, as failed and not requeued"""
     job = jobs.submit()
     jobs.wait_for_steps(30)
-    ranks = [process for process in jobs.workspace.processes()
-             if pathlib.Path(f"/proc/{process}/exe").resolve().name == pathlib.Path(jobs.workspace.binary).name]
     began = time.monotonic()
-    send(ranks[-1], signal.SIGKILL)
+    send(jobs.ranks()[-1], signal.SIGKILL)
     problem = jobs.problem(job, 0, state="FAILED")
     seconds = time.monotonic() - began
     return problem or (None if seconds < 15 else f"{seconds:.1f} s")
