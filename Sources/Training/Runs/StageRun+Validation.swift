@@ -15,7 +15,10 @@ extension StageRun {
       validated = try validate(validation, step: step, epoch: epoch)
     }
     guard let directory else { return }
-    if let validated { try session.journal.record(.validated(validated)) }
+    if let validated {
+      try session.journal.record(.validated(validated))
+      if validated.isBest { try recordAttention(step: step) }
+    }
     try session.tolerating("the checkpoint", isEssential: step == steps) {
       let name = try selection?.add(validated, step: step, epoch: epoch) { path in
         try save(to: path, step: step, epoch: epoch, report: validated)
@@ -63,6 +66,12 @@ extension StageRun {
         seconds: (clock.now - start).seconds)
     }
     return make(isBest: selection?.isBest(make(isBest: false)) ?? false)
+  }
+
+  /// What the student's best checkpoint looks at.
+  private func recordAttention(step: Int) throws {
+    let report = session.attention?.report(stage: settings.name, step: step, student: student.encoder, weights: weights)
+    if let report { try session.journal.record(.attention(report)) }
   }
 
   private func save(to path: String, step: Int, epoch: Int, report: ValidationReport?) throws {

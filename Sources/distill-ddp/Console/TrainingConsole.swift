@@ -34,7 +34,7 @@ final class TrainingConsole {
     case .validationStarted(_, let rows): if isTerminal { draw("validating on \(grouped(rows)) rows…") }
     case .validated(let report): show(report)
     case .teacherCache(let use): show(use)
-    case .checkpointSaved: break
+    case .attention, .checkpointSaved: break
     case .stageFinished(let stage):
       line("\(stage.stage): \(clockTime(stage.seconds)), \(fixed(stage.sentencesPerSecond, 0)) sentences/s")
     case .runFinished(let run): show(run)
