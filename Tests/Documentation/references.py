@@ -39,6 +39,7 @@ def unknown_messages(path):
         sources = re.sub(r"\\\([^()]*\)", "…", sources)
     # Strings of several lines go on behind a backslash.
     sources = re.sub(r"\\\n\s*", "", sources)
+    sources = sources.replace('\\"', '"')
     problems = []
     for message in re.findall(r"^#+ `([^`]+)`$", path.read_text(), re.M):
         for part in message.split("…"):

@@ -25,6 +25,7 @@ STAND_INS = {
     "launch/interop-test.sh": "installs from a network",
     "launch/multi-host-test.sh": "a test of its own",
     "launch/quickstart.sh": "downloads a model and takes ten minutes",
+    "launch/report-test.sh": "a test of its own",
     "launch/sanitize.sh": "builds",
     "launch/soak-test.sh": "takes an hour",
     "launch/test.sh": "runs this test",
