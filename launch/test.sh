@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # shellcheck source-path=SCRIPTDIR
 # Builds distill-ddp for release and runs the whole test suite, the tests under mpirun included, after installing what
-# is missing. Then tries a sample of faults, and checks the format of the sources and that they build where there is no
+# is missing. Then tries a sample of faults, runs the documents' commands, and checks the format of the sources and that they build where there is no
 # MPI.
 #
 #   launch/test.sh
@@ -19,6 +19,12 @@ swift test -c release --scratch-path .build-test
 
 step "Trying faults"
 launch/fault-test.sh --short --binary .build-test/release/distill-ddp
+
+step "Running what the documents show"
+launch/documentation-test.sh --binary .build-test/release/distill-ddp
+
+step "Opening a report in a browser"
+launch/report-test.sh --binary .build-test/release/distill-ddp
 
 step "Checking the format"
 swift format lint --strict --recursive Sources Tests Package.swift
