@@ -60,7 +60,8 @@ class Sandbox:
     def environment(self):
         own = {name: value for name, value in os.environ.items()
                if not name.startswith(("OMPI_", "PMIX_", "PMI_", "SLURM_"))}
-        own |= {"PATH": f"{self.root}/bin:{own['PATH']}", "OPENBLAS_NUM_THREADS": "1", "HOME": str(self.root),
+        own |= {"PATH": f"{self.root}/bin:{own['PATH']}", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+                "HOME": str(self.root),
                 # Four ranks on two cores.
                 "OMPI_MCA_rmaps_base_oversubscribe": "1", "HF_HUB_OFFLINE": "1"}
         if os.geteuid() == 0:
