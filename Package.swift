@@ -36,6 +36,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "JSON", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "Collectives", "TensorBoard",
+        "Images",
         .product(name: "Yams", package: "Yams"),
       ]),
     .target(

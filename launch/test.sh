@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # shellcheck source-path=SCRIPTDIR
 # Builds distill-ddp for release and runs the whole test suite, the tests under mpirun included, after installing what
-# is missing. Then tries a sample of faults and the scripts that start ranks, and checks the format of the sources and
-# that they build where there is no MPI.
+# is missing. Then tries a sample of faults, the scripts that start ranks and what the documents show, and checks the
+# format of the sources and that they build where there is no MPI.
 #
 #   launch/test.sh
 set -euo pipefail
@@ -22,6 +22,12 @@ launch/fault-test.sh --short --binary .build-test/release/distill-ddp
 
 step "Starting ranks as batch systems do"
 launch/launch-test.sh --binary .build-test/release/distill-ddp
+
+step "Running what the documents show"
+launch/documentation-test.sh --binary .build-test/release/distill-ddp
+
+step "Opening a report in a browser"
+launch/report-test.sh --binary .build-test/release/distill-ddp
 
 step "Checking the format"
 swift format lint --strict --recursive Sources Tests Package.swift

@@ -67,6 +67,33 @@ package struct EventRecord: Sendable, Equatable {
     }
   }
 
+  /// A picture, for the image dashboard, and Markdown that explains it.
+  package static func picture(
+    _ tag: String, png: [UInt8], width: Int, height: Int, description: String, step: Int, time: Double
+  ) -> EventRecord {
+    EventRecord(time: time, step: step) { event in
+      event.add(Field.summary) { summary in
+        summary.add(1) { entry in
+          entry.add(1, text: tag)
+          // TensorProto, as for text; tensor_shape 2 has one dim 2, whose size 1 is 3.
+          entry.add(8) { tensor in
+            tensor.add(1, varint: 7)
+            tensor.add(2) { $0.add(2) { $0.add(1, varint: 3) } }
+            tensor.add(8, text: "\(width)")
+            tensor.add(8, text: "\(height)")
+            tensor.add(8, bytes: png)
+          }
+          // SummaryMetadata: summary_description 3, data_class 4 (3 is DATA_CLASS_BLOB_SEQUENCE).
+          entry.add(9) { metadata in
+            metadata.add(1) { $0.add(1, text: "images") }
+            metadata.add(3, text: description)
+            metadata.add(4, varint: 3)
+          }
+        }
+      }
+    }
+  }
+
   /// As a TFRecord: length, its checksum, the data, its checksum; numbers are little-endian.
   package var framed: [UInt8] {
     let length = withUnsafeBytes(of: UInt64(data.count).littleEndian, Array.init)

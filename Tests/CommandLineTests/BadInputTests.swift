@@ -126,6 +126,23 @@ struct BadInput: Sendable, CustomTestStringConvertible {
       message: "bad/config.json: model_type: expected \"bert\", found string \"roberta\"; use a BERT model"
     ) { try $0.replace(#""bert""#, by: #""roberta""#, in: "bad/config.json") },
     BadInput(
+      "a regression", set: "student={model: bad}",
+      message: "bad: problem_type: expected \"single_label_classification\", found \"regression\", which is not"
+    ) {
+      try $0.replace(#""vocab_size""#, by: #""problem_type": "regression", "vocab_size""#, in: "bad/config.json")
+    },
+    BadInput(
+      "several labels a row", set: "student={model: bad}",
+      message: "found \"multi_label_classification\", which is not supported; use a classifier of whole texts"
+    ) {
+      try $0.replace(
+        #""vocab_size""#, by: #""problem_type": "multi_label_classification", "vocab_size""#, in: "bad/config.json")
+    },
+    BadInput(
+      "a head for tokens", set: "student={model: bad}",
+      message: "bad: architectures: expected \"BertForSequenceClassification\", found \"BertForTokenClassification\""
+    ) { try $0.replace("BertForSequenceClassification", by: "BertForTokenClassification", in: "bad/config.json") },
+    BadInput(
       "unknown activation", set: "student={model: bad}",
       message: "bad/config.json: hidden_act: expected gelu, gelu_new or relu, found string \"swish\"; use a model with"
     ) { try $0.replace(#""gelu""#, by: #""swish""#, in: "bad/config.json") },

@@ -14,6 +14,34 @@ import Testing
     #expect(table[1].hasPrefix("step,intermediate,1,1,\(try #require(run.events("step")[0]["loss"]?.double)),"))
   }
 
+  @Test func attentionOfTheBestStudentsIsLogged() throws {
+    let run = try TinyWorkspace().train(.twoStep)
+    let best = run.events("validation").filter { $0["best"]?.bool == true }
+    let logged = run.events("attention")
+    #expect(logged.map { $0["step"]?.int } == best.map { $0["step"]?.int })
+    #expect(logged.map { $0["stage"]?.string } == best.map { $0["stage"]?.string })
+    for event in logged {
+      let sentences = try #require(event["sentences"]?.array)
+      #expect(sentences.count == 3)
+      for sentence in sentences {
+        let tokens = try #require(sentence["tokens"]?.array).compactMap(\.string)
+        #expect(tokens.first == "[CLS]" && tokens.last == "[SEP]")
+        for map in try #require(sentence["maps"]?.array) {
+          for model in ["student", "teacher"] {
+            let rows = try #require(map[model]?.array).map { $0.array?.compactMap(\.int) ?? [] }
+            #expect(rows.count == tokens.count && rows.allSatisfy { $0.count == tokens.count })
+            // Each row is a distribution, in thousandths that are rounded.
+            #expect(rows.allSatisfy { abs($0.reduce(0, +) - 1000) <= tokens.count })
+          }
+        }
+      }
+    }
+    // The teacher does not change, and the student does.
+    let maps = logged.compactMap { $0["sentences"]?.array?.first?["maps"]?.array?.first }
+    #expect(Set(maps.compactMap { $0["teacher"]?.text() }).count == 1)
+    #expect(Set(maps.compactMap { $0["student"]?.text() }).count > 1)
+  }
+
   @Test func resumedRunHasNoOrphans() throws {
     let workspace = try Resuming.workspace()
     let arguments = workspace.arguments(set: Resuming.long)
@@ -55,11 +83,15 @@ import Testing
       #expect(files.count == 1)
       let records = try scalars(try #require(bytes(of: "\(folder)/\(files[0])")))
       let events = run.events.filter {
-        $0["stage"]?.string == stage && ["step", "validation"].contains($0["event"]?.string)
+        $0["stage"]?.string == stage && ["step", "validation", "attention"].contains($0["event"]?.string)
+      }.flatMap { event in
+        // A picture for each sentence and pair of layers.
+        let pictures = event["sentences"]?.array?.reduce(0) { $0 + ($1["maps"]?.array?.count ?? 0) } ?? 1
+        return [JSON](repeating: event, count: pictures)
       }
       // Version, session and configuration come first.
       #expect(records.dropFirst(3).map(\.step) == events.map { $0["step"]?.int })
-      for (record, event) in zip(records.dropFirst(3), events) {
+      for (record, event) in zip(records.dropFirst(3), events) where event["event"]?.string != "attention" {
         let names: [(key: String, tag: String)] =
           event["event"]?.string == "step"
           ? [("loss", "loss/total"), ("learning_rate", "optimizer/learning_rate")]

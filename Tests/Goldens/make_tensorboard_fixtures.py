@@ -28,6 +28,19 @@ text = Value(
         data_class=summary_pb2.DATA_CLASS_TENSOR,
     ),
 )
+picture = Value(
+    tag="attention",
+    tensor=tensor_pb2.TensorProto(
+        dtype=types_pb2.DT_STRING,
+        tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=3)]),
+        string_val=[b"300", b"2", bytes(range(200))],
+    ),
+    metadata=summary_pb2.SummaryMetadata(
+        plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="images"),
+        summary_description="ä b",
+        data_class=summary_pb2.DATA_CLASS_BLOB_SEQUENCE,
+    ),
+)
 cases = {
     "fileVersion": event_pb2.Event(wall_time=1.0, file_version="brain.Event:2"),
     "sessionStart": event_pb2.Event(
@@ -38,6 +51,7 @@ cases = {
     ),
     "firstStep": event(0, [Value(tag="loss/total", simple_value=0.0)]),
     "text": event(0, [text]),
+    "picture": event(7, [picture]),
 }
 
 

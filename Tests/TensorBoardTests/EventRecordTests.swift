@@ -21,6 +21,10 @@ import Testing
     ("scalars", .scalars([("loss/total", 0.1), ("größe", .nan)], step: 1_000_000, time: time)),
     ("firstStep", .scalars([("loss/total", 0)], step: 0, time: time)),
     ("text", .text("config", markdown: "    a: ä\n    b: 1", step: 0, time: time)),
+    (
+      "picture",
+      .picture("attention", png: Array(0..<200), width: 300, height: 2, description: "ä b", step: 7, time: time)
+    ),
   ])
   func areTensorBoardsBytes(name: String, record: EventRecord) throws {
     #expect(hex(record.framed) == fixture["records"]?[name]?.string)

@@ -76,7 +76,7 @@ struct LineChart {
     }
     return """
       \(horizontal)<line class="axis" x1="46" x2="352" y1="176" y2="176"/>\(vertical)\
-      <text class="tick" x="41" y="192" text-anchor="end">step</text>
+      <text class="tick" x="36" y="192" text-anchor="end">step</text>
       """
   }
 

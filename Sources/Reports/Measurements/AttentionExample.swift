@@ -22,12 +22,7 @@ struct AttentionExample: Sendable {
     /// (tokens, tokens) each, row after row.
     let heads: [[Float]]
 
-    /// Over heads.
-    var mean: [Float] {
-      guard var sum = heads.first else { return [] }
-      for head in heads.dropFirst() { for index in sum.indices { sum[index] += head[index] } }
-      return sum.map { $0 / Float(heads.count) }
-    }
+    var mean: [Float] { heads.meanOverHeads }
   }
 
   /// - Parameters:
@@ -35,7 +30,7 @@ struct AttentionExample: Sendable {
   ///   - pairs: layers from 1.
   init(
     _ example: Example, row: Int, of data: TokenizedDataset, tokenizer: Tokenizer, student: ClassifierModel,
-    teacher: ClassifierModel?, pairs: [(student: Int, teacher: Int)]
+    teacher: ClassifierModel?, pairs: [ComparedLayers]
   ) {
     let batch = data.batch([row])
     let own = student.attention(of: batch, layers: Set(pairs.map(\.student)))

@@ -123,37 +123,20 @@ package struct ReportMeasurements: Sendable {
       return Choice(examples: none, data: try TokenizedDataset(none, tokenizer: tokenizer, maxLength: nil), rows: [])
     }
     guard case .rows(let rows) = sentences else {
-      return Choice(examples: examples, data: validation, rows: shortRows(of: validation))
+      return Choice(examples: examples, data: validation, rows: validation.rowsToLookAt)
     }
     if let row = rows.first(where: { $0 < 1 || $0 > validation.count }) {
       throw ModelError("--rows: expected numbers from 1 to \(validation.count), the validation rows, found \(row)")
     }
     return Choice(examples: examples, data: validation, rows: rows.map { $0 - 1 })
   }
-
-  /// Up to three rows, short enough that their maps can be read, each of another class where there are several.
-  private static func shortRows(of data: TokenizedDataset) -> [Int] {
-    let short = (0..<data.count).filter { (7...16).contains(data.length($0)) }
-    let candidates = short.isEmpty ? Array((0..<data.count).filter { data.length($0) <= 40 }.prefix(3)) : short
-    var chosen: [Int] = []
-    for row in candidates where chosen.count < 3 {
-      if !chosen.contains(where: { data.labels[$0] == data.labels[row] }) { chosen.append(row) }
-    }
-    for row in candidates where chosen.count < min(3, candidates.count) && !chosen.contains(row) { chosen.append(row) }
-    return chosen
-  }
 }
 
 extension RecordedRun {
-  /// The layers whose attention is compared: as the run's attention adaptors pair them, or else evenly.
-  fileprivate func layerPairs(student: Int, teacher: Int?) -> [(student: Int, teacher: Int)] {
-    guard let teacher else { return (1...student).map { ($0, $0) } }
-    let learned = stages.flatMap(\.adaptors).filter { $0.name.hasPrefix("Attn") }.flatMap(\.pairs).filter {
-      (1...student).contains($0.student) && (1...teacher).contains($0.teacher)
-    }
-    var pairs: [(student: Int, teacher: Int)] = []
-    for pair in learned where !pairs.contains(where: { $0 == pair }) { pairs.append(pair) }
-    guard pairs.isEmpty else { return pairs.sorted { $0 < $1 } }
-    return (1...student).map { layer in (layer, max(1, layer * teacher / student)) }
+  /// The layers whose attention is shown; without a teacher the student's alone.
+  fileprivate func layerPairs(student: Int, teacher: Int?) -> [ComparedLayers] {
+    ComparedLayers.of(
+      teacher == nil ? [] : stages.flatMap(\.adaptors).map { ($0.name, $0.pairs) }, student: student,
+      teacher: teacher ?? student)
   }
 }

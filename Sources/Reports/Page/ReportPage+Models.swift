@@ -39,7 +39,7 @@ extension ReportPage {
         """
     }
     return """
-      <table><tr><th>model</th><th>accuracy</th><th>macro-F1</th><th>macro-recall</th><th>loss</th>\
+      <table class="models"><tr><th>model</th><th>accuracy</th><th>macro-F1</th><th>macro-recall</th><th>loss</th>\
       <th>s/1,000 rows</th><th>parameters</th><th>layers × width</th></tr>\(rows)</table>
       <p class="facts">On the validation data, measured when this report was made.</p>
       """

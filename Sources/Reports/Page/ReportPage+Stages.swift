@@ -40,7 +40,7 @@ extension ReportPage {
         """
     }
     return """
-      <div class="card scroll" style="margin-bottom: .75rem"><table><tr><th>loss</th><th>weight</th>\
+      <div class="card scroll losses"><table><tr><th>loss</th><th>weight</th>\
       <th>student ← teacher layers</th></tr>\(rows)</table></div>
 
       """

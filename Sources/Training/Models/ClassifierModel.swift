@@ -66,8 +66,9 @@ package struct ClassifierModel: Sendable {
     let isNew = report.new.contains("classifier.weight")
     if isNew {
       notices.append("\(path): the classification head is new (\(configuration.labels.count) classes), to be trained")
-    } else if let labels {
-      try Self.check(labels, against: ownLabels, path: path)
+    } else {
+      try Self.checkTask(directory.configuration, labels: ownLabels, path: path)
+      if let labels { try Self.check(labels, against: ownLabels, path: path) }
     }
     self.init(
       encoder: encoder, weights: weights, configurationJSON: directory.configuration, tokenizerDirectory: path,
@@ -81,6 +82,27 @@ package struct ClassifierModel: Sendable {
       path,
       "\(key): expected finite numbers, found NaN or infinity; use a checkpoint from before its "
         + "training diverged, or copy the file again")
+  }
+
+  /// Heads of other tasks bear the same name and may have the same shape.
+  private static func checkTask(_ configuration: JSON, labels: [String], path: String) throws {
+    let remedy = "use a classifier of whole texts, or start a new head with student.head: new"
+    if let type = configuration["problem_type"]?.string, type != "single_label_classification" {
+      throw ModelError(
+        "\(path): problem_type: expected \"single_label_classification\", found \(type.quoted), which is not supported; "
+          + remedy)
+    }
+    let others = ["BertForTokenClassification", "BertForMultipleChoice"]
+    if let other = configuration["architectures"]?.array?.compactMap(\.string).first(where: others.contains) {
+      throw ModelError(
+        "\(path): architectures: expected \"BertForSequenceClassification\", found \"\(other)\", which is not supported; "
+          + remedy)
+    }
+    if labels.count < 2 {
+      throw ModelError(
+        "\(path): id2label: expected two classes or more, found \(labels.count): a head of one output is a regression, "
+          + "which is not supported; " + remedy)
+    }
   }
 
   /// A trained head's classes must be the task's, in order: a permutation would train and score nonsense quietly.

@@ -1,57 +1,187 @@
 import Distillation
+import Encoders
+import JSON
+import Text
 
-/// The `README.md` of a saved model: what it is and how it was made.
+/// The `README.md` of a saved model: what it is, how it was made, how good it is and how it is used. Its front matter is
+/// what the hub reads. Times are not in it, so that a run leaves the same bytes on any machine, interrupted or not.
 struct ModelCard {
   let configuration: RunConfiguration
   let stage: StageSettings
+  let model: Shape
+  /// What it learned from, where it did.
+  let teacher: Shape?
+  let step: Int
+  let epoch: Int
+  let sentences: Int
   let report: ValidationReport?
-  let parameters: Int
-  let layers: Int
-  let hiddenSize: Int
-  let labels: [String]
+
+  /// A model's size.
+  struct Shape {
+    let configuration: EncoderConfiguration
+    let parameters: Int
+
+    /// Floating-point operations for one sentence: two for each multiplication and addition of the matrix products.
+    func operations(tokens: Int) -> Double {
+      let (width, inner) = (Double(configuration.hiddenSize), Double(configuration.intermediateSize))
+      let linear = 4 * width * width + 2 * width * inner
+      let attention = 2 * Double(tokens) * width
+      return 2 * Double(tokens) * Double(configuration.layers) * (linear + attention)
+    }
+  }
 
   var text: String {
+    ([frontMatter, "# \(Self.escaped(name))", introduction, making, quality, cost, usage].compactMap { $0 })
+      .joined(separator: "\n\n") + "\n"
+  }
+
+  private var name: String {
+    configuration.run.directory.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? "model"
+  }
+
+  // MARK: Front matter
+
+  /// YAML, in which a JSON text is a text.
+  private var frontMatter: String {
     var lines = [
-      "---", "library_name: transformers", "pipeline_tag: text-classification", "tags:", "- text-classification",
+      "---", "library_name: transformers", "pipeline_tag: text-classification",
+      "# license: add yours before you publish; the teacher's may bind you", "tags:", "- bert", "- text-classification",
     ]
-    if configuration.teacher != nil { lines.append("- knowledge-distillation") }
-    lines += ["---", "", "# \(lastComponent(configuration.run.directory))", ""]
-    lines.append(
-      "A BERT text classifier of \(layers) layers of \(hiddenSize), \(parameters) parameters, "
-        + "\(configuration.teacher == nil ? "fine-tuned" : "distilled") with distill-ddp.")
-    lines += ["", "| | |", "|---|---|"]
-    lines.append("| labels | \(labels.map(Self.escaped).joined(separator: ", ")) |")
-    lines.append("| training data | \(Self.escaped(configuration.data.train.path)) |")
-    if let validation = configuration.data.validation {
-      lines.append("| validation data | \(Self.escaped(validation.path)) |")
+    if teacher != nil { lines.append("- knowledge-distillation") }
+    lines.append("- distill-ddp")
+    if let validation = configuration.data.validation, let report, !scores.isEmpty {
+      let (dataset, type) = Self.dataset(validation)
+      lines += [
+        "model-index:", "- name: \(Self.quoted(name))", "  results:", "  - task:", "      type: text-classification",
+        "      name: Text classification", "    dataset:", "      name: \(Self.quoted(dataset))",
+        "      type: \(Self.quoted(type))", "      split: validation", "    metrics:",
+      ]
+      for score in scores {
+        guard let value = report.value(score.key) else { continue }
+        lines += ["    - type: \(score.type)", "      name: \(score.title)", "      value: \(value)"]
+      }
     }
-    if let teacher = configuration.teacher { lines.append("| teacher | \(Self.escaped(teacher.model)) |") }
-    lines.append("| stage | \(stage.name) |")
+    return (lines + ["---"]).joined(separator: "\n")
+  }
+
+  /// What the hub has a name for, of what the report holds.
+  private var scores: [(key: String, type: String, title: String)] {
+    [
+      ("val_accuracy", "accuracy", "Accuracy"), ("val_macro_f1", "f1", "Macro-F1"),
+      ("val_macro_recall", "recall", "Macro-recall"), ("val_loss", "loss", "Loss"),
+    ].filter { report?.value($0.0) != nil }
+  }
+
+  private static func dataset(_ source: DatasetSource) -> (name: String, type: String) {
+    switch source.format {
+    case .layout(let layout, _): (layout.name, layout.name)
+    case .lines: (source.path, "text")
+    case .csv, .tsv: (source.path, "csv")
+    case .jsonl: (source.path, "json")
+    }
+  }
+
+  private static func quoted(_ text: String) -> String { JSON.string(text).text() }
+
+  // MARK: Sections
+
+  private var introduction: String {
+    let shape = model.configuration
+    let made: String
+    if let teacher, let path = configuration.teacher?.model {
+      let times = fixed(Double(teacher.parameters) / Double(max(1, model.parameters)), 1)
+      made = "distilled from \(Self.escaped(path)), which has \(times) times as many"
+    } else {
+      made = "fine-tuned"
+    }
+    return "A BERT text classifier of \(shape.layers) layers of \(shape.hiddenSize) with \(grouped(model.parameters)) "
+      + "parameters, \(made), by distill-ddp."
+  }
+
+  private var making: String {
+    var rows: [(String, String)] = [
+      ("labels", model.configuration.labels.joined(separator: ", ")),
+      ("training data", Self.dataset(configuration.data.train).name),
+    ]
+    if let validation = configuration.data.validation {
+      rows.append(("validation data", Self.dataset(validation).name))
+    }
+    if let teacher, let path = configuration.teacher?.model {
+      let shape = teacher.configuration
+      let size = "\(shape.layers) layers of \(shape.hiddenSize), \(grouped(teacher.parameters)) parameters"
+      rows.append(("teacher", "\(path): \(size)"))
+    }
+    rows += [("student", start), ("stages", configuration.stages.map(\.name).joined(separator: ", then "))]
+    rows.append(("stage", stage.name))
     let keys = AdaptorSettings.metricKeys(of: stage.adaptors)
     let adaptors = zip(keys, stage.adaptors).map { "\($0) × \($1.weight)" }
-    if !adaptors.isEmpty { lines.append("| adaptors | \(adaptors.joined(separator: ", ")) |") }
-    lines.append("| weight of the labels | \(stage.labelWeight) |")
-    lines.append("| batch size | \(stage.training.batchSize) |")
-    lines.append("| learning rate | \(stage.training.learningRate) |")
-    lines.append("| longest sequence | \(configuration.data.maxLength) tokens |")
-    lines.append("| seed | \(configuration.run.seed) |")
-    if let report {
-      lines += [
-        "", "On the validation data, after step \(report.step) of stage \(stage.name):", "", "| metric | value |",
-      ]
-      lines.append("|---|---|")
-      lines += report.metrics.map { "| \($0.name) | \($0.value) |" }
-    }
-    lines += [
-      "", "```python", "from transformers import AutoModelForSequenceClassification, AutoTokenizer", "",
-      "tokenizer = AutoTokenizer.from_pretrained(DIRECTORY)",
-      "model = AutoModelForSequenceClassification.from_pretrained(DIRECTORY)", "```", "",
+    if !adaptors.isEmpty { rows.append(("adaptors", adaptors.joined(separator: ", "))) }
+    rows += [
+      ("weight of the labels", "\(stage.labelWeight)"), ("batch size", "\(stage.training.batchSize)"),
+      ("learning rate", "\(stage.training.learningRate)"),
+      ("longest sequence", "\(configuration.data.maxLength) tokens"), ("seed", "\(configuration.run.seed)"),
     ]
+    return "## How it was made\n\n" + Self.table(("", ""), rows)
+      + "\n\nEvery key is in the run's `config.yaml`, with which `distill-ddp --config config.yaml` makes it again."
+  }
+
+  private var start: String {
+    switch configuration.student.source {
+    case .model(let path): "started as \(path)"
+    case .teacherLayers(let layers):
+      "started as layers \(layers.map(String.init).joined(separator: ", ")) of \(configuration.teacher?.model ?? "")"
+    case .fresh: "started with random weights"
+    }
+  }
+
+  private var quality: String? {
+    guard let report else { return nil }
+    let choice =
+      stage.checkpoint.monitor.map { monitor in
+        report.isBest ? ", the best \(monitor) so far" : ", not the best \(monitor) so far"
+      } ?? ""
+    return "## How good it is\n\nOn the validation data, after step \(report.step) of stage \(stage.name)\(choice):\n\n"
+      + Self.table(("metric", "value"), report.metrics.map { ($0.name, "\($0.value)") })
+  }
+
+  private var cost: String {
+    let tokens = min(128, configuration.data.maxLength)
+    func row(_ shape: Shape) -> String {
+      "\(grouped(shape.parameters)) | \(fixed(Double(shape.parameters) * 4 / 1e6, 1)) MB | "
+        + "\(fixed(shape.operations(tokens: tokens) / 1e9, 3)) GFLOP"
+    }
+    var lines = [
+      "## What it costs", "",
+      "It saw \(grouped(sentences)) sentences in \(grouped(step)) steps of stage \(stage.name), up to epoch \(epoch). "
+        + "To run, it takes:", "",
+      "| model | parameters | weights (F32) | a sentence of \(tokens) tokens |", "|---|---|---|---|",
+      "| this model | \(row(model)) |",
+    ]
+    if let teacher { lines.append("| its teacher | \(row(teacher)) |") }
     return lines.joined(separator: "\n")
   }
 
-  private func lastComponent(_ path: String) -> String {
-    Self.escaped(path.split(separator: "/").last.map(String.init) ?? "model")
+  private var usage: String {
+    """
+    ## How to load it
+
+    ```python
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+    tokenizer = AutoTokenizer.from_pretrained(DIRECTORY)
+    model = AutoModelForSequenceClassification.from_pretrained(DIRECTORY)
+    classify = pipeline("text-classification", model=model, tokenizer=tokenizer)
+    ```
+
+    With sentence-transformers: `CrossEncoder(DIRECTORY)`. Without Python:
+    `distill-ddp predict --model DIRECTORY --input FILE --output predictions.jsonl`.
+    """
+  }
+
+  // MARK: Markdown
+
+  private static func table(_ header: (String, String), _ rows: [(String, String)]) -> String {
+    (["| \(header.0) | \(header.1) |", "|---|---|"] + rows.map { "| \($0) | \(escaped($1)) |" }).joined(separator: "\n")
   }
 
   /// Keeps text from a configuration inside its table cell.

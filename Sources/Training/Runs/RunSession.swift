@@ -13,6 +13,7 @@ final class RunSession {
   let journal: RunJournal
   /// Rank 0's.
   let directory: RunDirectory?
+  let attention: AttentionWatch?
   let states: StateDirectory?
   var finishedStages: [StageReport] = []
   /// The student's checkpoints that finished stages keep, relative to the run's directory.
@@ -31,7 +32,8 @@ final class RunSession {
   init(
     _ configuration: RunConfiguration, inputs: RunInputs, teacher: FrozenModel?, identity: RunIdentity, places: Places,
     journal: RunJournal,
-    directory: RunDirectory?, states: StateDirectory?, resuming state: RunState?, stopSignal: @escaping () -> Int32?
+    directory: RunDirectory?, attention: AttentionWatch?, states: StateDirectory?, resuming state: RunState?,
+    stopSignal: @escaping () -> Int32?
   ) {
     self.configuration = configuration
     self.inputs = inputs
@@ -40,6 +42,7 @@ final class RunSession {
     self.places = places
     self.journal = journal
     self.directory = directory
+    self.attention = attention
     self.states = states
     self.stopSignal = stopSignal
     start = clock.now

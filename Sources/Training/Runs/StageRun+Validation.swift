@@ -15,10 +15,13 @@ extension StageRun {
       validated = try validate(validation, step: step, epoch: epoch)
     }
     guard let directory else { return }
-    if let validated { try session.journal.record(.validated(validated)) }
+    if let validated {
+      try session.journal.record(.validated(validated))
+      if validated.isBest { try recordAttention(step: step) }
+    }
     try session.tolerating("the checkpoint", isEssential: step == steps) {
       let name = try selection?.add(validated, step: step, epoch: epoch) { path in
-        try save(to: path, report: validated)
+        try save(to: path, step: step, epoch: epoch, report: validated)
       }
       if let validated, validated.isBest { progress.bestReport = validated }
       if let name {
@@ -65,11 +68,18 @@ extension StageRun {
     return make(isBest: selection?.isBest(make(isBest: false)) ?? false)
   }
 
-  private func save(to path: String, report: ValidationReport?) throws {
+  /// What the student's best checkpoint looks at.
+  private func recordAttention(step: Int) throws {
+    let report = session.attention?.report(stage: settings.name, step: step, student: student.encoder, weights: weights)
+    if let report { try session.journal.record(.attention(report)) }
+  }
+
+  private func save(to path: String, step: Int, epoch: Int, report: ValidationReport?) throws {
     let card = ModelCard(
-      configuration: configuration, stage: settings, report: report, parameters: student.parameterCount,
-      layers: student.configuration.layers, hiddenSize: student.configuration.hiddenSize,
-      labels: student.configuration.labels)
+      configuration: configuration, stage: settings,
+      model: ModelCard.Shape(configuration: student.configuration, parameters: student.parameterCount),
+      teacher: inputs.teacher.map { ModelCard.Shape(configuration: $0.configuration, parameters: $0.parameterCount) },
+      step: step, epoch: epoch, sentences: progress.sentences, report: report)
     try ModelExport(
       configuration: student.configuration.huggingFaceJSON(preserving: student.configurationJSON),
       parameters: weights, tokenizerFiles: inputs.tokenizer.files(), modelCard: card.text

@@ -61,10 +61,11 @@ package struct Trainer {
     // Nobody writes before everybody has loaded.
     try places.ranks.barrier()
     let (state, path) = try begin(prospect, directory, states, identity: identity, journal: journal)
+    let attention = try isRoot ? watchAttention(inputs) : nil
     let session = RunSession(
       configuration, inputs: inputs, teacher: try freezeTeacher(inputs), identity: identity, places: places,
-      journal: journal,
-      directory: isRoot ? directory : nil, states: isRoot ? states : nil, resuming: state, stopSignal: stopSignal)
+      journal: journal, directory: isRoot ? directory : nil, attention: attention, states: isRoot ? states : nil,
+      resuming: state, stopSignal: stopSignal)
     let report = state == nil ? journal.record : { journal.announce($0) }
     for notice in inputs.notices { try report(.notice(notice)) }
     if isRoot { try report(.runStarted(overview(inputs))) }
@@ -170,10 +171,7 @@ package struct Trainer {
   private func freezeTeacher(_ inputs: RunInputs) throws -> FrozenModel? {
     guard let teacher = inputs.teacher else { return nil }
     var taps = TapSelection()
-    for stage in configuration.stages {
-      var layout = ParameterLayout()
-      _ = Encoder(inputs.student.configuration, layout: &layout)
-      let adaptors = try StageRun.makeAdaptors(stage, inputs: inputs, layout: &layout)
+    for adaptors in try adaptors(inputs) {
       taps.formUnion(StageObjective(labelWeight: 0, adaptors: adaptors).teacherTaps)
     }
     let vocabulary = teacher.configuration.vocabularySize
@@ -181,6 +179,27 @@ package struct Trainer {
       $0.formUnion($1.words(of: 0..<$1.count, vocabulary: vocabulary))
     }
     return try places.freeze(teacher, for: taps, words: words.sorted())
+  }
+
+  /// Before the teacher is frozen: then only what adaptors read of it is there.
+  private func watchAttention(_ inputs: RunInputs) throws -> AttentionWatch? {
+    guard let teacher = inputs.teacher, let validation = inputs.validation else { return nil }
+    let pairs = try adaptors(inputs).joined().map { weighted in
+      (weighted.adaptor.name, weighted.adaptor.pairs.map { ($0.student, $0.teacher) })
+    }
+    return AttentionWatch(
+      validation, tokenizer: inputs.tokenizer, teacher: teacher,
+      layers: ComparedLayers.of(
+        pairs, student: inputs.student.configuration.layers, teacher: teacher.configuration.layers))
+  }
+
+  /// Of each stage.
+  private func adaptors(_ inputs: RunInputs) throws -> [[WeightedAdaptor]] {
+    try configuration.stages.map { stage in
+      var layout = ParameterLayout()
+      _ = Encoder(inputs.student.configuration, layout: &layout)
+      return try StageRun.makeAdaptors(stage, inputs: inputs, layout: &layout)
+    }
   }
 
   private func overview(_ inputs: RunInputs) throws -> RunOverview {

@@ -11,6 +11,7 @@ package enum TrainingEvent: Sendable {
   case ranks(RanksReport)
   case validationStarted(stage: String, rows: Int)
   case validated(ValidationReport)
+  case attention(AttentionReport)
   case teacherCache(TeacherCacheUse)
   case checkpointSaved(stage: String, path: String, isBest: Bool)
   case stageFinished(StageReport)
@@ -180,6 +181,7 @@ extension TrainingEvent {
     case .validationStarted(let stage, let rows):
       ["event": "validation_started", "stage": .string(stage), "rows": .integer(rows)]
     case .validated(let report): .members([("event", "validation")] + report.members)
+    case .attention(let report): .members([("event", "attention")] + report.members)
     case .teacherCache(let use): .members([("event", "teacher_cache")] + use.members)
     case .checkpointSaved(let stage, let path, let isBest):
       ["event": "checkpoint", "stage": .string(stage), "path": .string(path), "best": .bool(isBest)]

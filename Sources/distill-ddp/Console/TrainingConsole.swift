@@ -50,7 +50,7 @@ final class TrainingConsole {
     case .teacherCache(let use): show(use)
     case .stageFinished(let stage):
       printLine("\(stage.stage): \(clockTime(stage.seconds)), \(fixed(stage.sentencesPerSecond, 0)) sentences/s")
-    case .notice, .stepSkipped, .checkpointSaved, .runFinished: break
+    case .notice, .stepSkipped, .attention, .checkpointSaved, .runFinished: break
     }
   }
 

@@ -1,9 +1,10 @@
 import Checkpoints
+import Images
 import JSON
 import TensorBoard
 
-/// `tensorboard/STAGE/events.out.tfevents…`: the scalars of each stage's steps and validations, and the configuration.
-/// Stages have a directory each, so that TensorBoard draws the same numbers of several stages and runs into one chart.
+/// `tensorboard/STAGE/events.out.tfevents…`: the scalars of each stage's steps and validations, attention maps, and
+/// the configuration. Stages have a directory each, so that TensorBoard draws the same numbers of several stages and runs into one chart.
 final class TensorBoardLog {
   private let directory: String
   private let configuration: String
@@ -30,6 +31,7 @@ final class TensorBoardLog {
     case "step": try add(scalars(ofStep: event), step: step, time: time)
     case "step_skipped": try add(numbers(event, [("optimizer/skipped_steps", "skipped_steps")]), step: step, time: time)
     case "validation": try add(scalars(ofValidation: event), step: step, time: time)
+    case "attention": try addPictures(of: event, step: step, time: time)
     default: break
     }
   }
@@ -49,6 +51,26 @@ final class TensorBoardLog {
   private func add(_ scalars: [(tag: String, value: Double)], step: Int, time: Double) throws {
     guard !scalars.isEmpty else { return }
     try file?.append(.scalars(scalars, step: step, time: time))
+  }
+
+  /// Teacher and student side by side, a picture for each sentence and pair of layers.
+  private func addPictures(of event: JSON, step: Int, time: Double) throws {
+    for sentence in (event["sentences"]?.array ?? []).compactMap(AttentionReport.Sentence.init(json:)) {
+      for map in sentence.maps {
+        let (student, teacher) = (map.layers.student, map.layers.teacher)
+        let picture = AttentionPicture(map, tokens: sentence.tokens.count).png
+        try file?.append(
+          .picture(
+            "attention/row_\(sentence.row)/student_\(student)_teacher_\(teacher)", png: picture.bytes,
+            width: picture.width, height: picture.height,
+            description: """
+              Left the teacher's layer \(teacher), right the student's layer \(student), averaged over heads: each row is a \
+              token that looks, each column one that is looked at.
+
+                  \(sentence.tokens.joined(separator: " ").escapedForDisplay)
+              """, step: step, time: time))
+      }
+    }
   }
 
   private func scalars(ofStep event: JSON) -> [(tag: String, value: Double)] {

@@ -1,0 +1,160 @@
+"""Runs every command of README.md and docs/*.md.
+
+    launch/documentation-test.sh [--binary PATH] [DOCUMENT…]
+
+Blocks marked `sh` are run in order, those of one document in one directory, where small models, data and finished runs
+lie under the names that documents use. Runs must succeed. A block that cannot be run says why, in a comment on the line
+above it, and then only its syntax and options are checked:
+
+    <!-- not run: needs a cluster -->
+
+Also checked: that YAML blocks with stages are valid configurations, that options exist, that links between documents
+lead somewhere, and that error messages quoted in docs/troubleshooting.md stand in the sources.
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+from blocks import blocks, commands
+from references import broken_links, unknown_messages
+from sandbox import REPOSITORY, STAND_INS, Sandbox
+
+# Of one block.
+TIMEOUT = 120
+
+
+class Checks:
+    def __init__(self, binary):
+        self.binary = binary
+        self.problems = []
+        self.counts = {"run": 0, "parsed": 0}
+        self._help = {}
+
+    def fail(self, place, problem):
+        self.problems.append(f"{place}: {problem}")
+
+    # Blocks
+
+    def document(self, path, sandbox):
+        name = str(path.relative_to(REPOSITORY))
+        for block in blocks(path, name):
+            if block.language != "sh":
+                continue
+            self.syntax(block)
+            self.options(block)
+            if block.reason is None:
+                self.run(block, sandbox)
+                self.counts["run"] += 1
+            else:
+                print(f"  {block.place}: not run: {block.reason}")
+                self.counts["parsed"] += 1
+
+    def run(self, block, sandbox):
+        start = time.monotonic()
+        try:
+            result = sandbox.run(block.text, TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.fail(block.place, f"does not end within {TIMEOUT} s")
+            return
+        print(f"  {block.place}: {time.monotonic() - start:.1f} s, status {result.returncode}")
+        if result.returncode != 0:
+            self.fail(block.place, f"status {result.returncode}:\n{block.text}{result.stdout[-2000:]}")
+
+    def syntax(self, block):
+        result = subprocess.run(["bash", "-n", "-c", block.text], capture_output=True, text=True)
+        if result.returncode != 0:
+            self.fail(block.place, f"no shell text: {result.stderr}")
+
+    def options(self, block):
+        """Options of our program and of our scripts exist."""
+        for words in commands(block.text):
+            for index, word in enumerate(words):
+                if word == "distill-ddp" or word.endswith("/distill-ddp"):
+                    self.program_options(block, words[index + 1:])
+                    break
+                if word.startswith("launch/"):
+                    self.script_options(block, word, words[index + 1:])
+                    break
+
+    def program_options(self, block, words):
+        command = []
+        known = self.subcommands([])
+        for word in words:
+            if word not in known:
+                break
+            command.append(word)
+            known = self.subcommands(command)
+        text = self.help(command or ["train"])
+        for word in words:
+            if re.match(r"^--?[a-z]", word) and word.split("=")[0] not in re.findall(r"--?[a-z][-a-z0-9]*", text):
+                self.fail(block.place, f"distill-ddp {' '.join(command)} has no option {word}")
+
+    def subcommands(self, command):
+        return re.findall(r"^  ([a-z][-a-z]*) ", self.help(command).partition("SUBCOMMANDS:")[2], re.M)
+
+    def help(self, command):
+        key = tuple(command)
+        if key not in self._help:
+            self._help[key] = subprocess.run(
+                [self.binary, "help", *command], capture_output=True, text=True, check=True).stdout
+        return self._help[key]
+
+    def script_options(self, block, script, words):
+        path = REPOSITORY / script
+        if not path.is_file():
+            self.fail(block.place, f"there is no {script}")
+            return
+        # What it hands on is not its own.
+        if script not in STAND_INS:
+            return
+        sources = [path] + [REPOSITORY / part for part in re.findall(r"Tests/\w+/\w+\.py", path.read_text())]
+        text = "".join(source.read_text() for source in sources)
+        for word in words:
+            if word.startswith("--") and word.split("=")[0] not in text:
+                self.fail(block.place, f"{script} has no option {word}")
+
+    def configurations(self, path, sandbox):
+        """Whole configurations in a document are valid."""
+        for block in blocks(path, str(path.relative_to(REPOSITORY))):
+            if block.language == "yaml" and block.reason is None and re.search(r"^stages:", block.text, re.M):
+                if not re.search(r"^run:", block.text, re.M):
+                    continue
+                (sandbox.root / "block.yaml").write_text(block.text)
+                result = sandbox.run("distill-ddp validate --config block.yaml", TIMEOUT)
+                if result.returncode != 0:
+                    self.fail(block.place, f"no valid configuration: {result.stdout}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default=str(REPOSITORY / ".build/release/distill-ddp"))
+    parser.add_argument("documents", nargs="*", type=pathlib.Path)
+    arguments = parser.parse_args()
+    everything = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+    documents = [path.resolve() for path in arguments.documents] or everything
+    checks = Checks(str(pathlib.Path(arguments.binary).resolve()))
+    for path in documents:
+        print(path.relative_to(REPOSITORY))
+        checks.problems += broken_links(path)
+        if not any(block.language in ("sh", "yaml") for block in blocks(path, path.name)):
+            continue
+        sandbox = Sandbox(checks.binary)
+        try:
+            checks.document(path, sandbox)
+            checks.configurations(path, sandbox)
+        finally:
+            sandbox.remove()
+    if not arguments.documents or any(path.name == "troubleshooting.md" for path in documents):
+        checks.problems += unknown_messages(REPOSITORY / "docs/troubleshooting.md")
+    for problem in checks.problems:
+        print(f"\nFAILED {problem}")
+    print(f"{checks.counts['run']} blocks run, {checks.counts['parsed']} only parsed, {len(checks.problems)} problems")
+    sys.exit(1 if checks.problems else 0)
+
+
+if __name__ == "__main__":
+    main()
