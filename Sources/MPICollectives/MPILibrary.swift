@@ -5,7 +5,7 @@
 
 /// The MPI library this program is linked to.
 package enum MPILibrary {
-  /// What it calls itself, in its first line: `Open MPI v4.1.4, …`; `nil` in a program built without MPI.
+  /// What it calls itself, up to a comma: `Open MPI v4.1.4`; `nil` in a program built without MPI.
   package static var version: String? {
     #if MPI
       var length: Int32 = 0
@@ -14,7 +14,7 @@ package enum MPILibrary {
         count = Int(length)
       }
       let text = String(decoding: bytes.map(UInt8.init(bitPattern:)), as: UTF8.self)
-      return text.split { $0 == "\n" || $0 == "\0" }.first.map(String.init) ?? ""
+      return text.split { $0 == "\n" || $0 == "\0" || $0 == "," }.first.map(String.init) ?? ""
     #else
       return nil
     #endif

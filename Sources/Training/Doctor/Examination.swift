@@ -71,7 +71,9 @@ package struct Examination {
           "cores", .warning,
           "\(name)\(counted(threads, "thread")) of \(counted(host.count, "rank")) take turns on "
             + "\(counted(used.count, "CPU"))",
-          remedy: "start fewer ranks, or set --threads to \(max(1, used.count / host.count))"))
+          remedy: host.count >= used.count
+            ? "start at most \(counted(used.count, "rank"))"
+            : "set --threads to \(used.count / host.count)"))
     } else if let quota = host.compactMap(\.quota).min(), Double(threads) > quota + 0.01 {
       findings.append(
         Finding(

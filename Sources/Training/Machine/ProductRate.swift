@@ -4,9 +4,10 @@ import Kernels
 
 /// How fast this machine multiplies at the shapes of an encoder's layer.
 package struct ProductRate: Sendable, Equatable {
-  /// Operations a second with weights that are packed, as a teacher's are.
+  /// Operations a second of processor time, which others on the machine take little from: with weights that are packed,
+  /// as a teacher's are.
   package let frozen: Double
-  /// Operations a second with weights that are not, and for their gradients.
+  /// The same with weights that are not, and for their gradients.
   package let trained: Double
   /// Of the time that passed, the share in which the thread had a processor.
   package let processorShare: Double
@@ -29,8 +30,9 @@ package struct ProductRate: Sendable, Equatable {
         let forward = LayerProducts(frozen, rows: rows).run(seconds: seconds / 2, learns: false)
         let learning = LayerProducts(trained, rows: rows).run(seconds: seconds / 2, learns: true)
         rates[worker] = ProductRate(
-          frozen: forward.operations / forward.passed, trained: learning.operations / learning.passed,
-          processorShare: (forward.processor + learning.processor) / (forward.passed + learning.passed))
+          frozen: forward.operations / max(forward.processor, 1e-9),
+          trained: learning.operations / max(learning.processor, 1e-9),
+          processorShare: min(1, (forward.processor + learning.processor) / (forward.passed + learning.passed)))
       }
     }
     return rates

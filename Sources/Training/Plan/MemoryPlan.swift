@@ -20,8 +20,8 @@ package struct MemoryPlan: Sendable, Equatable {
   /// Program, libraries, tokenizer and data.
   package let base: Int
 
-  /// The most that the ranks of a host use together.
-  package func host(ranks: Int) -> Int { max(ranks * loading, ranks * training) + sharedTeacher }
+  /// The most that the ranks of a host use together. What one of them packs for all it gives back itself meanwhile.
+  package func host(ranks: Int) -> Int { max(ranks * loading, ranks * training + sharedTeacher) }
 
   /// A process before it has read anything: the program, OpenBLAS's buffers and MPI's.
   private static let program = 45 << 20

@@ -62,7 +62,7 @@ struct PlanText {
 
   private var disk: [String] {
     var rows = [
-      ["disk", ""], ["a checkpoint", byteText(plan.checkpointBytes)], ["a state", byteText(plan.stateBytes)],
+      ["disk: a checkpoint", byteText(plan.checkpointBytes)], ["a state", byteText(plan.stateBytes)],
       ["the run while it goes on", byteText(plan.mostBytes)], ["the run when it has ended", byteText(plan.keptBytes)],
     ]
     if let cache = plan.cacheBytes { rows.append(["teacher cache", byteText(cache)]) }
@@ -102,7 +102,7 @@ struct PlanText {
     return table(rows) + [
       "\(fixed(speeds.frozenProducts / 1e9, 0)) and \(fixed(speeds.trainedProducts / 1e9, 0)) GFLOP/s a core for the "
         + "teacher and the student, \(source); \(fixed(link, link < 10 ? 1 : 0)) Gb/s between hosts, "
-        + "\(counted(jobs.first?.perHost ?? 1, "rank")) a host."
+        + "\(counted(jobs.map(\.perHost).max() ?? 1, "rank")) a host."
     ]
   }
 

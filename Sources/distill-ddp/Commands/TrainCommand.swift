@@ -49,7 +49,6 @@ struct TrainCommand: ParsableCommand {
     ) { places in
       let configuration = try source.configuration()
       let console = TrainingConsole(
-        logEvery: configuration.run.logEverySeconds,
         terminal: Terminal(1, underLauncher: places.ranks.size > 1), isQuiet: quiet)
       let end = try Trainer(
         configuration, places: places, resume: resume.map { RunSettings.Resume($0) }, allowsChanges: allowChanges,

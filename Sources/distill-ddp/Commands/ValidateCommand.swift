@@ -66,7 +66,7 @@ struct ValidateCommand: ParsableCommand {
       data.map { [name, grouped($0.rows), fixed($0.meanLength, 1), grouped($0.maximumLength), grouped($0.truncated)] }
     }
     table([["data", "rows", "mean tokens", "most tokens", "truncated rows"]] + data).forEach(printLine)
-    let console = TrainingConsole(logEvery: configuration.run.logEverySeconds, terminal: nil)
+    let console = TrainingConsole(terminal: nil)
     for stage in preview.stages { console.show(stage) }
   }
 }

@@ -33,6 +33,9 @@ struct StageProgressView {
 
   mutating func add(_ report: ValidationReport) { validationSeconds.add(report.seconds) }
 
+  /// Whether the epoch's last step is the latest.
+  var isAtEndOfEpoch: Bool { last.map { $0.stepInEpoch == $0.stepsInEpoch } ?? false }
+
   // MARK: Text
 
   /// A piece of the line; where there is no room for all, those of the highest number go first.

@@ -3,19 +3,16 @@ import Training
 /// What rank 0 shows of a run: on a terminal a line that is drawn over and one for each epoch that stays, elsewhere a
 /// line every few seconds.
 final class TrainingConsole {
-  /// Seconds between lines where there is no terminal, and between what ranks tell of themselves.
-  private let logEvery: Double
   /// `nil` prints lines only.
   private let terminal: Terminal?
   private let isQuiet: Bool
   private let clock = ContinuousClock()
-  private var lastShown: ContinuousClock.Instant?
+  private var lastDrawn: ContinuousClock.Instant?
   private var run: RunOverview?
   private var stage: StageProgressView?
 
   /// - Parameter isQuiet: shows warnings and what came of the run.
-  init(logEvery: Double, terminal: Terminal?, isQuiet: Bool = false) {
-    self.logEvery = logEvery
+  init(terminal: Terminal?, isQuiet: Bool = false) {
     self.terminal = terminal
     self.isQuiet = isQuiet
   }
@@ -38,10 +35,10 @@ final class TrainingConsole {
     case .stageStarted(let stage): show(stage)
     case .step(let step):
       stage?.add(step)
-      if step.stepInEpoch < step.stepsInEpoch { showProgress(pause: terminal == nil ? logEvery : 0.1) }
+      if let terminal, step.stepInEpoch < step.stepsInEpoch { draw(on: terminal) }
     case .ranks(let report):
       stage?.ranks = report
-      if report.isOfEpoch { stage.map { printLine($0.text) } } else { showProgress(pause: 0.1) }
+      show(report)
     case .validationStarted(_, let rows):
       if let terminal { ProgressLine.draw("validating on \(grouped(rows)) rows…", on: terminal) }
     case .validated(let report):
@@ -54,17 +51,18 @@ final class TrainingConsole {
     }
   }
 
-  /// Shows how far the stage is, unless that was shown within the pause.
-  private func showProgress(pause: Double) {
-    guard let stage else { return }
+  /// Draws how far the stage is, not more often than eyes can follow.
+  private func draw(on terminal: Terminal) {
     let now = clock.now
-    if let lastShown, (now - lastShown).seconds < pause { return }
-    lastShown = now
-    if let terminal {
-      ProgressLine.draw(stage.text(width: terminal.width - 1), on: terminal)
-    } else {
-      printLine(stage.text)
-    }
+    if let lastDrawn, (now - lastDrawn).seconds < 0.1 { return }
+    lastDrawn = now
+    if let stage { ProgressLine.draw(stage.text(width: terminal.width - 1), on: terminal) }
+  }
+
+  /// A line for each epoch that ends and, where nothing is drawn, each time the ranks tell how they are.
+  private func show(_ report: RanksReport) {
+    guard let stage else { return }
+    if report.isOfEpoch || terminal == nil && !stage.isAtEndOfEpoch { printLine(stage.text) }
   }
 
   private func show(_ run: RunOverview) {
