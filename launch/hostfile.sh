@@ -148,9 +148,9 @@ patience=3
 if [[ -n ${PBS_JOBID:-} ]]; then patience=5; fi
 
 # The slots are the ranks: PE gives each so many cores of its own, in the order of the cores, so that a rank's are near
-# each other. A broken link is noticed after about ten seconds; see docs/reliability.md.
+# each other. A broken link is noticed after about five seconds; see docs/reliability.md.
 options=(-np "$total" --host "$list" --mca plm_rsh_agent "$agent" --mca odls_base_sigkill_timeout "$patience"
-  --mca oob_tcp_keepalive_time 3 --mca oob_tcp_keepalive_intvl 2 --mca oob_tcp_keepalive_probes 3)
+  --mca oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 3)
 arguments=("$@")
 # mpirun would cut names at their first dot.
 if [[ $list == *[A-Za-z]*.* ]]; then options+=(--mca orte_keep_fqdn_hostnames 1); fi
