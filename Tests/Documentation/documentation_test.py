@@ -137,17 +137,19 @@ def main():
     everything = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
     documents = [path.resolve() for path in arguments.documents] or everything
     checks = Checks(str(pathlib.Path(arguments.binary).resolve()))
-    for path in documents:
-        print(path.relative_to(REPOSITORY))
-        checks.problems += broken_links(path)
-        if not any(block.language in ("sh", "yaml") for block in blocks(path, path.name)):
-            continue
-        sandbox = Sandbox(checks.binary)
-        try:
-            checks.document(path, sandbox)
-            checks.configurations(path, sandbox)
-        finally:
-            sandbox.remove()
+    whole = Sandbox(checks.binary)
+    try:
+        for path in documents:
+            print(path.relative_to(REPOSITORY))
+            checks.problems += broken_links(path)
+            sandbox = whole.copy()
+            try:
+                checks.document(path, sandbox)
+                checks.configurations(path, sandbox)
+            finally:
+                sandbox.remove()
+    finally:
+        whole.remove()
     if not arguments.documents or any(path.name == "troubleshooting.md" for path in documents):
         checks.problems += unknown_messages(REPOSITORY / "docs/troubleshooting.md")
     for problem in checks.problems:

@@ -54,6 +54,14 @@ class Sandbox:
         self._data()
         self._models_and_runs()
 
+    def copy(self):
+        """Another one of the same contents."""
+        other = Sandbox.__new__(Sandbox)
+        other.binary = self.binary
+        other.root = pathlib.Path(tempfile.mkdtemp(prefix="distill-ddp-documentation-"))
+        shutil.copytree(self.root, other.root, symlinks=True, dirs_exist_ok=True)
+        return other
+
     def remove(self):
         shutil.rmtree(self.root, ignore_errors=True)
 
