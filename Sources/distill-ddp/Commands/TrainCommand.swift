@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collectives
+import Hub
 import JSON
 import Training
 
@@ -52,6 +53,8 @@ struct TrainCommand: ParsableCommand {
         isTerminal: outputIsTerminal(underLauncher: places.ranks.size > 1))
       let end = try Trainer(
         configuration, places: places, resume: resume.map { RunSettings.Resume($0) }, allowsChanges: allowChanges,
+        hub: .ofEnvironment(
+          isShown: !quiet && places.ranks.rank == 0, isCancelled: { StopSignals.received != nil }),
         stopSignal: { StopSignals.received }
       ) { event in
         if json { printLine(event.json.text()) } else if !quiet { console.show(event) }

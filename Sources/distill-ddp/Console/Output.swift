@@ -25,6 +25,9 @@ private func withoutControls(_ text: String) -> String {
 /// Writes text of our own to standard output as it is.
 func printPart(_ text: String) { write(text, to: 1) }
 
+/// The same to standard error.
+func printErrorPart(_ text: String) { write(text, to: 2) }
+
 private func write(_ text: String, to descriptor: Int32) {
   var bytes = Array(text.utf8)[...]
   while !bytes.isEmpty {
@@ -38,14 +41,14 @@ private func write(_ text: String, to descriptor: Int32) {
 
 func exitProcess(_ status: Int32) -> Never { exit(status) }
 
-/// Whether standard output is a terminal, where a line can be drawn over.
+/// Whether standard output, or another descriptor, is a terminal, where a line can be drawn over.
 ///
 /// mpirun gives each rank a terminal of its own and passes on what it reads there, so what counts is mpirun's output.
-func outputIsTerminal(underLauncher: Bool) -> Bool {
-  guard isatty(1) == 1 else { return false }
+func outputIsTerminal(underLauncher: Bool, descriptor: Int32 = 1) -> Bool {
+  guard isatty(descriptor) == 1 else { return false }
   guard underLauncher else { return true }
   var target = [CChar](repeating: 0, count: 64)
-  let length = readlink("/proc/\(getppid())/fd/1", &target, target.count)
+  let length = readlink("/proc/\(getppid())/fd/\(descriptor)", &target, target.count)
   return length > 0 && target.starts(with: "/dev/pts/".utf8.lazy.map { CChar($0) })
 }
 
