@@ -17,6 +17,7 @@ let package = Package(
     .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CKernels"),
+    .target(name: "CCurl"),
 
     // MARK: Libraries, each depending only on those above it
     .target(name: "JSON"),
@@ -25,6 +26,7 @@ let package = Package(
     .target(name: "TensorBoard"),
     .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
     .target(name: "Checkpoints", dependencies: ["JSON", "Archives", "Kernels"]),
+    .target(name: "Hub", dependencies: ["CCurl", "JSON", "Kernels", "Checkpoints"]),
     .target(name: "Text", dependencies: ["JSON", "Archives"]),
     .target(name: "Encoders", dependencies: ["JSON", "Kernels", "Checkpoints", "Text"]),
     .target(name: "Distillation", dependencies: ["JSON", "Kernels", "Text", "Encoders"]),
@@ -35,13 +37,13 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "JSON", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "Collectives", "TensorBoard",
+        "JSON", "Kernels", "Checkpoints", "Hub", "Text", "Encoders", "Distillation", "Collectives", "TensorBoard",
         "Images",
         .product(name: "Yams", package: "Yams"),
       ]),
     .target(
       name: "Reports",
-      dependencies: ["JSON", "Images", "Checkpoints", "Text", "Encoders", "Training"]),
+      dependencies: ["JSON", "Images", "Checkpoints", "Hub", "Text", "Encoders", "Training"]),
 
     // MARK: Command line
     .executableTarget(
@@ -49,7 +51,7 @@ let package = Package(
       dependencies: [
         "Training", "Reports", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels",
         "JSON",
-        "Archives", "Text",
+        "Archives", "Hub", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -63,6 +65,7 @@ let package = Package(
     .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Archives"], exclude: ["Fixtures", "PyTorchFixtures"]),
+    .testTarget(name: "HubTests", dependencies: ["Hub", "JSON"], exclude: ["hub_server.py"]),
     .testTarget(name: "TextTests", dependencies: ["Text"], exclude: ["Fixtures"]),
     .target(
       name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],
@@ -70,7 +73,7 @@ let package = Package(
     .testTarget(name: "EncodersTests", dependencies: ["Encoders", "Distillation", "GoldenFixtures"]),
     .testTarget(name: "DistillationTests", dependencies: ["Distillation", "GoldenFixtures"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "GoldenFixtures"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "Hub", "GoldenFixtures"]),
     .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images", "Archives"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "JSON"]),

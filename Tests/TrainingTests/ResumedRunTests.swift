@@ -108,7 +108,7 @@ import Training
     let places = try Places(pool: WorkerPool(workers: 1), ranks: SingleProcess())
     func resume(_ configuration: RunConfiguration, obstacles: Range<Int>) throws -> RunEnd {
       isObstructed = false
-      return try Trainer(configuration, places: places, resume: .auto) { event in
+      return try Trainer(configuration, places: places, resume: .auto, hub: RunWorkspace.hub) { event in
         if case .notice(let text) = event { notices.append(text) }
         guard case .stageStarted = event, !isObstructed else { return }
         isObstructed = true

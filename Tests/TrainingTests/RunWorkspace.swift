@@ -1,11 +1,15 @@
 import Collectives
 import Foundation
+import Hub
 import Testing
 import Training
 
 /// A temporary directory with small models and data, in which runs are made in this process.
 final class RunWorkspace {
   let path = FileManager.default.temporaryDirectory.appending(path: "run-\(UUID().uuidString)").path
+
+  /// Downloads nothing.
+  static let hub = Hub(.offline)
 
   private static let words =
     "awful bad cold dull empty foul grim harsh a but it is so that the this was and bright calm dear fine glad good kind warm"
@@ -75,7 +79,7 @@ final class RunWorkspace {
     var count = 0
     let places = try Places(pool: WorkerPool(workers: 2), ranks: SingleProcess())
     return try Trainer(
-      configuration, places: places, resume: resume, allowsChanges: allowsChanges,
+      configuration, places: places, resume: resume, allowsChanges: allowsChanges, hub: Self.hub,
       stopSignal: {
         count += 1
         return count == calls ? 15 : nil

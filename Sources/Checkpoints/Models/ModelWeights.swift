@@ -19,27 +19,10 @@ package struct ModelWeights: Sendable {
 
   /// Opens the shards that an index lists: `{"weight_map": {TENSOR: SHARD}}`, each shard a file beside the index.
   package init(index path: String) throws {
-    let format = WeightsFormat.allCases.first { path.hasSuffix($0.suffix + ".index.json") } ?? .safetensors
-    guard let map = try JSON(contentsOf: path, limits: SafetensorsHeader.limits)["weight_map"]?.object else {
-      throw CheckpointError(path, "weight_map: expected an object of tensor names and shard names")
-    }
-    guard map.count <= SafetensorsHeader.maximumTensors else {
-      throw CheckpointError(
-        path, "weight_map: expected at most \(SafetensorsHeader.maximumTensors) tensors, found \(map.count)")
-    }
-    var namesByShard: [String: [String]] = [:]
-    for (name, value) in map {
-      guard let shard = value.string, Self.isShardName(shard, format) else {
-        throw CheckpointError(
-          path,
-          "weight_map: \(name.quoted): expected the name of a \(format.suffix) file in the same directory, "
-            + "found \(value.summary)")
-      }
-      namesByShard[shard, default: []].append(name)
-    }
+    let format = Self.format(ofIndex: path)
     var tensors: [Tensor] = []
     var problems: [String] = []
-    for (shard, names) in namesByShard.sorted(by: { $0.key < $1.key }) {
+    for (shard, names) in try Self.shards(ofIndex: path).sorted(by: { $0.key < $1.key }) {
       let file = try format.open(join(parent(of: path), shard))
       for name in names {
         if let description = file[name] {
@@ -57,6 +40,33 @@ package struct ModelWeights: Sendable {
     guard problems.isEmpty else { throw CheckpointError(path, problems) }
     self.path = path
     self.tensors = tensors
+  }
+
+  private static func format(ofIndex path: String) -> WeightsFormat {
+    WeightsFormat.allCases.first { path.hasSuffix($0.suffix + ".index.json") } ?? .safetensors
+  }
+
+  /// The names of the tensors in each of the shards that an index lists, which need not be there.
+  package static func shards(ofIndex path: String) throws -> [String: [String]] {
+    let format = format(ofIndex: path)
+    guard let map = try JSON(contentsOf: path, limits: SafetensorsHeader.limits)["weight_map"]?.object else {
+      throw CheckpointError(path, "weight_map: expected an object of tensor names and shard names")
+    }
+    guard map.count <= SafetensorsHeader.maximumTensors else {
+      throw CheckpointError(
+        path, "weight_map: expected at most \(SafetensorsHeader.maximumTensors) tensors, found \(map.count)")
+    }
+    var namesByShard: [String: [String]] = [:]
+    for (name, value) in map {
+      guard let shard = value.string, Self.isShardName(shard, format) else {
+        throw CheckpointError(
+          path,
+          "weight_map: \(name.quoted): expected the name of a \(format.suffix) file in the same directory, "
+            + "found \(value.summary)")
+      }
+      namesByShard[shard, default: []].append(name)
+    }
+    return namesByShard
   }
 
   /// Whether this is a plain file name, on any system, that cannot leave its directory.

@@ -33,7 +33,7 @@ package enum WeightsFormat: CaseIterable, Sendable {
   }
 
   /// What Hugging Face calls the only file of a model.
-  var fileName: String {
+  package var fileName: String {
     switch self {
     case .safetensors: "model.safetensors"
     case .pyTorch: "pytorch_model.bin"
@@ -41,7 +41,7 @@ package enum WeightsFormat: CaseIterable, Sendable {
   }
 
   /// The list of the files of a model that is in several.
-  var indexName: String { fileName + ".index.json" }
+  package var indexName: String { fileName + ".index.json" }
 
   /// What the names of such files end in.
   var suffix: String {

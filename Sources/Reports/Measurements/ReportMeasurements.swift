@@ -1,4 +1,5 @@
 import Checkpoints
+import Hub
 import Text
 import Training
 
@@ -29,8 +30,10 @@ package struct ReportMeasurements: Sendable {
   /// Loads the models, runs them over the validation data, and looks at their attention. What is not there any more is
   /// noted; only sentences that were asked for must be there.
   ///
-  /// - Parameter baselines: model directories, or runs' directories, which stand for their best models.
-  package init(_ run: RecordedRun, baselines: [String], sentences: Sentences, places: Places) throws {
+  /// - Parameters:
+  ///   - baselines: models, or runs' directories, which stand for their best models.
+  ///   - hub: finds models by name in its cache; nothing is downloaded.
+  package init(_ run: RecordedRun, baselines: [String], sentences: Sentences, hub: Hub, places: Places) throws {
     var notes: [String] = []
     func attempt<Result>(_ what: String, _ body: () throws -> Result) -> Result? {
       do {
@@ -47,7 +50,9 @@ package struct ReportMeasurements: Sendable {
       try ClassifierModel(directory: studentPath, head: .newIfMissing)
     }
     let teacher = (learns ? configuration.teacher : nil).flatMap { settings in
-      attempt("The teacher is not at hand") { try ClassifierModel(directory: settings.model, head: .newIfMissing) }
+      attempt("The teacher is not at hand") {
+        try ClassifierModel(directory: hub.locate(settings.model, effort: .cache).path, head: .newIfMissing)
+      }
     }
     let tokenizer = student.flatMap { model in attempt("The tokenizer is not at hand") { try model.tokenizer() } }
     var examples: Examples?
@@ -76,7 +81,8 @@ package struct ReportMeasurements: Sendable {
     measure(student, "student", studentPath)
     for baseline in baselines {
       // One that was asked for must be there.
-      let path = (try? RecordedRun(baseline)) == nil ? baseline : "\(baseline)/best"
+      let path =
+        (try? RecordedRun(baseline)) == nil ? try hub.locate(baseline, effort: .cache).path : "\(baseline)/best"
       let model = try ClassifierModel(directory: path, head: .newIfMissing, labels: student?.configuration.labels)
       measure(model, baseline, path)
     }

@@ -1,6 +1,7 @@
 import Distillation
 import Encoders
 import Glibc
+import Hub
 import JSON
 import Kernels
 import Text
@@ -32,7 +33,8 @@ package struct RunPreview: Sendable {
   package private(set) var validation: Data?
   package private(set) var stages: [StageOverview] = []
 
-  package init(_ configuration: RunConfiguration) {
+  /// - Parameter hub: finds models by name in its cache; nothing is downloaded.
+  package init(_ configuration: RunConfiguration, hub: Hub) {
     do {
       try RunDirectory(path: configuration.run.directory).check(
         configuration, replaces: configuration.run.overwrite)
@@ -40,6 +42,10 @@ package struct RunPreview: Sendable {
       // What is there may be this very configuration's run.
       notices.append("\(error)")
     }
+    let locations = configuration.models.map { key, model in
+      attempt(key) { try hub.locate(model, effort: .cache) } ?? Hub.Location(path: model)
+    }
+    let configuration = configuration.reading(locations)
     let student = attempt("student") { try RunInputs.student(configuration) }
     let labels = student?.configuration.labels ?? configuration.task.labels
     let teacher = attempt("teacher") { try RunInputs.teacher(configuration, labels: labels) } ?? nil

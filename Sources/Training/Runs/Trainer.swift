@@ -2,6 +2,8 @@ import Checkpoints
 import Collectives
 import Distillation
 import Encoders
+import Glibc
+import Hub
 import JSON
 import Kernels
 import Text
@@ -12,22 +14,25 @@ package struct Trainer {
   private let resume: RunSettings.Resume
   private let allowsChanges: Bool
   private let places: Places
+  private let hub: Hub
   private let stopSignal: () -> Int32?
   private let observe: (TrainingEvent) -> Void
 
   /// - Parameters:
   ///   - resume: in place of what the configuration says.
   ///   - allowsChanges: whether a run may go on although its configuration, data or models have changed.
+  ///   - hub: finds models by name.
   ///   - stopSignal: asked behind each step; a signal's number saves the state and ends the run on all ranks.
   ///   - observe: told of every event, on rank 0 only.
   package init(
     _ configuration: RunConfiguration, places: Places, resume: RunSettings.Resume? = nil, allowsChanges: Bool = false,
-    stopSignal: @escaping () -> Int32? = { nil }, observe: @escaping (TrainingEvent) -> Void
+    hub: Hub, stopSignal: @escaping () -> Int32? = { nil }, observe: @escaping (TrainingEvent) -> Void
   ) {
     self.configuration = configuration
     self.resume = resume ?? configuration.run.resume
     self.allowsChanges = allowsChanges
     self.places = places
+    self.hub = hub
     self.stopSignal = stopSignal
     self.observe = observe
   }
@@ -54,7 +59,13 @@ package struct Trainer {
       journal.announce(.notice("\(directory.path): the run has finished already; there is nothing to resume"))
       return .finished
     }
-    let inputs = try RunInputs(configuration, threads: places.pool.workers)
+    let locations: [Hub.Location]
+    do {
+      locations = try places.locate(configuration.models.map(\.model), in: hub)
+    } catch HubError.cancelled {
+      return .interrupted(signal: stopSignal() ?? SIGTERM)
+    }
+    let inputs = try RunInputs(configuration.reading(locations), threads: places.pool.workers)
     for stage in configuration.stages { try StageRun.check(stage, inputs: inputs) }
     let identity = try RunIdentity(configuration, inputs, threads: places.pool.workers)
     try RankAgreement.require(identity, among: places.ranks)
@@ -67,6 +78,9 @@ package struct Trainer {
       journal: journal, directory: isRoot ? directory : nil, attention: attention, states: isRoot ? states : nil,
       resuming: state, stopSignal: stopSignal)
     let report = state == nil ? journal.record : { journal.announce($0) }
+    for ((key, model), location) in zip(configuration.models, locations) {
+      if let commit = location.commit { try report(.notice("\(key): \(model) is commit \(commit)")) }
+    }
     for notice in inputs.notices { try report(.notice(notice)) }
     if isRoot { try report(.runStarted(overview(inputs))) }
     if let state { warn(of: state, session) }

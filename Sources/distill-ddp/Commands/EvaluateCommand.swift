@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Hub
 import JSON
 import Text
 import Training
@@ -17,7 +18,7 @@ struct EvaluateCommand: ParsableCommand {
         distill-ddp evaluate --model runs/teacher/best --data glue/MRPC --format glue/mrpc
       """)
 
-  @Option(help: "A Hugging Face model directory.")
+  @Option(help: "A Hugging Face model directory, or a name on the hub.")
   var model: String
 
   @OptionGroup var data: LabelledDataOptions
@@ -29,7 +30,8 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     try onEveryRank(threads: limits.threads) { places in
-      let classifier = try ClassifierModel(directory: model, head: .required)
+      let directory = try places.locate([model], in: .ofEnvironment(isShown: places.ranks.rank == 0))[0].path
+      let classifier = try ClassifierModel(directory: directory, head: .required)
       let dataset = try limits.tokenize(
         try data.source().read(labels: classifier.configuration.labels), for: classifier,
         threads: places.pool.workers)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Hub
 import JSON
 import Text
 import Training
@@ -19,7 +20,7 @@ struct FeaturesCommand: ParsableCommand {
         distill-ddp features --model DIR --input tweets.txt --output F.safetensors
       """)
 
-  @Option(help: "A Hugging Face model directory.")
+  @Option(help: "A Hugging Face model directory, or a name on the hub.")
   var model: String
 
   @OptionGroup var input: TextInputOptions
@@ -33,7 +34,8 @@ struct FeaturesCommand: ParsableCommand {
     try onEveryRank(threads: limits.threads) { places in
       guard places.ranks.rank == 0 else { return }
       try ResultDestination(output).check(allowsStreams: false)
-      let classifier = try ClassifierModel(directory: model, head: .newIfMissing)
+      let directory = try Hub.ofEnvironment().locate(model, effort: .download).path
+      let classifier = try ClassifierModel(directory: directory, head: .newIfMissing)
       if !classifier.hasTrainedHead {
         printError("Note: \(model.escapedForDisplay): has no classification head, so there will be no logits")
       } else {

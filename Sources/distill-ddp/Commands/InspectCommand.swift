@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Glibc
+import Hub
 import JSON
 import Training
 
@@ -14,7 +15,7 @@ struct InspectCommand: ParsableCommand {
         distill-ddp inspect features.safetensors --json
       """)
 
-  @Argument(help: "A model directory, a run directory (its best model), or a .safetensors or .bin file.")
+  @Argument(help: "A model directory, a name on the hub, a run directory (its best model), or a .safetensors or .bin file.")
   var path: String
 
   @Flag(help: "Print the result as JSON.")
@@ -22,7 +23,7 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     try onFirstRank {
-      let inspection = try Inspection(path)
+      let inspection = try Inspection(Hub.ofEnvironment().locate(path, effort: .download).path)
       printLine(json ? inspection.json.text() : inspection.text)
     }
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Hub
 import JSON
 import Text
 import Training
@@ -16,7 +17,7 @@ struct PredictCommand: ParsableCommand {
         distill-ddp predict --model DIR --input dev.tsv --text sentence --output FILE
       """)
 
-  @Option(help: "A Hugging Face model directory.")
+  @Option(help: "A Hugging Face model directory, or a name on the hub.")
   var model: String
 
   @OptionGroup var input: TextInputOptions
@@ -31,7 +32,8 @@ struct PredictCommand: ParsableCommand {
       let isRoot = places.ranks.rank == 0
       let destination = ResultDestination(output)
       if isRoot { try destination.check(allowsStreams: true) }
-      let classifier = try ClassifierModel(directory: model, head: .newIfMissing)
+      let directory = try places.locate([model], in: .ofEnvironment(isShown: isRoot))[0].path
+      let classifier = try ClassifierModel(directory: directory, head: .newIfMissing)
       guard classifier.hasTrainedHead else {
         throw CommandError(
           "\(model.escapedForDisplay): expected a model with a classification head, found none; fine-tune it first, "

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collectives
+import Hub
 import JSON
 import Reports
 import Text
@@ -32,7 +33,7 @@ struct ReportCommand: ParsableCommand {
 
   @Option(
     parsing: .singleValue,
-    help: ArgumentHelp("A run or a model directory to compare with; may be repeated.", valueName: "dir"))
+    help: ArgumentHelp("A run or a model to compare with; may be repeated.", valueName: "dir"))
   var baseline: [String] = []
 
   @Flag(help: "Load no models: no attention maps, no measurements.")
@@ -67,7 +68,7 @@ struct ReportCommand: ParsableCommand {
         noModels
         ? ReportMeasurements(note: "Made without models: attention maps and measurements are left out.")
         : try ReportMeasurements(
-          run, baselines: baseline, sentences: try chosenSentences(),
+          run, baselines: baseline, sentences: try chosenSentences(), hub: .ofEnvironment(),
           places: Places(pool: places.pool, ranks: SingleProcess()))
       for note in measurements.notes { printError("Note: \(note)") }
       try destination.write(Array(ReportPage(run, measurements).html.utf8))

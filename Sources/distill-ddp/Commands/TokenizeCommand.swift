@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Hub
 import JSON
 import Text
 
@@ -14,7 +15,7 @@ struct TokenizeCommand: ParsableCommand {
         distill-ddp tokenize --model runs/teacher/best < tweets.txt
       """)
 
-  @Option(help: "A Hugging Face model directory, of which only the tokenizer is read.")
+  @Option(help: "A Hugging Face model directory, or a name on the hub, of which only the tokenizer is read.")
   var model: String
 
   @Option(help: "Truncate to this many tokens, special ones included (default: no limit).")
@@ -28,7 +29,7 @@ struct TokenizeCommand: ParsableCommand {
 
   func run() throws {
     try onFirstRank {
-      let tokenizer = try Tokenizer(directory: model)
+      let tokenizer = try Tokenizer(directory: Hub.ofEnvironment().locate(model, effort: .download).path)
       var writer = EncodingWriter(tokenizer)
       var lines = StandardInputLines()
       try lines.forEach { number, line in

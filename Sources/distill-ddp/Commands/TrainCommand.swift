@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collectives
+import Hub
 import JSON
 import Training
 
@@ -52,6 +53,8 @@ struct TrainCommand: ParsableCommand {
         terminal: Terminal(1, underLauncher: places.ranks.size > 1), isQuiet: quiet)
       let end = try Trainer(
         configuration, places: places, resume: resume.map { RunSettings.Resume($0) }, allowsChanges: allowChanges,
+        hub: .ofEnvironment(
+          isShown: !quiet && places.ranks.rank == 0, isCancelled: { StopSignals.received != nil }),
         stopSignal: { StopSignals.received }
       ) { event in
         if json { EventLines.print(event) } else { console.show(event) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Hub
 import JSON
 import Training
 
@@ -34,7 +35,7 @@ struct ValidateCommand: ParsableCommand {
         return try fail(error.problems.map(\.description))
       }
       if resolved { return printPart(try configuration.resolvedYAML()) }
-      let preview = RunPreview(configuration)
+      let preview = RunPreview(configuration, hub: try .ofEnvironment())
       guard preview.problems.isEmpty else { return try fail(preview.problems) }
       if json { printLine(preview.json.text()) } else { show(preview, configuration) }
     }
