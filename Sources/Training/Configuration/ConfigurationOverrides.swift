@@ -35,7 +35,7 @@ extension ConfigurationNode {
     // An adaptor without options is its bare name; options turn it into a mapping.
     if case .scalar(key, _) = content {
       content = .mapping([
-        Entry(key: key, value: ConfigurationNode(location: origin, position: (0, 0), content: .mapping([])))
+        Entry(key: key, value: ConfigurationNode(.mapping([]), from: origin))
       ])
     }
     switch content {
@@ -45,10 +45,7 @@ extension ConfigurationNode {
     case .mapping(var entries):
       let index = entries.firstIndex { $0.key == key } ?? entries.endIndex
       if index == entries.endIndex {
-        entries.append(
-          Entry(
-            key: key, value: ConfigurationNode(location: origin, position: (0, 0), content: .scalar("", isPlain: true)))
-        )
+        entries.append(Entry(key: key, value: ConfigurationNode(.scalar("", isPlain: true), from: origin)))
       }
       try entries[index].value.set(path.dropFirst(), to: value, origin: origin, passed: passed + [key])
       // The two ways to say how long a stage is: the command line's takes the place of the file's.
