@@ -13,7 +13,7 @@ struct DistillDDP: ParsableCommand {
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, TokenizeCommand.self, FeaturesCommand.self,
       InspectCommand.self, ValidateCommand.self, VerifyCommand.self, CacheCommand.self, CompareCommand.self,
-      ReportCommand.self,
+      ReportCommand.self, ConfigCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
 }

@@ -17,7 +17,7 @@ struct EvaluateCommand: ParsableCommand {
         distill-ddp evaluate --model runs/teacher/best --data glue/MRPC --format glue/mrpc
       """)
 
-  @Option(help: "A Hugging Face model directory.")
+  @Option(help: "A Hugging Face model directory.", completion: .directory)
   var model: String
 
   @OptionGroup var data: LabelledDataOptions

@@ -19,12 +19,12 @@ struct FeaturesCommand: ParsableCommand {
         distill-ddp features --model DIR --input tweets.txt --output F.safetensors
       """)
 
-  @Option(help: "A Hugging Face model directory.")
+  @Option(help: "A Hugging Face model directory.", completion: .directory)
   var model: String
 
   @OptionGroup var input: TextInputOptions
 
-  @Option(help: "The .safetensors file to write.")
+  @Option(help: "The .safetensors file to write.", completion: .file(extensions: ["safetensors"]))
   var output: String
 
   @OptionGroup var limits: InferenceOptions

@@ -16,12 +16,12 @@ struct PredictCommand: ParsableCommand {
         distill-ddp predict --model DIR --input dev.tsv --text sentence --output FILE
       """)
 
-  @Option(help: "A Hugging Face model directory.")
+  @Option(help: "A Hugging Face model directory.", completion: .directory)
   var model: String
 
   @OptionGroup var input: TextInputOptions
 
-  @Option(help: "The file to write; - is standard output.")
+  @Option(help: "The file to write; - is standard output.", completion: .file(extensions: ["jsonl"]))
   var output = "-"
 
   @OptionGroup var limits: InferenceOptions

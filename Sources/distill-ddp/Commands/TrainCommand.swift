@@ -24,7 +24,8 @@ struct TrainCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Go on with an interrupted run: auto takes its newest sound state and starts anew where there is none; a state's "
-        + "directory takes that one (default: run.resume).", valueName: "auto|none|path"))
+        + "directory takes that one (default: run.resume).", valueName: "auto|none|path"),
+    completion: .list(["auto", "none"]))
   var resume: String?
 
   @Flag(help: "Resume although configuration, data or models have changed.")
@@ -71,12 +72,13 @@ struct TrainCommand: ParsableCommand {
 
 /// A configuration and what overrides it.
 struct ConfigurationOptions: ParsableArguments {
-  @Option(help: "The run's configuration, a YAML file.")
+  @Option(help: "The run's configuration, a YAML file.", completion: .yaml)
   var config: String
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Override a key, as in training.batchSize=64; may be repeated.", valueName: "key=value"))
+    help: ArgumentHelp("Override a key, as in training.batchSize=64; may be repeated.", valueName: "key=value"),
+    completion: .custom { _, _, _ in ConfigurationKey.all.filter { $0.isScalar }.map { "\($0.path)=" } })
   var overrides: [String] = []
 
   func configuration() throws -> RunConfiguration { try RunConfiguration(path: config, overrides: overrides) }

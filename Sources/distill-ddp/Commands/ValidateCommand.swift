@@ -18,13 +18,6 @@ struct ValidateCommand: ParsableCommand {
   @Flag(help: "Print the result as JSON.")
   var json = false
 
-  @Flag(help: "Print the configuration with every default filled in, as YAML, and check nothing else.")
-  var resolved = false
-
-  func validate() throws {
-    if json && resolved { throw ValidationError("--json and --resolved: expected one of them, found both") }
-  }
-
   func run() throws {
     try onFirstRank {
       let configuration: RunConfiguration
@@ -33,7 +26,6 @@ struct ValidateCommand: ParsableCommand {
       } catch let error as ConfigurationError {
         return try fail(error.problems.map(\.description))
       }
-      if resolved { return printPart(try configuration.resolvedYAML()) }
       let preview = RunPreview(configuration)
       guard preview.problems.isEmpty else { return try fail(preview.problems) }
       if json { printLine(preview.json.text()) } else { show(preview, configuration) }
