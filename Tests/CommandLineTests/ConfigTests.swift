@@ -10,6 +10,7 @@ struct ConfigTests {
   static let templates = [
     "finetune": "finetune", "baseline": "student_baseline", "mix-step": "distillation_ms",
     "two-step": "distillation_ts", "two-step-1st": "distillation_ts_1st", "two-step-2nd": "distillation_ts_2nd",
+    "sweep": "sweep",
   ]
 
   @Test("init writes what is shipped", arguments: templates)

@@ -10,7 +10,7 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
 
 private let shipped = [
   "finetune.yaml", "student_baseline.yaml", "distillation_ms.yaml", "distillation_ts.yaml", "distillation_ts_1st.yaml",
-  "distillation_ts_2nd.yaml",
+  "distillation_ts_2nd.yaml", "sweep.yaml",
 ]
 
 /// What is said of the keys, and what is read.

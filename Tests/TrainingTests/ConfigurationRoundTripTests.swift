@@ -12,6 +12,7 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
 
 private let shipped = [
   "finetune", "student_baseline", "distillation_ms", "distillation_ts", "distillation_ts_1st", "distillation_ts_2nd",
+  "sweep",
 ]
 
 @Suite struct ShippedConfigurations {

@@ -24,6 +24,22 @@ extension ConfigurationNode {
     try set(path[...], to: ConfigurationNode(yaml: yaml, origin: origin, isFile: false), origin: origin, passed: [])
   }
 
+  /// Sets what a path of keys leads to, as an override does.
+  mutating func set(_ path: String, to value: ConfigurationNode) throws(ConfigurationError) {
+    let origin = value.keyPlace.location
+    let keys = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard keys.count <= Self.maxDepth, !keys.contains("") else {
+      throw Self.failure(origin, "expected a key such as training.batchSize, found \(quoted(path))")
+    }
+    try set(keys[...], to: value, origin: origin, passed: [])
+  }
+
+  /// Takes a key out of a mapping.
+  mutating func remove(_ key: String) {
+    guard case .mapping(let entries) = content else { return }
+    content = .mapping(entries.filter { $0.key != key })
+  }
+
   private mutating func set(
     _ path: ArraySlice<String>, to value: ConfigurationNode, origin: String, passed: [String]
   ) throws(ConfigurationError) {

@@ -21,6 +21,14 @@ extension RunConfiguration {
   static func read(
     yaml: String, file: String, overrides: [String] = []
   ) throws(ConfigurationError) -> (configuration: RunConfiguration, reader: ConfigurationReader) {
+    let reader = try reader(yaml: yaml, file: file, overrides: overrides)
+    return (read(reader), reader)
+  }
+
+  /// A reader of a file's text with overrides, which knows of those that could not be applied.
+  static func reader(
+    yaml: String, file: String, overrides: [String]
+  ) throws(ConfigurationError) -> ConfigurationReader {
     var root = try ConfigurationNode(yaml: yaml, origin: visible(file), isFile: true)
     var problems: [ConfigurationError.Problem] = []
     for override in overrides {
@@ -28,7 +36,7 @@ extension RunConfiguration {
     }
     let reader = ConfigurationReader(root: root)
     reader.report(problems)
-    return (read(reader), reader)
+    return reader
   }
 
   /// Reads what a reader has, to which problems are told.
@@ -60,6 +68,9 @@ extension RunConfiguration {
     if task.labels == nil { self.task.labels = data.labels(section) }
     self.teacher = teacher
     self.training = training
+    _ = section.sectionUnlessNull(
+      "sweep", "many [runs](sweeps.md) from one configuration, each in a directory of its own in `run.directory`"
+    ) { SweepSettings($0) }
   }
 }
 

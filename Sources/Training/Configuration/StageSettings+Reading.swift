@@ -199,7 +199,7 @@ extension StageSettings {
 
 extension Expected where Value == String {
   /// A name that is also a directory's.
-  fileprivate static var stageName: Expected {
+  static var stageName: Expected {
     let text = Expected.text("", form: .text("letters, digits, `_`, `-`"))
     return Expected(
       description: "a name of at most 64 letters, digits, _ and -, not digits alone", form: text.form,

@@ -8,6 +8,7 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
   case twoStep = "two-step"
   case twoStepFirst = "two-step-1st"
   case twoStepSecond = "two-step-2nd"
+  case sweep
 
   private var source: (path: String, bytes: [UInt8]) {
     switch self {
@@ -17,6 +18,7 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
     case .twoStep: ("configs/distillation_ts.yaml", PackageResources.distillation_ts_yaml)
     case .twoStepFirst: ("configs/distillation_ts_1st.yaml", PackageResources.distillation_ts_1st_yaml)
     case .twoStepSecond: ("configs/distillation_ts_2nd.yaml", PackageResources.distillation_ts_2nd_yaml)
+    case .sweep: ("configs/sweep.yaml", PackageResources.sweep_yaml)
     }
   }
 

@@ -31,6 +31,7 @@ package struct ConfigurationKey: Sendable {
       teacher: {model: t, cache: {path: c}}
       student: {fromTeacher: {layers: [1]}, config: {}}
       stages: [{name: a, adaptors: [\(adaptors.joined(separator: ", "))]}]
+      sweep: {seeds: [1]}
       """
     guard let root = try? ConfigurationNode(yaml: everything, origin: "", isFile: false) else { return [] }
     let reader = ConfigurationReader(root: root, describes: true)

@@ -143,7 +143,7 @@ extension ValueForm {
     case .either(let forms): listed(forms.map(\.words))
     case .null: "null"
     case .mapping: "mapping"
-    case .map(let form): "mapping of \(form.words)"
+    case .map: "mapping"
     case .any: "any value"
     case .named: "adaptors"
     }
