@@ -53,7 +53,9 @@ let package = Package(
         "JSON",
         "Archives", "Hub", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ],
+      // A link to configs/, so that `config init` writes what is shipped.
+      resources: [.embedInCode("Templates")]),
 
     // MARK: Tests
     // Feeds hostile input to every parser; `launch/fuzz.sh` runs it. Not part of the product.
@@ -73,7 +75,7 @@ let package = Package(
     .testTarget(name: "EncodersTests", dependencies: ["Encoders", "Distillation", "GoldenFixtures"]),
     .testTarget(name: "DistillationTests", dependencies: ["Distillation", "GoldenFixtures"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "Hub", "GoldenFixtures"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "JSON", "Hub", "GoldenFixtures"]),
     .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images", "Archives"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "JSON"]),

@@ -3,7 +3,7 @@ import Testing
 @Suite("help")
 struct HelpTests {
   static let commands = [
-    "train", "evaluate", "predict", "tokenize", "features", "inspect", "validate", "verify", "compare",
+    "train", "evaluate", "predict", "tokenize", "features", "inspect", "validate", "verify", "compare", "config",
     "report",
   ]
 

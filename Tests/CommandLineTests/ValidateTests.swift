@@ -77,13 +77,4 @@ struct ValidateTests {
     #expect(missing.status == 1)
     #expect(missing.errors.hasPrefix("Error: none.yaml: cannot be read"), "\(missing)")
   }
-
-  @Test("the resolved configuration is a configuration that resolves to itself")
-  func resolves() throws {
-    let resolved = try validate(.everyAdaptor, set: ["training.epochs=2"], ["--resolved"])
-    #expect(resolved.status == 0)
-    #expect(resolved.output.contains("epochs: 2\n"))
-    try workspace.write(resolved.output, to: "resolved.yaml")
-    #expect(try workspace.output(["validate", "--config", "resolved.yaml", "--resolved"]) == resolved.output)
-  }
 }

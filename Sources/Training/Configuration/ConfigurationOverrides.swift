@@ -24,6 +24,22 @@ extension ConfigurationNode {
     try set(path[...], to: ConfigurationNode(yaml: yaml, origin: origin, isFile: false), origin: origin, passed: [])
   }
 
+  /// Sets what a path of keys leads to, as an override does.
+  mutating func set(_ path: String, to value: ConfigurationNode) throws(ConfigurationError) {
+    let origin = value.keyPlace.location
+    let keys = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard keys.count <= Self.maxDepth, !keys.contains("") else {
+      throw Self.failure(origin, "expected a key such as training.batchSize, found \(quoted(path))")
+    }
+    try set(keys[...], to: value, origin: origin, passed: [])
+  }
+
+  /// Takes a key out of a mapping.
+  mutating func remove(_ key: String) {
+    guard case .mapping(let entries) = content else { return }
+    content = .mapping(entries.filter { $0.key != key })
+  }
+
   private mutating func set(
     _ path: ArraySlice<String>, to value: ConfigurationNode, origin: String, passed: [String]
   ) throws(ConfigurationError) {
@@ -35,7 +51,7 @@ extension ConfigurationNode {
     // An adaptor without options is its bare name; options turn it into a mapping.
     if case .scalar(key, _) = content {
       content = .mapping([
-        Entry(key: key, value: ConfigurationNode(location: origin, position: (0, 0), content: .mapping([])))
+        Entry(key: key, value: ConfigurationNode(.mapping([]), from: origin))
       ])
     }
     switch content {
@@ -45,10 +61,7 @@ extension ConfigurationNode {
     case .mapping(var entries):
       let index = entries.firstIndex { $0.key == key } ?? entries.endIndex
       if index == entries.endIndex {
-        entries.append(
-          Entry(
-            key: key, value: ConfigurationNode(location: origin, position: (0, 0), content: .scalar("", isPlain: true)))
-        )
+        entries.append(Entry(key: key, value: ConfigurationNode(.scalar("", isPlain: true), from: origin)))
       }
       try entries[index].value.set(path.dropFirst(), to: value, origin: origin, passed: passed + [key])
       // The two ways to say how long a stage is: the command line's takes the place of the file's.

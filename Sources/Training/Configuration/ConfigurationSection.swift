@@ -1,72 +1,4 @@
-/// Walks a configuration and collects every problem met on the way.
-final class ConfigurationReader {
-  private var problems: [(position: (line: Int, column: Int), problem: ConfigurationError.Problem)] = []
-  /// Every key asked for, with list positions as `N` and adaptor names as `NAME`: the schema, as it is read.
-  private(set) var keys: Set<String> = []
-  let root: ConfigurationNode
-
-  init(root: ConfigurationNode) { self.root = root }
-
-  /// More would help nobody and cost time on a hostile file.
-  private static let maxProblems = 100
-  private(set) var isFull = false
-
-  func report(_ message: String, at node: ConfigurationNode, path: String) {
-    guard problems.count < Self.maxProblems else {
-      isFull = true
-      return
-    }
-    problems.append((node.position, .init(location: node.location, path: path, message: message)))
-  }
-
-  func recordKey(_ pattern: String) { keys.insert(pattern) }
-
-  /// Whether a problem was reported at `path` or below it.
-  func isSound(_ path: String) -> Bool {
-    !problems.contains { $0.problem.path == path || $0.problem.path.hasPrefix(path + ".") }
-  }
-
-  /// The problems as one error, in the order of the file, or `nil` where there is none.
-  var error: ConfigurationError? {
-    guard !problems.isEmpty else { return nil }
-    let order = problems.indices.sorted { a, b in
-      problems[a].position == problems[b].position ? a < b : problems[a].position < problems[b].position
-    }
-    let rest = ConfigurationError.Problem(location: root.location, path: "", message: "further problems are not shown")
-    return ConfigurationError(problems: order.map { problems[$0].problem } + (isFull ? [rest] : []))
-  }
-
-  func read<Value>(_ node: ConfigurationNode, _ expected: Expected<Value>, path: String) -> Value? {
-    if let value = expected.read(node) { return value }
-    let remedy = expected.remedy(node).map { "; \($0)" } ?? ""
-    report("expected \(expected.description), found \(node.summary)\(remedy)", at: node, path: path)
-    return nil
-  }
-
-  /// Reads a mapping, reporting the keys that `body` did not ask for.
-  ///
-  /// An absent section, or a null one, reads as an empty one. Anything but a mapping is reported, and then reads as an empty one whose
-  /// missing keys are not reported as well.
-  func section<Value>(
-    _ node: ConfigurationNode?, path: String, pattern: String, under parent: ConfigurationNode,
-    reportsMissing: Bool, _ body: (ConfigurationSection) -> Value
-  ) -> Value {
-    let given = node.flatMap { $0.isNull ? nil : $0 }
-    var isMapping = false
-    if case .mapping = given?.content { isMapping = true }
-    if let given, !isMapping {
-      report("expected a mapping of keys, found \(given.summary)", at: given, path: path)
-    }
-    let section = ConfigurationSection(
-      reader: self, node: node ?? parent, path: path, pattern: pattern, isPresent: isMapping,
-      reportsMissing: reportsMissing && (given == nil || isMapping))
-    let value = body(section)
-    section.reportUnknownKeys()
-    return value
-  }
-}
-
-/// One mapping while it is read. Asking for a key makes it known; those nobody asks for are errors.
+/// One mapping while it is read. Describing a key makes it known; those nobody describes are errors.
 final class ConfigurationSection {
   let reader: ConfigurationReader
   /// The mapping, or the nearest one above where this section is absent.
@@ -77,6 +9,8 @@ final class ConfigurationSection {
   /// Not where this section or one above it is no mapping, as that says enough.
   private let reportsMissing: Bool
   private var known: [String] = []
+  /// Known, but not to be offered here.
+  private var misplaced: [String] = []
 
   init(
     reader: ConfigurationReader, node: ConfigurationNode, path: String, pattern: String, isPresent: Bool,
@@ -92,33 +26,64 @@ final class ConfigurationSection {
 
   func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-  /// The value under `key`, which is known from now on.
-  func value(_ key: String) -> ConfigurationNode? {
-    known.append(key)
-    reader.recordKey(pattern(of: key))
-    return isPresent ? node[key] : nil
+  /// The value under `key`.
+  func value(_ key: String) -> ConfigurationNode? { isPresent ? node[key] : nil }
+
+  // MARK: Describing
+
+  /// Makes `key` known: the one place where a key is described.
+  ///
+  /// - Parameter meaning: one sentence in Markdown, without its full stop.
+  func describe<Value>(
+    _ key: String, _ expected: Expected<Value>, default value: ConfigurationKey.Default = .none, _ meaning: String
+  ) {
+    describe(key, expected.form, default: value, meaning)
   }
 
-  /// Reads `key` into `target`, which stays as it is where the key is absent or wrong.
-  func read<Value>(_ key: String, _ expected: Expected<Value>, into target: inout Value) {
-    if let value = read(key, expected) { target = value }
+  func describe(
+    _ key: String, _ form: ValueForm, default value: @autoclosure () -> ConfigurationKey.Default = .none,
+    _ meaning: String
+  ) {
+    known.append(key)
+    reader.describe(ConfigurationKey(path: pattern(of: key), form: form, default: value(), meaning: meaning))
+  }
+
+  /// Reports a key that has no place here, because of what another one says.
+  func refuse(_ key: String, _ message: String) {
+    misplaced.append(key)
+    if value(key) != nil { report(message, at: key) }
+  }
+
+  // MARK: Reading
+
+  /// Reads `key` into `target`, whose value is the default and stays as it is where the key is absent or wrong.
+  func read<Value>(_ key: String, _ expected: Expected<Value>, into target: inout Value, _ meaning: String) {
+    let standard = target
+    describe(key, expected.form, default: .value(expected.json(standard)), meaning)
+    if let value = readDescribed(key, expected) { target = value }
   }
 
   /// The value under `key`, or `nil` where it is absent or wrong.
-  func read<Value>(_ key: String, _ expected: Expected<Value>) -> Value? {
-    value(key).flatMap { reader.read($0, expected, path: path(of: key)) }
+  func read<Value>(
+    _ key: String, _ expected: Expected<Value>, default value: ConfigurationKey.Default = .none, _ meaning: String
+  ) -> Value? {
+    describe(key, expected, default: value, meaning)
+    return readDescribed(key, expected)
   }
 
   /// The value under `key`, whose absence is reported.
-  func require<Value>(_ key: String, _ expected: Expected<Value>) -> Value? {
-    guard let node = value(key) else {
-      reportMissing(key, expected.description)
-      return nil
-    }
-    return reader.read(node, expected, path: path(of: key))
+  func require<Value>(_ key: String, _ expected: Expected<Value>, _ meaning: String) -> Value? {
+    describe(key, expected, default: .required, meaning)
+    if value(key) == nil { reportMissing(key, expected.description) }
+    return readDescribed(key, expected)
   }
 
-  /// The elements of a list with their paths, or `nil` where `key` is absent or no list.
+  /// The value under a key that was described before, or `nil` where it is absent or wrong.
+  func readDescribed<Value>(_ key: String, _ expected: Expected<Value>) -> Value? {
+    value(key).flatMap { reader.read($0, expected, path: path(of: key)) }
+  }
+
+  /// The elements of a list that was described before, with their paths, or `nil` where `key` is absent or no list.
   func elements(_ key: String, of description: String) -> [(node: ConfigurationNode, path: String)]? {
     guard let node = value(key) else { return nil }
     guard case .sequence(let elements) = node.content else {
@@ -129,29 +94,41 @@ final class ConfigurationSection {
   }
 
   /// Reads the mapping under `key`.
-  func section<Value>(_ key: String, _ body: (ConfigurationSection) -> Value) -> Value {
+  func section<Value>(_ key: String, _ meaning: String, _ body: (ConfigurationSection) -> Value) -> Value {
+    describe(key, .mapping, meaning)
+    return sectionDescribed(key, body)
+  }
+
+  /// Reads the mapping under `key` where it is present and not null.
+  func sectionUnlessNull<Value>(
+    _ key: String, default value: ConfigurationKey.Default = .value(.null), _ meaning: String,
+    _ body: (ConfigurationSection) -> Value
+  ) -> Value? {
+    describe(key, .mapping, default: value, meaning)
+    return self.value(key)?.isNull ?? true ? nil : sectionDescribed(key, body)
+  }
+
+  private func sectionDescribed<Value>(_ key: String, _ body: (ConfigurationSection) -> Value) -> Value {
     reader.section(
       value(key), path: path(of: key), pattern: pattern(of: key), under: node, reportsMissing: reportsMissing, body)
   }
 
-  /// Reads the mapping under `key` where it is present and not null.
-  func sectionUnlessNull<Value>(_ key: String, _ body: (ConfigurationSection) -> Value) -> Value? {
-    guard let value = value(key), !value.isNull else { return nil }
-    return section(key, body)
-  }
+  // MARK: Reporting
 
   func reportMissing(_ key: String, _ description: String) {
     guard reportsMissing else { return }
-    reader.report("missing; give \(description)", at: node[key] ?? node, path: path(of: key))
+    reader.report(
+      "missing; give \(description)", at: (node[key] ?? node).keyPlace, path: path(of: key))
   }
 
+  /// Reports a problem with the key itself rather than its value.
   func report(_ message: String, at key: String) {
-    reader.report(message, at: node[key] ?? node, path: path(of: key))
+    reader.report(message, at: (node[key] ?? node).keyPlace, path: path(of: key))
   }
 
   /// Reports keys of which only one may be given, at the one from the command line where there is one.
   func reportAlternatives(_ keys: [String], orWhole whole: (String) -> String) {
-    let last = keys.last { node[$0]?.position.line == 0 } ?? keys[keys.count - 1]
+    let last = keys.last { node[$0]?.keyPlace.position.line == 0 } ?? keys[keys.count - 1]
     report(
       "\(keys.joined(separator: " and ")) are alternatives; keep one, or replace the whole with "
         + "--set '\(path)=\(whole(last))'", at: last)
@@ -159,13 +136,14 @@ final class ConfigurationSection {
 
   func reportUnknownKeys() {
     guard isPresent, case .mapping(let entries) = node.content else { return }
-    for entry in entries where !known.contains(entry.key) && !reader.isFull {
+    for entry in entries where !known.contains(entry.key) && !misplaced.contains(entry.key) && !reader.isFull {
       let (key, value) = (entry.key, entry.value)
       let remedy =
         nearest(to: key, among: known).map { "did you mean \($0)?" }
+        ?? ConfigurationKey.elsewhere(key, from: pattern).map { "did you mean \($0)?" }
         ?? "the keys here are \(known.joined(separator: ", "))"
       let isWord = key.utf8.allSatisfy { (33...126).contains($0) } && key.utf8.count <= 60 && !key.isEmpty
-      reader.report("unknown key; \(remedy)", at: value, path: path(of: isWord ? key : quoted(key)))
+      reader.report("unknown key; \(remedy)", at: value.keyPlace, path: path(of: isWord ? key : quoted(key)))
     }
   }
 

@@ -1,3 +1,4 @@
+import JSON
 import Text
 
 extension DatasetSource {
@@ -16,6 +17,7 @@ extension DatasetSource {
 
   /// - Parameter split: The part of a benchmark's task that is meant where none is named.
   init(_ section: ConfigurationSection, split: DatasetLayout.Split) {
+    Self.describe(section)
     let keys = Self.formats + ["path", "split", "labels", "header", "textColumn", "pairColumn", "labelColumn"]
     let given = keys.filter { section.value($0) != nil }
     let formats = given.filter(Self.formats.contains)
@@ -29,18 +31,22 @@ extension DatasetSource {
       section.reportAlternatives(formats) { $0 == "format" ? "{format: NAME, path: DIR}" : "{\($0): FILE}" }
       return
     }
-    path = (format == "format" ? section.require("path", .directory) : section.read(format, .text("a file"))) ?? ""
+    if format == "format", section.value("path") == nil {
+      section.reportMissing("path", Expected.directory.description)
+    }
+    path =
+      (format == "format" ? section.readDescribed("path", .directory) : section.readDescribed(format, .file)) ?? ""
     let options = Self.options(of: format)
     for key in given where key != format && !options.contains(key) {
       section.report("does not go with \(format), which has \(options.joined(separator: ", "))", at: key)
     }
     switch format {
-    case "text": self.format = .lines(labelsPath: section.read("labels", .orNull(.text("a file"))) ?? nil)
-    case "tsv": self.format = .tsv(header: section.read("header", .boolean) ?? true)
+    case "text": self.format = .lines(labelsPath: section.readDescribed("labels", .orNull(.file)) ?? nil)
+    case "tsv": self.format = .tsv(header: section.readDescribed("header", .boolean) ?? true)
     case "jsonl": self.format = .jsonl
     case "format":
-      let layout = section.read("format", .layout)
-      let split = section.read("split", .choice) ?? split
+      let layout = section.readDescribed("format", .layout)
+      let split = section.readDescribed("split", .choice) ?? split
       if let layout { self = DatasetSource(layout, split, path: path) }
       return
     default: self.format = .csv
@@ -52,6 +58,31 @@ extension DatasetSource {
     }
   }
 
+  private static func describe(_ section: ConfigurationSection) {
+    let standard = DatasetSource(format: .csv, path: "")
+    section.describe("text", .file, "one text a line, split on `\\n` only (TweetEval)")
+    section.describe("labels", .orNull(.file), default: .value(.null), "with `text`: one label a line")
+    section.describe("csv", .file, "comma-separated with a header (RFC 4180)")
+    section.describe("tsv", .file, "tab-separated, unquoted (GLUE)")
+    section.describe(
+      "header", Expected.boolean, default: .value(true), "with `tsv`: whether the first line names the columns")
+    section.describe("jsonl", .file, "one JSON object a line")
+    let columns = Expected.orNull(Expected.column)
+    section.describe(
+      "textColumn", .column, default: .value(Expected.column.json(standard.textColumn)),
+      "the column of the (first) text")
+    section.describe(
+      "pairColumn", columns, default: .value(columns.json(standard.pairColumn)),
+      "the column of the second text of a pair")
+    section.describe(
+      "labelColumn", columns, default: .value(columns.json(standard.labelColumn)), "the column of the label")
+    section.describe("format", .layout, "a [dataset](#datasets-by-name) whose files are known")
+    section.describe("path", .directory, "with `format`: the directory of the dataset")
+    section.describe(
+      "split", Expected<DatasetLayout.Split>.choice,
+      default: .words("`train` in `data.train`, else `validation`"), "with `format`: which part")
+  }
+
   /// One split of a benchmark's task.
   private init(_ layout: DatasetLayout, _ split: DatasetLayout.Split, path: String) {
     self.init(format: .layout(layout, split), path: path)
@@ -60,9 +91,9 @@ extension DatasetSource {
 
   /// The training and validation data of `data: {format: NAME, path: DIR}`.
   static func splits(_ section: ConfigurationSection) -> (train: DatasetSource, validation: DatasetSource)? {
-    guard let layout = section.read("format", .layout), let path = section.require("path", .directory) else {
-      return nil
-    }
+    if section.value("path") == nil { section.reportMissing("path", Expected.directory.description) }
+    guard let layout = section.readDescribed("format", .layout), let path = section.readDescribed("path", .directory)
+    else { return nil }
     return (DatasetSource(layout, .train, path: path), DatasetSource(layout, .validation, path: path))
   }
 
@@ -78,9 +109,9 @@ extension DatasetSource {
         section.reportMissing(key, "the column's number from 0, as there is no header")
       }
     }
-    section.read("textColumn", column, into: &textColumn)
-    section.read("pairColumn", .orNull(column), into: &pairColumn)
-    section.read("labelColumn", .orNull(column), into: &labelColumn)
+    if let column = section.readDescribed("textColumn", column) { textColumn = column }
+    if let column = section.readDescribed("pairColumn", .orNull(column)) { pairColumn = column }
+    if let column = section.readDescribed("labelColumn", .orNull(column)) { labelColumn = column }
   }
 
   /// Whether rows say which class they are.
@@ -95,14 +126,15 @@ extension DatasetSource {
 
 extension Expected where Value == DatasetLayout {
   /// The name of a benchmark's task.
-  fileprivate static var layout: Expected {
+  static var layout: Expected {
     let names = DatasetLayout.all.map(\.name)
     return Expected(
-      description: listed(names),
+      description: listed(names), form: .words(names),
       read: { node in
         guard case .scalar(let text, _) = node.content else { return nil }
         return .named(text)
       },
+      json: { .string($0.name) },
       remedy: { node in
         guard case .scalar(let text, _) = node.content else { return nil }
         if DatasetLayout.withoutClasses.contains(text) { return "it has scores, and only classes can be predicted" }
@@ -112,27 +144,44 @@ extension Expected where Value == DatasetLayout {
 }
 
 extension Expected where Value == String {
-  fileprivate static var directory: Expected { .text("the directory that the dataset's files are in") }
+  fileprivate static var file: Expected { .text("a file") }
+  static var directory: Expected { .text("the directory that the dataset's files are in") }
 }
 
 extension Expected where Value == DatasetSource.Column {
   fileprivate static var columnNumber: Expected {
-    Expected<Int>.integer(0...10_000).map { .index($0) }
+    let number = Expected<Int>.integer(0...10_000)
+    return Expected(
+      description: number.description, form: number.form, read: { number.read($0).map { .index($0) } },
+      json: \.json, remedy: number.remedy)
   }
 
   fileprivate static var columnName: Expected {
-    Expected<String>.text("a key of each line's object").map { .name($0) }
+    let name = Expected<String>.text("a key of each line's object", form: .label("name"))
+    return Expected(
+      description: name.description, form: name.form, read: { name.read($0).map { .name($0) } }, json: \.json,
+      remedy: name.remedy)
   }
 
   /// A plain number is a place; in quotes it is a name.
   fileprivate static var column: Expected {
     let (number, name) = (Expected.columnNumber, Expected<String>.text(""))
     return Expected(
-      description: "a column's name in the header, or its number from 0",
+      description: "a column's name in the header, or its number from 0", form: .label("name or number"),
       read: { node in
         if let index = number.read(node) { return index }
         guard case .scalar(let text, let isPlain) = node.content, !(isPlain && Int(text) != nil) else { return nil }
         return name.read(node).map { .name($0) }
-      })
+      },
+      json: \.json)
+  }
+}
+
+extension DatasetSource.Column {
+  fileprivate var json: JSON {
+    switch self {
+    case .name(let name): .string(name)
+    case .index(let index): .integer(index)
+    }
   }
 }

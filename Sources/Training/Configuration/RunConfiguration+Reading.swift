@@ -21,64 +21,124 @@ extension RunConfiguration {
   static func read(
     yaml: String, file: String, overrides: [String] = []
   ) throws(ConfigurationError) -> (configuration: RunConfiguration, reader: ConfigurationReader) {
+    let reader = try reader(yaml: yaml, file: file, overrides: overrides)
+    return (read(reader), reader)
+  }
+
+  /// A reader of a file's text with overrides, which knows of those that could not be applied.
+  static func reader(
+    yaml: String, file: String, overrides: [String]
+  ) throws(ConfigurationError) -> ConfigurationReader {
     var root = try ConfigurationNode(yaml: yaml, origin: visible(file), isFile: true)
     var problems: [ConfigurationError.Problem] = []
     for override in overrides {
       do { try root.apply(override: override) } catch { problems += error.problems }
     }
-    if !problems.isEmpty { throw ConfigurationError(problems: problems) }
     let reader = ConfigurationReader(root: root)
+    reader.report(problems)
+    return reader
+  }
+
+  /// Reads what a reader has, to which problems are told.
+  static func read(_ reader: ConfigurationReader) -> RunConfiguration {
+    let root = reader.root
     let configuration = reader.section(root, path: "", pattern: "", under: root, reportsMissing: true) {
       RunConfiguration($0)
     }
     configuration.check(reader)
-    return (configuration, reader)
+    return configuration
   }
 
   private init(_ section: ConfigurationSection) {
-    let training = section.section("training") { TrainingSettings($0, inheriting: TrainingSettings()) }
-    let data = section.section("data") { DataSettings($0) }
-    self.init(
-      run: section.section("run") { RunSettings($0) },
-      data: data,
-      student: section.section("student") { StudentSettings($0) },
-      stages: StageSettings.readAll(section, inheriting: training, monitors: data.validation != nil))
-    task = section.section("task") { TaskSettings($0) }
-    if task.labels == nil { task.labels = data.labels(section) }
-    teacher = section.sectionUnlessNull("teacher") { section in
-      var teacher = TeacherSettings(model: section.require("model", .text("a Hugging Face model directory")) ?? "")
-      teacher.cache = section.sectionUnlessNull("cache") { TeacherCacheSettings($0) }
-      return teacher
+    let run = section.section("run", "Where a run lives and how it behaves on this machine") { RunSettings($0) }
+    let task = section.section("task", "What is predicted") { TaskSettings($0) }
+    let data = section.section("data", "The labelled sentences") { DataSettings($0) }
+    let teacher = section.sectionUnlessNull(
+      "teacher", "The model learned from; needed by stages with adaptors and by `student.fromTeacher`"
+    ) { TeacherSettings($0) }
+    let student = section.section(
+      "student", "The model that is trained: exactly one of `model`, `fromTeacher` and `config` says where it starts"
+    ) { StudentSettings($0) }
+    let training = section.section("training", "What every stage inherits") {
+      TrainingSettings($0, inheriting: TrainingSettings())
     }
+    let stages = StageSettings.readAll(section, inheriting: training, monitors: data.validation != nil)
+    self.init(run: run, data: data, student: student, stages: stages)
+    self.task = task
+    if task.labels == nil { self.task.labels = data.labels(section) }
+    self.teacher = teacher
     self.training = training
+    _ = section.sectionUnlessNull(
+      "sweep", "many [runs](sweeps.md) from one configuration, each in a directory of its own in `run.directory`"
+    ) { SweepSettings($0) }
+  }
+}
+
+extension TeacherSettings {
+  fileprivate init(_ section: ConfigurationSection) {
+    self.init(
+      model: section.require(
+        "model", .text("a Hugging Face model directory"),
+        "a Hugging Face [model directory](#model-directories); never updated") ?? "")
+    cache = section.sectionUnlessNull(
+      "cache", "keeps what the adaptors read of the teacher on disk; null computes it in every epoch"
+    ) { TeacherCacheSettings($0) }
   }
 }
 
 extension RunSettings {
   fileprivate init(_ section: ConfigurationSection) {
-    self.init(directory: section.require("directory", .text("the directory to write the run to")) ?? "")
-    section.read("seed", .seed, into: &seed)
-    section.read("overwrite", .boolean, into: &overwrite)
-    section.read("threads", .orNull(.integer(1...1024)), into: &threads)
-    section.read("logEverySeconds", .number(from: 0.1, to: 86_400), into: &logEverySeconds)
-    if let text = section.read("resume", .text("none, auto or the directory of a state")) { resume = Resume(text) }
-    section.read("saveStateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &saveStateEverySteps)
-    section.read("saveStateEveryMinutes", .orNull(.number(from: 0.01, to: 100_000)), into: &saveStateEveryMinutes)
-    section.read("keepStates", .integer(1...1000), into: &keepStates)
-    section.read("onFailedSave", .choice, into: &onFailedSave)
-    section.read("maxFailedSaves", .integer(1...1_000_000), into: &maxFailedSaves)
-    section.read("tensorboard", .boolean, into: &tensorboard)
-    section.read("csv", .boolean, into: &csv)
-    stuckRank = section.section("stuckRank") { StuckRankLimits($0) }
+    self.init(
+      directory: section.require(
+        "directory", .text("the directory to write the run to"),
+        "where configuration, metrics, checkpoints and summary go") ?? "")
+    section.read(
+      "seed", .seed, into: &seed, "keys every random choice: order of rows, dropout, new parameters")
+    section.read("overwrite", .boolean, into: &overwrite, "replace a run that is already in the directory")
+    section.read(
+      "threads", .orNull(.integer(1...1024)), into: &threads,
+      "worker threads of each rank; null takes the cores the rank may use")
+    section.read(
+      "logEverySeconds", .number(from: 0.1, to: 86_400), into: &logEverySeconds,
+      "seconds between progress lines where the console is not a terminal")
+    section.read(
+      "resume", .resume, into: &resume,
+      "go on from a state that an earlier run left; see [reliability](reliability.md#interrupted-runs)")
+    section.read(
+      "saveStateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &saveStateEverySteps,
+      "steps between saves of the state; null saves it with each validation")
+    section.read(
+      "saveStateEveryMinutes", .orNull(.number(from: 0.01, to: 100_000)), into: &saveStateEveryMinutes,
+      "save the state this often besides")
+    section.read("keepStates", .integer(1...1000), into: &keepStates, "newest states kept")
+    section.read(
+      "onFailedSave", .choice, into: &onFailedSave, "what to do when a checkpoint or a state cannot be saved")
+    section.read(
+      "maxFailedSaves", .integer(1...1_000_000), into: &maxFailedSaves,
+      "with `continue`: how many saves in a row may fail before the run stops")
+    stuckRank = section.section(
+      "stuckRank",
+      "how long ranks wait for one that neither answers nor waits itself; see "
+        + "[reliability](reliability.md#dead-and-stuck-ranks)"
+    ) { StuckRankLimits($0) }
+    section.read(
+      "tensorboard", .boolean, into: &tensorboard,
+      "write [TensorBoard](results.md#tensorboard)'s event files to `tensorboard/`")
+    section.read("csv", .boolean, into: &csv, "write `metrics.csv` at the end of each stage")
   }
 }
 
 extension StuckRankLimits {
   fileprivate init(_ section: ConfigurationSection) {
     self.init()
-    section.read("warnAfter", .number(from: 0.1, to: 1_000_000), into: &warnAfter)
-    section.read("abortAfter", .orNull(.number(from: 0.1, to: 1_000_000)), into: &abortAfter)
-    section.read("startWithin", .orNull(.number(from: 0.1, to: 1_000_000)), into: &startWithin)
+    section.read(
+      "warnAfter", .number(from: 0.1, to: 1_000_000), into: &warnAfter, "seconds until it is named")
+    section.read(
+      "abortAfter", .orNull(.number(from: 0.1, to: 1_000_000)), into: &abortAfter,
+      "seconds until the job ends; null waits for ever")
+    section.read(
+      "startWithin", .orNull(.number(from: 0.1, to: 1_000_000)), into: &startWithin,
+      "seconds within which all ranks must have started; null waits for ever")
     if let abortAfter, abortAfter < warnAfter {
       section.report("expected no less than warnAfter, \(warnAfter), found \(abortAfter)", at: "abortAfter")
     }
@@ -88,11 +148,16 @@ extension StuckRankLimits {
 extension TaskSettings {
   fileprivate init(_ section: ConfigurationSection) {
     self.init()
-    section.read("kind", .choice, into: &kind)
+    section.read("kind", .choice, into: &kind, "what is predicted")
+    let name = Expected.text("a class name", form: .label("text"))
+    section.describe(
+      "labels", .orNull(.list(of: name.form, count: 2...Int.max)), default: .value(.null),
+      "the classes in order of their id; null takes those of the dataset that `data.format` names, else those of the "
+        + "student's model")
     guard let node = section.value("labels"), !node.isNull,
       let elements = section.elements("labels", of: "class names")
     else { return }
-    let names = elements.compactMap { section.reader.read($0.node, .text("a class name"), path: $0.path) }
+    let names = elements.compactMap { section.reader.read($0.node, name, path: $0.path) }
     guard names.count == elements.count else { return }
     if names.count < 2 { section.report("expected at least two classes, found \(names.count)", at: "labels") }
     for (index, name) in names.enumerated() where names[..<index].contains(name) {
@@ -105,8 +170,18 @@ extension TaskSettings {
 
 extension DataSettings {
   fileprivate init(_ section: ConfigurationSection) {
-    let known = ["train", "validation", "format", "path"].filter { section.value($0) != nil }
     let none = DatasetSource(format: .csv, path: "")
+    let train = section.sectionUnlessNull(
+      "train", default: .words("required, unless `data.format` is given"), "the training data"
+    ) { DatasetSource($0, split: .train) }
+    let validation = section.sectionUnlessNull(
+      "validation", default: .words("null, or with `data.format` its validation split"),
+      "the validation data; without it no metric is monitored, and the last checkpoint is the best"
+    ) { DatasetSource($0, split: .validation) }
+    section.describe(
+      "format", .layout, "a [dataset](#datasets-by-name) whose files are known, in place of `data.train`")
+    section.describe("path", .directory, "with `data.format`: the directory of the dataset")
+    let known = ["train", "validation", "format", "path"].filter { section.value($0) != nil }
     if known.contains("format") {
       let splits = DatasetSource.splits(section)
       self.init(train: splits?.train ?? none)
@@ -115,18 +190,18 @@ extension DataSettings {
           $0 == "format" ? "{format: NAME, path: DIR}" : "{train: {text: FILE, labels: FILE}}"
         }
       }
-      validation = known.contains("validation") ? nil : splits?.validation
+      self.validation = known.contains("validation") ? nil : splits?.validation
     } else {
       if known.contains("path") { section.report("needs format, the name of the dataset that is there", at: "path") }
       if section.value("train")?.isNull ?? true {
         section.reportMissing("train", "the training data, such as {text: FILE, labels: FILE}")
       }
-      self.init(train: section.sectionUnlessNull("train") { DatasetSource($0, split: .train) } ?? none)
+      self.init(train: train ?? none)
     }
-    if let source = section.sectionUnlessNull("validation", { DatasetSource($0, split: .validation) }) {
-      validation = source
-    }
-    section.read("maxLength", .integer(3...65_536), into: &maxLength)
+    if let validation { self.validation = validation }
+    section.read(
+      "maxLength", .integer(3...65_536), into: &maxLength,
+      "longest sequence in tokens, special tokens included; longer ones are truncated")
   }
 }
 
@@ -145,12 +220,29 @@ extension DataSettings {
 
 extension TeacherCacheSettings {
   fileprivate init(_ section: ConfigurationSection) {
-    self.init(path: section.require("path", .text("the directory to keep the teacher's features in")) ?? "")
-    section.read("maxBytes", .integer(0...1 << 50), into: &maxBytes)
-    section.read("precision", .choice, into: &precision)
+    self.init(
+      path: section.require(
+        "path", .text("the directory to keep the teacher's features in"),
+        "a directory, which ranks, stages and runs may share") ?? "")
+    section.read(
+      "maxBytes", .integer(0...1 << 50), into: &maxBytes,
+      "the most bytes below `path`; what does not fit is computed in every epoch")
+    section.read(
+      "precision", .choice, into: &precision,
+      "fp16 needs half the space and changes losses by about 1e-5 of their value; fp32 is exact")
   }
 }
 
 extension Expected where Value == UInt64 {
-  fileprivate static var seed: Expected { Expected<Int>.integer(0...Int.max).map(UInt64.init) }
+  static var seed: Expected {
+    Expected<Int>.integer(0...Int.max).map(UInt64.init, back: { Int(clamping: $0) })
+  }
+}
+
+extension Expected where Value == RunSettings.Resume {
+  fileprivate static var resume: Expected {
+    Expected<String>.text(
+      "none, auto or the directory of a state", form: .either([.words(["none", "auto"]), .text("path")])
+    ).map({ Value($0) }, back: \.text)
+  }
 }

@@ -1,30 +1,57 @@
 import Distillation
+import JSON
 
 extension TrainingSettings {
   /// Reads the keys that `training` and each stage share, starting from what is inherited.
   init(_ section: ConfigurationSection, inheriting inherited: TrainingSettings) {
     self = inherited
-    section.read("batchSize", .integer(1...1_000_000), into: &batchSize)
+    section.read(
+      "batchSize", .integer(1...1_000_000), into: &batchSize, "sentences an optimizer step, over all ranks")
     readDuration(section)
-    section.section("optimizer") { optimizer = OptimizerSettings($0, inheriting: optimizer) }
-    section.read("learningRate", .number(above: 0, atMost: 1000), into: &learningRate)
-    section.section("schedule") { section in
-      section.read("kind", .choice, into: &schedule.kind)
-      section.read("warmup", .warmup, into: &schedule.warmup)
+    section.section("optimizer", "the rule of the update") { section in
+      optimizer = OptimizerSettings(section, inheriting: optimizer)
     }
-    section.read("maxGradientNorm", .orNull(.number(above: 0, atMost: 1e9)), into: &maxGradientNorm)
-    section.read("shuffle", .boolean, into: &shuffle)
-    section.read("microBatches", .microBatches, into: &microBatches)
-    section.read("wirePrecision", .choice, into: &wirePrecision)
-    section.read("dropLast", .boolean, into: &dropLast)
-    section.read("validateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &validateEverySteps)
-    section.read("nonFinite", .choice, into: &nonFinite)
-    section.read("maxSkippedSteps", .integer(0...1_000_000_000), into: &maxSkippedSteps)
+    section.read("learningRate", .number(above: 0, atMost: 1000), into: &learningRate, "the schedule's peak")
+    section.section("schedule", "how the learning rate rises and falls") { section in
+      section.read("kind", .choice, into: &schedule.kind, "after warm-up; the first two end at 0")
+      section.read(
+        "warmup", .warmup, into: &schedule.warmup,
+        "linear rise from 0: a share of the stage's steps, or a number of steps")
+    }
+    section.read(
+      "maxGradientNorm", .orNull(.number(above: 0, atMost: 1e9)), into: &maxGradientNorm,
+      "gradients are scaled down to this global norm; null leaves them")
+    section.read("shuffle", .boolean, into: &shuffle, "an order of its own for every epoch")
+    section.read(
+      "microBatches", .microBatches, into: &microBatches,
+      "into how many a batch is cut; auto: one for each worker thread of all ranks, or more where they would grow "
+        + "long. With a number, gradients are summed in one tree over micro-batches, and any number of ranks and threads "
+        + "gives the same bits")
+    section.read(
+      "wirePrecision", .choice, into: &wirePrecision,
+      "how gradients travel between ranks; `bfloat16` halves the bytes: a rank's gradient is rounded to 8 bits before it "
+        + "is added, and the sum once more; not with a number of `microBatches`")
+    section.read("dropLast", .boolean, into: &dropLast, "skip an epoch's short last batch")
+    section.read(
+      "validateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &validateEverySteps,
+      "steps between validations; null validates after each epoch")
+    section.read(
+      "nonFinite", .choice, into: &nonFinite,
+      "what to do at a step whose loss or gradient is not finite; `skip` leaves weights and moments as they are")
+    section.read(
+      "maxSkippedSteps", .integer(0...1_000_000_000), into: &maxSkippedSteps,
+      "with `skip`: how many steps of a stage may be skipped before it stops")
   }
 
   private mutating func readDuration(_ section: ConfigurationSection) {
-    let epochs = section.read("epochs", .integer(1...1_000_000))
-    let steps = section.read("maxSteps", .orNull(.integer(1...1_000_000_000))) ?? nil
+    let inherited: Int? = if case .epochs(let epochs) = duration { epochs } else { nil }
+    let epochs = section.read(
+      "epochs", .integer(1...1_000_000), default: inherited.map { .value(.integer($0)) } ?? .none,
+      "passes over the training data")
+    let steps =
+      section.read(
+        "maxSteps", .orNull(.integer(1...1_000_000_000)), default: .value(.null),
+        "optimizer steps, in place of `epochs`") ?? nil
     if let epochs { duration = .epochs(epochs) }
     guard let steps else { return }
     if epochs != nil {
@@ -36,22 +63,26 @@ extension TrainingSettings {
 
 extension OptimizerSettings {
   fileprivate init(_ section: ConfigurationSection, inheriting inherited: OptimizerSettings) {
-    let options = ["weightDecay", "eps", "betas"]
-    let kind = section.read("kind", Expected<Kind>.choice) ?? inherited.kind
+    var kind = inherited.kind
+    section.read(
+      "kind", .choice, into: &kind, "`sgd` is the gradient times the learning rate and has no other keys")
     guard kind == .adamw else {
-      for option in options where section.value(option) != nil {
-        section.report(
-          "sgd has no such option; remove it, or replace the whole with --set '\(section.path)={kind: sgd}'", at: option
-        )
+      for option in ["weightDecay", "eps", "betas"] {
+        section.refuse(
+          option, "sgd has no such option; remove it, or replace the whole with --set '\(section.path)={kind: sgd}'")
       }
       self = .sgd
       return
     }
     var settings = AdamWSettings()
     if case .adamW(let values) = inherited { settings = values }
-    section.read("weightDecay", .number(from: 0, to: 1000), into: &settings.weightDecay)
-    section.read("eps", .number(above: 0, atMost: 1), into: &settings.eps)
-    if let betas = section.read("betas", .betas) { (settings.beta1, settings.beta2) = betas }
+    section.read(
+      "weightDecay", .number(from: 0, to: 1000), into: &settings.weightDecay,
+      "decoupled; none on biases and LayerNorm")
+    section.read("eps", .number(above: 0, atMost: 1), into: &settings.eps, "added to Adam's denominator")
+    var betas = (settings.beta1, settings.beta2)
+    section.read("betas", .betas, into: &betas, "decay rates of the gradient's mean and of its square")
+    (settings.beta1, settings.beta2) = betas
     self = .adamW(settings)
   }
 }
@@ -60,13 +91,14 @@ extension Expected where Value == (Double, Double) {
   fileprivate static var betas: Expected {
     let beta = Expected<Double>.number(from: 0, below: 1)
     return Expected(
-      description: "two numbers from 0, below 1, such as [0.9, 0.999]",
+      description: "two numbers from 0, below 1, such as [0.9, 0.999]", form: .list(of: beta.form, count: 2...2),
       read: { node in
         guard case .sequence(let values) = node.content, values.count == 2, let first = beta.read(values[0]),
           let second = beta.read(values[1])
         else { return nil }
         return (first, second)
-      })
+      },
+      json: { .array([beta.json($0), beta.json($1)]) })
   }
 }
 
@@ -75,7 +107,14 @@ extension Expected where Value == ScheduleSettings.Warmup {
     let (steps, fraction) = (Expected<Int>.integer(1...1_000_000_000), Expected<Double>.number(from: 0, below: 1))
     return Expected(
       description: "a share of the steps from 0, below 1, or a whole number of steps",
-      read: { node in steps.read(node).map { .steps($0) } ?? fraction.read(node).map { .fraction($0) } })
+      form: .either([fraction.form, steps.form]),
+      read: { node in steps.read(node).map { .steps($0) } ?? fraction.read(node).map { .fraction($0) } },
+      json: { warmup in
+        switch warmup {
+        case .steps(let count): steps.json(count)
+        case .fraction(let share): fraction.json(share)
+        }
+      })
   }
 }
 
@@ -83,10 +122,16 @@ extension Expected where Value == TrainingSettings.MicroBatches {
   fileprivate static var microBatches: Expected {
     let count = Expected<Int>.integer(1...1_000_000)
     return Expected(
-      description: "auto or \(count.description)",
+      description: "auto or \(count.description)", form: .either([.words(["auto"]), count.form]),
       read: { node in
         if case .scalar("auto", _) = node.content { return .auto }
         return count.read(node).map { .count($0) }
+      },
+      json: { microBatches in
+        switch microBatches {
+        case .auto: "auto"
+        case .count(let number): count.json(number)
+        }
       })
   }
 }
@@ -98,6 +143,9 @@ extension StageSettings {
   static func readAll(
     _ section: ConfigurationSection, inheriting training: TrainingSettings, monitors: Bool
   ) -> [StageSettings] {
+    section.describe(
+      "stages", .list(of: .mapping, count: 1...Int.max), default: .required,
+      "The stages, run in order; besides its own keys each may have those of `training`")
     guard let elements = section.elements("stages", of: "stages") else {
       if section.value("stages") == nil { section.reportMissing("stages", "a list with at least one stage") }
       return []
@@ -119,23 +167,33 @@ extension StageSettings {
   }
 
   private init(_ section: ConfigurationSection, inheriting inherited: TrainingSettings, monitors: Bool) {
-    self.init(name: section.require("name", .stageName) ?? "")
+    self.init(name: section.require("name", .stageName, "unique; names the stage's directory") ?? "")
     adaptors = Self.readAdaptors(section)
-    section.read("labelWeight", .number(from: 0, to: 1e6), into: &labelWeight)
-    section.read("update", .choice, into: &update)
-    section.read("initialize", .choice, into: &initialize)
+    section.read(
+      "labelWeight", .number(from: 0, to: 1e6), into: &labelWeight, "weight of the hard-label loss")
+    section.read("update", .choice, into: &update, "which parameters are updated")
+    section.read(
+      "initialize", .choice, into: &initialize,
+      "which checkpoint of the previous stage this one starts from")
     training = TrainingSettings(section, inheriting: inherited)
-    section.section("checkpoint") { section in
+    section.section("checkpoint", "which checkpoints are kept") { section in
       checkpoint.monitor = monitors ? "val_loss" : nil
-      section.read("monitor", .orNull(.text("a metric, such as val_loss")), into: &checkpoint.monitor)
+      section.read(
+        "monitor", .orNull(.text("a metric, such as val_loss", form: .text("metric"))), into: &checkpoint.monitor,
+        "picks the best checkpoint; null without validation data")
       if let monitor = checkpoint.monitor { checkpoint.mode = .usual(for: monitor) }
-      section.read("mode", .choice, into: &checkpoint.mode)
-      section.read("saveTopK", .integer(1...10_000), into: &checkpoint.saveTopK)
-      section.read("saveLast", .boolean, into: &checkpoint.saveLast)
+      let mode = section.read(
+        "mode", Expected<CheckpointSettings.Mode>.choice, default: .words("by metric"),
+        "`max` for accuracy, F1 and recall, else `min`")
+      if let mode { checkpoint.mode = mode }
+      section.read("saveTopK", .integer(1...10_000), into: &checkpoint.saveTopK, "best checkpoints kept")
+      section.read("saveLast", .boolean, into: &checkpoint.saveLast, "keep the last one too")
     }
   }
 
   private static func readAdaptors(_ section: ConfigurationSection) -> [AdaptorSettings] {
+    section.describe(
+      "adaptors", .list(of: .named, count: 0...Int.max), default: .value([]), "what is learned from the teacher")
     guard let elements = section.elements("adaptors", of: "adaptors") else { return [] }
     return elements.compactMap { node, path in
       AdaptorSettings.read(node, path: path, pattern: "stages.N.adaptors.N", in: section.reader)
@@ -145,10 +203,10 @@ extension StageSettings {
 
 extension Expected where Value == String {
   /// A name that is also a directory's.
-  fileprivate static var stageName: Expected {
-    let text = Expected.text("")
+  static var stageName: Expected {
+    let text = Expected.text("", form: .text("letters, digits, `_`, `-`"))
     return Expected(
-      description: "a name of at most 64 letters, digits, _ and -, not digits alone",
+      description: "a name of at most 64 letters, digits, _ and -, not digits alone", form: text.form,
       read: { node in
         guard let name = text.read(node), name.utf8.count <= 64, !name.utf8.allSatisfy({ (48...57).contains($0) }),
           name.utf8.allSatisfy({ byte in
@@ -161,6 +219,7 @@ extension Expected where Value == String {
           })
         else { return nil }
         return name
-      })
+      },
+      json: text.json)
   }
 }

@@ -6,9 +6,14 @@ extension StudentSettings {
   init(_ section: ConfigurationSection) {
     self.init(source: .model(""))
     let given = Self.sources.filter { section.value($0) != nil }
-    let directory = section.read("model", .text("a Hugging Face model directory"))
-    let layers = section.sectionUnlessNull("fromTeacher") { Self.teacherLayers($0) }
-    let shape = section.sectionUnlessNull("config") { EncoderConfiguration($0) }
+    let directory = section.read(
+      "model", .text("a Hugging Face model directory"), "a Hugging Face [model directory](#model-directories)")
+    let layers = section.sectionUnlessNull(
+      "fromTeacher", default: .none, "the teacher's embeddings, head and some of its layers"
+    ) { Self.teacherLayers($0) }
+    let shape = section.sectionUnlessNull(
+      "config", default: .none, "new random weights of this shape; such students learn slowly"
+    ) { EncoderConfiguration($0) }
     switch given.count {
     case 0: section.reportMissing("model", "a model directory, or fromTeacher or config in its place")
     case 1:
@@ -20,22 +25,32 @@ extension StudentSettings {
       }
     default: section.reportAlternatives(given) { "{\($0): …}" }
     }
-    section.read("tokenizer", .orNull(.text("a Hugging Face model directory")), into: &tokenizer)
-    section.read("head", .choice, into: &head)
-    section.section("dropout") { section in
-      section.read("hidden", .orNull(.probability), into: &dropout.hidden)
-      section.read("attention", .orNull(.probability), into: &dropout.attention)
-      section.read("classifier", .orNull(.probability), into: &dropout.classifier)
+    section.read(
+      "tokenizer", .orNull(.text("a Hugging Face model directory")), into: &tokenizer,
+      "a directory with a tokenizer; null takes that of `model`, else the teacher's")
+    section.read("head", .choice, into: &head, "when the classification head is initialised anew")
+    section.section(
+      "dropout", "dropout probabilities that replace those of the student's own configuration"
+    ) { section in
+      section.read(
+        "hidden", .orNull(.probability), into: &dropout.hidden,
+        "after embeddings, attention and feed-forward outputs")
+      section.read("attention", .orNull(.probability), into: &dropout.attention, "on attention probabilities")
+      section.read(
+        "classifier", .orNull(.probability), into: &dropout.classifier, "before the classification head")
     }
   }
 
   private static func teacherLayers(_ section: ConfigurationSection) -> [Int] {
     let key = "layers"
+    let layer = Expected<Int>.integer(1...256)
+    section.describe(
+      key, .list(of: layer.form, count: 1...Int.max), default: .required, "which layers, from 1, ascending")
     guard let elements = section.elements(key, of: "the teacher's layers, such as [2, 4, 6]") else {
       if section.value(key) == nil { section.reportMissing(key, "the teacher's layers, such as [2, 4, 6]") }
       return []
     }
-    let layers = elements.compactMap { section.reader.read($0.node, .integer(1...256), path: $0.path) }
+    let layers = elements.compactMap { section.reader.read($0.node, layer, path: $0.path) }
     if elements.isEmpty { section.report("expected at least one of the teacher's layers, found none", at: key) }
     if layers.count == elements.count {
       for (index, (before, layer)) in zip(layers, layers.dropFirst()).enumerated() where layer <= before {
@@ -49,28 +64,40 @@ extension StudentSettings {
 }
 
 extension Expected where Value == Float {
-  static var probability: Expected { Expected<Double>.number(from: 0, below: 1).map(Float.init) }
+  static var probability: Expected { .of(.number(from: 0, below: 1)) }
+
+  /// The shortest digits that give the same `Float` stand for it.
+  fileprivate static func of(_ number: Expected<Double>) -> Expected {
+    number.map(Float.init, back: { Double($0.description) ?? Double($0) })
+  }
 }
 
 extension EncoderConfiguration {
   /// Reads the keys of a Hugging Face `config.json`.
   fileprivate init(_ section: ConfigurationSection) {
     self.init()
-    let positive = Expected<Double>.number(above: 0, atMost: 1).map(Float.init)
-    section.read("vocab_size", .integer(1...4_000_000), into: &vocabularySize)
-    section.read("hidden_size", .integer(1...65_536), into: &hiddenSize)
-    section.read("num_hidden_layers", .integer(1...256), into: &layers)
-    section.read("num_attention_heads", .integer(1...4096), into: &heads)
-    section.read("intermediate_size", .integer(1...1_048_576), into: &intermediateSize)
-    section.read("hidden_act", .choice, into: &activation)
-    section.read("hidden_dropout_prob", .probability, into: &hiddenDropout)
-    section.read("attention_probs_dropout_prob", .probability, into: &attentionDropout)
-    section.read("classifier_dropout", .orNull(.probability), into: &classifierDropout)
-    section.read("max_position_embeddings", .integer(3...65_536), into: &maxPositions)
-    section.read("type_vocab_size", .integer(1...1024), into: &typeVocabularySize)
-    section.read("layer_norm_eps", positive, into: &layerNormEps)
-    section.read("initializer_range", positive, into: &initializerRange)
-    section.read("pad_token_id", .integer(0...4_000_000), into: &padTokenId)
+    let positive = Expected.of(.number(above: 0, atMost: 1))
+    section.read("vocab_size", .integer(1...4_000_000), into: &vocabularySize, "words of the tokenizer")
+    section.read("hidden_size", .integer(1...65_536), into: &hiddenSize, "width; a multiple of the heads")
+    section.read("num_hidden_layers", .integer(1...256), into: &layers, "layers")
+    section.read("num_attention_heads", .integer(1...4096), into: &heads, "heads")
+    section.read("intermediate_size", .integer(1...1_048_576), into: &intermediateSize, "feed-forward width")
+    section.read("hidden_act", .choice, into: &activation, "feed-forward activation")
+    section.read(
+      "hidden_dropout_prob", .probability, into: &hiddenDropout, "as `student.dropout.hidden`, which wins")
+    section.read(
+      "attention_probs_dropout_prob", .probability, into: &attentionDropout,
+      "as `student.dropout.attention`, which wins")
+    section.read(
+      "classifier_dropout", .orNull(.probability), into: &classifierDropout,
+      "as `student.dropout.classifier`, which wins; null follows hidden")
+    section.read(
+      "max_position_embeddings", .integer(3...65_536), into: &maxPositions,
+      "longest sequence the model can hold")
+    section.read("type_vocab_size", .integer(1...1024), into: &typeVocabularySize, "segments")
+    section.read("layer_norm_eps", positive, into: &layerNormEps, "added to LayerNorm's variance")
+    section.read("initializer_range", positive, into: &initializerRange, "standard deviation of new weights")
+    section.read("pad_token_id", .integer(0...4_000_000), into: &padTokenId, "the padding token's id")
     if padTokenId >= vocabularySize {
       section.report("expected less than vocab_size \(vocabularySize), found \(padTokenId)", at: "pad_token_id")
     }

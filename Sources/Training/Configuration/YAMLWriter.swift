@@ -13,7 +13,7 @@ struct YAMLWriter {
   // MARK: Keys
 
   /// Writes a value that is YAML already.
-  mutating func write(_ key: String, flow: String) { line("\(key): \(flow)") }
+  mutating func write(_ key: String, flow: String) { line("\(Self.scalar(key)): \(flow)") }
   mutating func write(_ key: String, _ value: String) { write(key, flow: Self.scalar(value)) }
   mutating func write(_ key: String, flag: Bool) { write(key, flow: flag ? "true" : "false") }
   mutating func write(_ key: String, number: some BinaryInteger) { write(key, flow: "\(number)") }

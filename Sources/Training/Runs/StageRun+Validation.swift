@@ -12,7 +12,8 @@ extension StageRun {
     var validated: ValidationReport?
     if let validation = inputs.validation {
       try session.journal.record(.validationStarted(stage: settings.name, rows: validation.count))
-      validated = try validate(validation, step: step, epoch: epoch)
+      // Only rank 0 has the metrics, and sees what is wrong with them.
+      validated = try places.ranks.together { try validate(validation, step: step, epoch: epoch) }
     }
     guard let directory else { return }
     if let validated {

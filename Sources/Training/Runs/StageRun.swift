@@ -202,7 +202,7 @@ final class StageRun {
       let skipped =
         training.nonFinite == .skip
         ? "\n\(progress.skippedSteps) steps were skipped before, which training.maxSkippedSteps allows" : ""
-      throw ModelError(diagnosis.message(stage: settings.name, step: progress.step + 1, training) + skipped)
+      throw SharedFailure(diagnosis.message(stage: settings.name, step: progress.step + 1, training) + skipped)
     }
     progress.step += 1
     progress.skippedSteps += 1
@@ -272,7 +272,7 @@ final class StageRun {
     guard soundStep != progress.step else { return }
     defer { soundStep = progress.step }
     if let key = weights.firstNonFinite() {
-      throw ModelError(
+      throw SharedFailure(
         "stage \(settings.name), step \(progress.step): \(key) is not a finite number: "
           + settings.training.remedyForDivergence)
     }

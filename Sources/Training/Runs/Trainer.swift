@@ -13,6 +13,7 @@ package struct Trainer {
   private let configuration: RunConfiguration
   private let resume: RunSettings.Resume
   private let allowsChanges: Bool
+  private let isOneOfMany: Bool
   private let places: Places
   private let hub: Hub
   private let stopSignal: () -> Int32?
@@ -22,15 +23,19 @@ package struct Trainer {
   ///   - resume: in place of what the configuration says.
   ///   - allowsChanges: whether a run may go on although its configuration, data or models have changed.
   ///   - hub: finds models by name.
+  ///   - isOneOfMany: whether ranks go on with another run where this one fails: then what one of them finds wrong
+  ///     before training is a `SharedFailure` of all.
   ///   - stopSignal: asked behind each step; a signal's number saves the state and ends the run on all ranks.
   ///   - observe: told of every event, on rank 0 only.
   package init(
     _ configuration: RunConfiguration, places: Places, resume: RunSettings.Resume? = nil, allowsChanges: Bool = false,
-    hub: Hub, stopSignal: @escaping () -> Int32? = { nil }, observe: @escaping (TrainingEvent) -> Void
+    isOneOfMany: Bool = false, hub: Hub, stopSignal: @escaping () -> Int32? = { nil },
+    observe: @escaping (TrainingEvent) -> Void
   ) {
     self.configuration = configuration
     self.resume = resume ?? configuration.run.resume
     self.allowsChanges = allowsChanges
+    self.isOneOfMany = isOneOfMany
     self.places = places
     self.hub = hub
     self.stopSignal = stopSignal
@@ -47,9 +52,10 @@ package struct Trainer {
     let directory = RunDirectory(path: configuration.run.directory)
     let states = StateDirectory(directory, keep: configuration.run.keepStates)
     // Looked at before anything is loaded, as that may take long.
-    let prospect =
+    let prospect = try together {
       isRoot
-      ? try directory.prospect(configuration, resume: resume, states: states, allowsChanges: allowsChanges) : nil
+        ? try directory.prospect(configuration, resume: resume, states: states, allowsChanges: allowsChanges) : nil
+    }
     var isFinished = [UInt8](repeating: 0, count: 1)
     if case .finished = prospect { isFinished = [1] }
     try places.ranks.broadcast(&isFinished, from: 0)
@@ -65,9 +71,11 @@ package struct Trainer {
     } catch HubError.cancelled {
       return .interrupted(signal: stopSignal() ?? SIGTERM)
     }
-    let inputs = try RunInputs(configuration.reading(locations), threads: places.pool.workers)
-    for stage in configuration.stages { try StageRun.check(stage, inputs: inputs) }
-    let identity = try RunIdentity(configuration, inputs, threads: places.pool.workers)
+    let (inputs, identity) = try together {
+      let inputs = try RunInputs(configuration.reading(locations), threads: places.pool.workers)
+      for stage in configuration.stages { try StageRun.check(stage, inputs: inputs) }
+      return (inputs, try RunIdentity(configuration, inputs, threads: places.pool.workers))
+    }
     try RankAgreement.require(identity, among: places.ranks)
     // Nobody writes before everybody has loaded.
     try places.ranks.barrier()
@@ -89,6 +97,11 @@ package struct Trainer {
     return try train(session, from: state, at: path)
   }
 
+  /// Collective: `body`, whose failure on one rank is one of all where others runs are to follow.
+  private func together<Result>(_ body: () throws -> Result) throws -> Result {
+    isOneOfMany ? try places.ranks.together(body) : try body()
+  }
+
   /// Decides on rank 0 what the run starts from, prepares its directory, and tells all ranks.
   ///
   /// - Returns: the state to go on from, and on rank 0 its path.
@@ -97,13 +110,16 @@ package struct Trainer {
     journal: RunJournal
   ) throws -> (RunState?, path: String?) {
     var resumption = Resumption.start
-    if case .states(let candidates) = prospect {
+    let choice: (resumption: Resumption, notices: [String])? = try together {
+      guard case .states(let candidates) = prospect else { return nil }
       let isOnly = if case .path = resume { true } else { false }
-      let (choice, notices) = try directory.choose(
+      return try directory.choose(
         candidates, from: states, isOnly: isOnly, identity: identity, configuration: configuration,
         allowsChanges: allowsChanges)
-      for notice in notices { journal.announce(.notice(notice)) }
-      resumption = choice
+    }
+    if let choice {
+      for notice in choice.notices { journal.announce(.notice(notice)) }
+      resumption = choice.resumption
     } else if prospect != nil, resume == .auto {
       journal.announce(.notice("\(directory.path): no run to resume: starting from the beginning"))
     }

@@ -63,7 +63,7 @@ struct CacheCommand: ParsableCommand {
 
 /// What all of them take.
 struct CacheArguments: ParsableArguments {
-  @Argument(help: "The cache's directory: teacher.cache.path of the runs that use it.")
+  @Argument(help: "The cache's directory: teacher.cache.path of the runs that use it.", completion: .directory)
   var path: String
 
   @Flag(help: "Print the result as JSON.")

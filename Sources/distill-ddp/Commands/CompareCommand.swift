@@ -19,7 +19,7 @@ struct CompareCommand: ParsableCommand {
     case markdown, csv, json
   }
 
-  @Argument(help: "The directories of runs.")
+  @Argument(help: "The directories of runs.", completion: .directory)
   var runs: [String]
 
   @Option(help: "How to print the table.")

@@ -13,7 +13,7 @@ struct DistillDDP: ParsableCommand {
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, TokenizeCommand.self, FeaturesCommand.self,
       InspectCommand.self, ValidateCommand.self, VerifyCommand.self, CacheCommand.self, CompareCommand.self,
-      ReportCommand.self, PlanCommand.self, DoctorCommand.self, FetchCommand.self,
+      ReportCommand.self, PlanCommand.self, DoctorCommand.self, FetchCommand.self, ConfigCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
 }

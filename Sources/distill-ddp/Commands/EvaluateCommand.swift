@@ -18,7 +18,7 @@ struct EvaluateCommand: ParsableCommand {
         distill-ddp evaluate --model runs/teacher/best --data glue/MRPC --format glue/mrpc
       """)
 
-  @Option(help: "A Hugging Face model directory, or a name on the hub.")
+  @Option(help: "A Hugging Face model directory, or a name on the hub.", completion: .directory)
   var model: String
 
   @OptionGroup var data: LabelledDataOptions

@@ -20,12 +20,12 @@ struct FeaturesCommand: ParsableCommand {
         distill-ddp features --model DIR --input tweets.txt --output F.safetensors
       """)
 
-  @Option(help: "A Hugging Face model directory, or a name on the hub.")
+  @Option(help: "A Hugging Face model directory, or a name on the hub.", completion: .directory)
   var model: String
 
   @OptionGroup var input: TextInputOptions
 
-  @Option(help: "The .safetensors file to write.")
+  @Option(help: "The .safetensors file to write.", completion: .file(extensions: ["safetensors"]))
   var output: String
 
   @OptionGroup var limits: InferenceOptions

@@ -30,7 +30,8 @@ struct InferenceOptions: ParsableArguments {
 struct LabelledDataOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
-    help: "A text file and its labels, one .csv, .tsv or .jsonl file, or with --format a directory. Each may be .gz.")
+    help: "A text file and its labels, one .csv, .tsv or .jsonl file, or with --format a directory. Each may be .gz.",
+    completion: .file())
   var data: [String]
 
   @Option(help: "The dataset that the directory holds, such as glue/sst2 or tweeteval/sentiment.")
@@ -87,7 +88,8 @@ struct TextInputOptions: ParsableArguments {
     case layout(DatasetLayout)
   }
 
-  @Option(help: "Texts: a .jsonl, .csv or .tsv file, or any other with one a line; each may be .gz.")
+  @Option(
+    help: "Texts: a .jsonl, .csv or .tsv file, or any other with one a line; each may be .gz.", completion: .file())
   var input: String
 
   @Option(

@@ -17,12 +17,12 @@ struct PredictCommand: ParsableCommand {
         distill-ddp predict --model DIR --input dev.tsv --text sentence --output FILE
       """)
 
-  @Option(help: "A Hugging Face model directory, or a name on the hub.")
+  @Option(help: "A Hugging Face model directory, or a name on the hub.", completion: .directory)
   var model: String
 
   @OptionGroup var input: TextInputOptions
 
-  @Option(help: "The file to write; - is standard output.")
+  @Option(help: "The file to write; - is standard output.", completion: .file(extensions: ["jsonl"]))
   var output = "-"
 
   @OptionGroup var limits: InferenceOptions

@@ -19,13 +19,17 @@ struct ReportCommand: ParsableCommand {
         distill-ddp report runs/mix --baseline runs/baseline --rows 3,17 --output mix.html
       """)
 
-  @Argument(help: "A run's directory.")
+  @Argument(help: "A run's directory.", completion: .directory)
   var directory: String
 
-  @Option(help: "The file to write (default: report.html in the run's directory; - is standard output).")
+  @Option(
+    help: "The file to write (default: report.html in the run's directory; - is standard output).",
+    completion: .file(extensions: ["html"]))
   var output: String?
 
-  @Option(help: "A file of sentences, one a line, whose attention is drawn (default: a few short validation rows).")
+  @Option(
+    help: "A file of sentences, one a line, whose attention is drawn (default: a few short validation rows).",
+    completion: .file())
   var sentences: String?
 
   @Option(help: ArgumentHelp("Validation rows whose attention is drawn, from 1.", valueName: "row,row…"))
@@ -33,7 +37,8 @@ struct ReportCommand: ParsableCommand {
 
   @Option(
     parsing: .singleValue,
-    help: ArgumentHelp("A run or a model to compare with; may be repeated.", valueName: "dir"))
+    help: ArgumentHelp("A run or a model to compare with; may be repeated.", valueName: "dir"),
+    completion: .directory)
   var baseline: [String] = []
 
   @Flag(help: "Load no models: no attention maps, no measurements.")

@@ -15,7 +15,9 @@ struct TokenizeCommand: ParsableCommand {
         distill-ddp tokenize --model runs/teacher/best < tweets.txt
       """)
 
-  @Option(help: "A Hugging Face model directory, or a name on the hub, of which only the tokenizer is read.")
+  @Option(
+    help: "A Hugging Face model directory, or a name on the hub, of which only the tokenizer is read.",
+    completion: .directory)
   var model: String
 
   @Option(help: "Truncate to this many tokens, special ones included (default: no limit).")

@@ -9,7 +9,10 @@ struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Fine-tune or distil as a configuration says.",
-    discussion: "Under mpirun or srun, all ranks train together; alone, one process does.")
+    discussion: """
+      Under mpirun or srun, all ranks train together; alone, one process does. A configuration with a section sweep is \
+      many runs, one after the other.
+      """)
 
   @OptionGroup var source: ConfigurationOptions
 
@@ -25,14 +28,15 @@ struct TrainCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Go on with an interrupted run: auto takes its newest sound state and starts anew where there is none; a state's "
-        + "directory takes that one (default: run.resume).", valueName: "auto|none|path"))
+        + "directory takes that one (default: run.resume).", valueName: "auto|none|path"),
+    completion: .list(["auto", "none"]))
   var resume: String?
 
   @Flag(help: "Resume although configuration, data or models have changed.")
   var allowChanges = false
 
   /// `EX_TEMPFAIL`: what a batch system, or `launch/run-with-restarts.sh`, takes for "run me again".
-  private static let resumable: Int32 = 75
+  static let resumable: Int32 = 75
 
   func validate() throws {
     if let threads, threads < 1 { throw ValidationError("--threads: expected 1 or more, found \(threads)") }
@@ -43,44 +47,60 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     StopSignals.watch()
     reportClosedOutputAsError()
-    // Read before ranks start too; an error in it is told once, by `Trainer`'s rank 0.
-    let run = (try? source.configuration())?.run
-    let end = try onEveryRank(
+    // Read before ranks start too; an error in it is told once, by rank 0.
+    let run = (try? source.runs())?.first?.run
+    let status = try onEveryRank(
       threads: threads ?? run?.threads, stuckRank: run?.stuckRank ?? StuckRankLimits()
     ) { places in
-      let configuration = try source.configuration()
-      let console = TrainingConsole(
-        terminal: Terminal(1, underLauncher: places.ranks.size > 1), isQuiet: quiet)
-      let end = try Trainer(
-        configuration, places: places, resume: resume.map { RunSettings.Resume($0) }, allowsChanges: allowChanges,
-        hub: .ofEnvironment(
-          isShown: !quiet && places.ranks.rank == 0, isCancelled: { StopSignals.received != nil }),
-        stopSignal: { StopSignals.received }
-      ) { event in
-        if json { EventLines.print(event) } else { console.show(event) }
-      }.run()
-      // From here a second signal has nothing to cut short.
-      StopSignals.ignore()
-      if case .interrupted(let signal) = end, places.ranks.rank == 0 {
-        printError(
-          "Stopped by \(StopSignals.name(of: signal)), status \(Self.resumable): give the same command with --resume auto "
-            + "to go on from \(configuration.run.directory.escapedForDisplay)/state/last")
-      }
-      return end
+      if let sweep = try source.sweep() { return try self.run(sweep, places) }
+      return try train(try source.configuration(), places) == .finished ? 0 : Self.resumable
     }
-    if case .interrupted = end { throw ExitCode(Self.resumable) }
+    if status != 0 { throw ExitCode(status) }
+  }
+
+  /// Collective: one run, to its end or a signal.
+  ///
+  /// - Parameter othersFollow: whether there is more to do after it.
+  func train(_ configuration: RunConfiguration, _ places: Places, othersFollow: Bool? = nil) throws -> RunEnd {
+    let console = TrainingConsole(terminal: Terminal(1, underLauncher: places.ranks.size > 1), isQuiet: quiet)
+    let end = try Trainer(
+      configuration, places: places, resume: resume.map { RunSettings.Resume($0) }, allowsChanges: allowChanges,
+      isOneOfMany: othersFollow != nil,
+      hub: .ofEnvironment(isShown: !quiet && places.ranks.rank == 0, isCancelled: { StopSignals.received != nil }),
+      stopSignal: { StopSignals.received }
+    ) { event in
+      if json { EventLines.print(event) } else { console.show(event) }
+    }.run()
+    // From here a second signal has nothing to cut short.
+    if othersFollow != true || end != .finished { StopSignals.ignore() }
+    if case .interrupted(let signal) = end, places.ranks.rank == 0 {
+      printError(
+        "Stopped by \(StopSignals.name(of: signal)), status \(Self.resumable): give the same command with --resume auto "
+          + "to go on from \(configuration.run.directory.escapedForDisplay)/state/last")
+    }
+    return end
   }
 }
 
 /// A configuration and what overrides it.
 struct ConfigurationOptions: ParsableArguments {
-  @Option(help: "The run's configuration, a YAML file.")
+  @Option(help: "The run's configuration, a YAML file.", completion: .yaml)
   var config: String
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Override a key, as in training.batchSize=64; may be repeated.", valueName: "key=value"))
+    help: ArgumentHelp("Override a key, as in training.batchSize=64; may be repeated.", valueName: "key=value"),
+    completion: .custom { _, _, _ in ConfigurationKey.all.filter { $0.isScalar }.map { "\($0.path)=" } })
   var overrides: [String] = []
 
   func configuration() throws -> RunConfiguration { try RunConfiguration(path: config, overrides: overrides) }
+
+  /// The runs of a sweep; `nil` where the configuration is of one run.
+  func sweep() throws -> Sweep? { try Sweep(path: config, overrides: overrides) }
+
+  /// All that the configuration stands for.
+  func runs() throws -> [RunConfiguration] {
+    if let sweep = try sweep() { return sweep.runs.map(\.configuration) }
+    return [try configuration()]
+  }
 }

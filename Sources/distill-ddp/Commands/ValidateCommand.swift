@@ -19,26 +19,37 @@ struct ValidateCommand: ParsableCommand {
   @Flag(help: "Print the result as JSON.")
   var json = false
 
-  @Flag(help: "Print the configuration with every default filled in, as YAML, and check nothing else.")
-  var resolved = false
-
-  func validate() throws {
-    if json && resolved { throw ValidationError("--json and --resolved: expected one of them, found both") }
-  }
-
   func run() throws {
     try onFirstRank {
-      let configuration: RunConfiguration
       do {
-        configuration = try source.configuration()
+        if let sweep = try source.sweep() { return try validate(sweep) }
+        let configuration = try source.configuration()
+        let preview = RunPreview(configuration, hub: try .ofEnvironment())
+        guard preview.problems.isEmpty else { return try fail(preview.problems) }
+        if json { printLine(preview.json.text()) } else { show(preview, configuration) }
       } catch let error as ConfigurationError {
-        return try fail(error.problems.map(\.description))
+        try fail(error.problems.map(\.description))
       }
-      if resolved { return printPart(try configuration.resolvedYAML()) }
-      let preview = RunPreview(configuration, hub: try .ofEnvironment())
-      guard preview.problems.isEmpty else { return try fail(preview.problems) }
-      if json { printLine(preview.json.text()) } else { show(preview, configuration) }
     }
+  }
+
+  /// Every run, of which the first is shown.
+  private func validate(_ sweep: Sweep) throws {
+    let hub = try Hub.ofEnvironment()
+    let previews = sweep.runs.map { RunPreview($0.configuration, hub: hub) }
+    let problems = zip(sweep.runs, previews).flatMap { run, preview in
+      preview.problems.map { "\(run.configuration.run.directory.escapedForDisplay): \($0)" }
+    }
+    guard problems.isEmpty else { return try fail(problems) }
+    if json {
+      let runs = zip(sweep.runs, previews).map { run, preview -> JSON in
+        ["directory": .string(run.configuration.run.directory), "preview": preview.json]
+      }
+      return printLine((["valid": true, "runs": .array(runs)] as JSON).text())
+    }
+    show(previews[0], sweep.runs[0].configuration)
+    printLine("\n\(sweep.runs.count) runs, of which this is the first:")
+    for run in sweep.runs { printLine("  \(run.configuration.run.directory.escapedForDisplay)") }
   }
 
   private func fail(_ problems: [String]) throws {

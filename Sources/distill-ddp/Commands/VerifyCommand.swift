@@ -15,7 +15,8 @@ struct VerifyCommand: ParsableCommand {
         distill-ddp verify runs/mine/best --json
       """)
 
-  @Argument(help: "A checkpoint's or state's directory, or a run's, which stands for all of its own.")
+  @Argument(
+    help: "A checkpoint's or state's directory, or a run's, which stands for all of its own.", completion: .directory)
   var path: String
 
   @Flag(help: "Print the result as JSON.")

@@ -30,9 +30,13 @@ extension FuzzTarget {
           }
         },
         { .counting(9_000, before: "stages: [", after: "a]") { "{name: s\($0)}," } },
+        { .counting(4_900, before: "sweep: {grid: {", after: "z: [1]}}") { "k\($0): [1]," } },
+        { .counting(990, before: "sweep: {grid: {a: [", after: "z]}}") { "\($0)," } },
+        { .counting(4_000, before: "sweep: {variants: {a: {", after: "z: 1}}}") { "k\($0): 1," } },
       ]
     ) { bytes in
       guard let text = String(validating: bytes, as: UTF8.self) else { throw NotText() }
+      _ = try Sweep(yaml: text, file: "x.yaml")
       let configuration = try RunConfiguration(yaml: text, file: "x.yaml")
       promise(try RunConfiguration(yaml: configuration.resolvedYAML(), file: "x.yaml") == configuration)
     }
@@ -68,7 +72,8 @@ extension FuzzTarget {
     "[", "]", "{", "}", ": ", ", ", "- ", "? ", "&a ", "*a", "!!str ", "!x ", "|\n", ">-\n", "---\n", "...\n", "# ",
     "'", "\"", "\\x1b", "\\u0000", "~", "null", "true", "<<: ", "%YAML 1.2\n", "\t", "\n  ", "run:", "data:",
     "stages:", "student:", "teacher:", "training:", "adaptors:", "name:", "LogitMSE", "HidnPKD", "layers:", "config:",
-    "fromTeacher:", "weight:", "labels:", "hidden_size:", "auto", "epochs:", "maxSteps:", "cache:",
+    "fromTeacher:", "weight:", "labels:", "hidden_size:", "auto", "epochs:", "maxSteps:", "cache:", "sweep:",
+    "grid:", "variants:", "seeds:", "run.seed:",
   ]
 
   /// The file's reader refuses what is no UTF-8 before the parser sees it.

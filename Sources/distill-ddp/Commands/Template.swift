@@ -1,0 +1,31 @@
+import ArgumentParser
+
+/// A configuration of `configs/`, which the build puts into the program.
+enum Template: String, CaseIterable, ExpressibleByArgument {
+  case finetune
+  case baseline
+  case mixStep = "mix-step"
+  case twoStep = "two-step"
+  case twoStepFirst = "two-step-1st"
+  case twoStepSecond = "two-step-2nd"
+  case sweep
+
+  private var source: (path: String, bytes: [UInt8]) {
+    switch self {
+    case .finetune: ("configs/finetune.yaml", PackageResources.finetune_yaml)
+    case .baseline: ("configs/student_baseline.yaml", PackageResources.student_baseline_yaml)
+    case .mixStep: ("configs/distillation_ms.yaml", PackageResources.distillation_ms_yaml)
+    case .twoStep: ("configs/distillation_ts.yaml", PackageResources.distillation_ts_yaml)
+    case .twoStepFirst: ("configs/distillation_ts_1st.yaml", PackageResources.distillation_ts_1st_yaml)
+    case .twoStepSecond: ("configs/distillation_ts_2nd.yaml", PackageResources.distillation_ts_2nd_yaml)
+    case .sweep: ("configs/sweep.yaml", PackageResources.sweep_yaml)
+    }
+  }
+
+  /// Where it is in the repository, as its own comments name it.
+  var path: String { source.path }
+  var text: String { String(decoding: source.bytes, as: UTF8.self) }
+
+  /// Its first line, which says what it does.
+  var summary: String { String(text.prefix { $0 != "\n" }.drop { "# ".contains($0) }) }
+}
