@@ -2,7 +2,8 @@
 # shellcheck source-path=SCRIPTDIR
 # Makes the container of launch/Dockerfile without Docker, from exactly its packages, files and commands, and trains
 # in it: alone, with two ranks, and as launch/mpijob.yaml's launcher and workers, which reach each other over ssh, are
-# moved and go on. Status 1 where a run does not end with the result of an ordinary one. Takes five minutes once built.
+# moved and go on. Status 1 where a run does not end with the result of an ordinary one. Takes some
+# five minutes once built.
 #
 #   launch/container-test.sh
 #

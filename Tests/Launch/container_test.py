@@ -57,14 +57,15 @@ class Pods:
         for index in (1, 2):
             self.servers.append(Job(self.workspace, self.inside(
                 index, *self.worker["command"], *self.worker["args"], options=[
-                    "--pid", "--fork", "--kill-child", f"--mount-proc={self.stage.root}/proc"]),
+                    "--pid", "--fork", f"--mount-proc={self.stage.root}/proc"]),
                 variables=self.stage.environment))
         time.sleep(1)
         return self
 
     def __exit__(self, *_):
+        # With a namespace's first process, all others of it end.
+        end([self.first_of(server) for server in self.servers])
         for server in self.servers:
-            server.process.kill()
             server.process.wait()
         self.remove_network()
 
@@ -102,9 +103,13 @@ class Pods:
 
     def beside(self, server, *words):
         """A command in the container of a worker's server, which sees that container's processes only."""
-        parent = self.servers[server - 1].process.pid
-        child = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[0]
-        return ["nsenter", f"--target={child}", "--net", "--uts", "--pid", "--mount", *self.stage.command(*words)]
+        return ["nsenter", f"--target={self.first_of(self.servers[server - 1])}", "--net", "--uts", "--pid", "--mount",
+                *self.stage.command(*words)]
+
+    def first_of(self, server):
+        """The first process of a server's namespace, which unshare waits for."""
+        parent = server.process.pid
+        return int(pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[0])
 
     def launch(self):
         return Job(self.workspace, self.inside(0, *self.launcher["command"], *self.launcher["args"], "--quiet"),
