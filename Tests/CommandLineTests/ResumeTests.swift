@@ -173,12 +173,12 @@ extension TinyWorkspace {
   /// Lines of steps in `run`'s log.
   var loggedSteps: Int { text("run/metrics.jsonl").occurrences(of: #""event":"step""#) }
 
-  func wait(until isTrue: () -> Bool) throws {
-    for _ in 0..<6000 {
+  func wait(seconds: Int = 30, until isTrue: () -> Bool) throws {
+    for _ in 0..<seconds * 200 {
       if isTrue() { return }
       usleep(5_000)
     }
-    throw ProgramFailure(description: "the run did not get so far in half a minute")
+    throw ProgramFailure(description: "the run did not get so far in \(seconds) seconds")
   }
 
   /// What a run left behind but for times: every file below `stages`, every link, and every line of the log.
