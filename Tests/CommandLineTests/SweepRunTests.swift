@@ -52,21 +52,25 @@ import Testing
   @Test(arguments: [1, 2])
   func interruptedSweepsGoOn(ranks: Int) throws {
     let workspace = try Self.workspace("sweep: {seeds: [1, 2, 3]}", trainRows: 403)
-    let whole = try Self.start(workspace, ranks: ranks, ["--set", "run.directory=whole"]).wait(timeout: 120)
+    // Long enough for a signal to find the run it is meant for.
+    let long = ["--set", "training={batchSize: 10, maxSteps: 400, learningRate: 2.0e-3, validateEverySteps: 100}"]
+    let whole = try Self.start(workspace, ranks: ranks, long + ["--set", "run.directory=whole"]).wait(timeout: 300)
     try #require(whole.status == 0, "\(whole)")
-    let job = try Self.start(workspace, ranks: ranks)
-    try workspace.wait { workspace.text("run/seed=2/metrics.jsonl").occurrences(of: #""event":"step""#) >= 10 }
+    let job = try Self.start(workspace, ranks: ranks, long)
+    try workspace.wait {
+      workspace.text("run/seed=2/metrics.jsonl").occurrences(of: #""event":"step""#) >= 10
+    }
     job.signal(SIGUSR1)
-    let stopped = try job.wait(timeout: 120)
+    let stopped = try job.wait(timeout: 300)
     #expect(stopped.status == 75, "\(stopped)")
     #expect(stopped.errors.contains("--resume auto to go on from run/seed=2/state/last"), "\(stopped)")
     #expect(!workspace.exists("run/seed=3"))
     let first = try workspace.contents(of: "run/seed=1")
 
-    let again = try Self.start(workspace, ranks: ranks).wait()
+    let again = try Self.start(workspace, ranks: ranks, long).wait()
     #expect(again.status == 1 && again.occurrences(of: "holds 2 of the 3 runs already (seed=1)") == 1, "\(again)")
 
-    let resumed = try Self.start(workspace, ranks: ranks, ["--resume", "auto"]).wait(timeout: 120)
+    let resumed = try Self.start(workspace, ranks: ranks, long + ["--resume", "auto"]).wait(timeout: 300)
     #expect(resumed.status == 0, "\(resumed)")
     #expect(resumed.output.contains("run/seed=1: the run has finished already"))
     #expect(try workspace.contents(of: "run/seed=1") == first)
