@@ -92,18 +92,20 @@ final class TinyWorkspace {
 
   /// Runs `distill-ddp`, or another program, on several ranks.
   func runOnRanks(
-    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path, timeout: Double = 90
+    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path, variables: [String: String?] = [:],
+    timeout: Double = 90
   ) throws -> ProgramRun {
-    try startOnRanks(ranks, arguments, program: program).wait(timeout: timeout)
+    try startOnRanks(ranks, arguments, program: program, variables: variables).wait(timeout: timeout)
   }
 
   func startOnRanks(
-    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path
+    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path, variables: [String: String?] = [:]
   ) throws -> StartedProgram {
     try StartedProgram(
       BinaryUnderTest.mpirun, ["--oversubscribe", "--bind-to", "none", "-np", "\(ranks)", program] + arguments,
       in: path,
-      variables: Self.withoutLauncher(["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"]))
+      variables: Self.withoutLauncher(
+        ["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"].merging(variables) { $1 }))
   }
 
   /// Runs a configuration alone or, with `ranks`, under mpirun, and reads what it left behind.
@@ -131,6 +133,9 @@ final class TinyWorkspace {
     let names = [
       "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "SLURM_STEP_NUM_TASKS",
     ]
-    return Dictionary(uniqueKeysWithValues: names.map { ($0, String?.none) }).merging(variables) { $1 }
+    // Nor asks a program that is tested anybody but the tests' own hub.
+    let offline: [String: String?] = ["HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": "/nonexistent", "HF_TOKEN": nil]
+    return Dictionary(uniqueKeysWithValues: names.map { ($0, String?.none) }).merging(offline) { $1 }
+      .merging(variables) { $1 }
   }
 }

@@ -15,7 +15,8 @@ struct InspectCommand: ParsableCommand {
         distill-ddp inspect features.safetensors --json
       """)
 
-  @Argument(help: "A model directory, a name on the hub, a run directory (its best model), or a .safetensors or .bin file.")
+  @Argument(
+    help: "A model directory, a name on the hub, a run directory (its best model), or a .safetensors or .bin file.")
   var path: String
 
   @Flag(help: "Print the result as JSON.")
