@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # shellcheck source-path=SCRIPTDIR
 # Installs what building and running distill-ddp needs and this machine does not have, from Debian's or Ubuntu's
-# packages: OpenBLAS, Open MPI, pkg-config and unzip. Swift itself must be there.
+# packages: OpenBLAS, Open MPI, libcurl, pkg-config and unzip. Swift itself must be there.
 #
 #   launch/install.sh         what building and running needs
 #   launch/install.sh pip     also pip, which the quick start downloads its data with
@@ -28,6 +28,9 @@ missing_packages() {
   pkg-config --exists openblas 2> /dev/null || echo libopenblas-dev
   pkg-config --exists ompi-c 2> /dev/null || echo libopenmpi-dev
   command -v mpirun > /dev/null || echo openmpi-bin
+  # Opened by name when a model is downloaded, which certificates are needed for too.
+  [[ $(/sbin/ldconfig -p) =~ libcurl(-gnutls)?\.so\.4 ]] || echo libcurl4
+  [[ -n $(ls -A /etc/ssl/certs 2> /dev/null) ]] || echo ca-certificates
   command -v unzip > /dev/null || echo unzip
   if [[ ${1:-} == pip ]]; then
     python3 -m pip --version > /dev/null 2>&1 || echo python3-pip

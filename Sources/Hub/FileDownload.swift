@@ -65,8 +65,8 @@ struct FileDownload {
           guard failures < Self.attempts else {
             throw HubError.unreachable(
               subject: subject,
-              problem: "\(problem); \(partial.size) of \(file.size) bytes of \(file.name) are kept, and fetching again goes "
-                + "on from there")
+              problem: "\(problem); \(partial.size) of \(file.size) bytes of \(file.name) are kept, and fetching again "
+                + "goes on from there")
           }
           client.observe(.retrying(file: file.name, problem: problem, seconds: delay))
           try client.pause(delay, subject: file.name)
@@ -78,7 +78,8 @@ struct FileDownload {
         // What an earlier attempt left may be what is wrong.
         guard isResumed else {
           throw HubError.failed(
-            subject: "\(name): \(file.name)", problem: "\(problem); it was deleted; fetch again, or ask who runs the hub")
+            subject: "\(name): \(file.name)",
+            problem: "\(problem); it was deleted; fetch again, or ask who runs the hub")
         }
         client.observe(.retrying(file: file.name, problem: problem, seconds: 0))
         isResumed = false

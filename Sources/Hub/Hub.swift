@@ -81,7 +81,8 @@ package struct Hub: Sendable {
       return Location(path: snapshot.path, commit: snapshot.commit)
     } catch HubError.unreachable(let subject, let problem) {
       guard effort != .refresh, let known, isUsable else {
-        throw HubError.unreachable(subject: subject, problem: problem)
+        throw HubError.unreachable(
+          subject: name.description, problem: "does not exist here as a directory, and \(subject): \(problem)")
       }
       observe(.notice("\(name): the cache's files are used; \(subject) could not be asked for more: \(problem)"))
       return Location(path: known.path, commit: known.commit)

@@ -20,7 +20,7 @@ struct HubClient {
   /// What the hub knows of a file; `nil` where that revision has no such file.
   func metadata(of file: String, in name: HubName) throws -> RemoteFile? {
     try retrying(file, attempts: 3) {
-      let (response, from) = try follow(try request(file, of: name, isHead: true)) { _, _ in }
+      let response = try follow(try request(file, of: name, isHead: true)) { _, _ in }
       if response.status == 404, isAbsent(response, name) { return nil }
       try check(response, file, of: name)
       func header(_ names: String...) -> String? { names.lazy.compactMap { response.headers[$0] }.first }
@@ -46,7 +46,6 @@ struct HubClient {
           subject: subject,
           problem: "expected the size of \(file) in X-Linked-Size or Content-Length, found \(length?.quoted ?? "none")")
       }
-      _ = from
       return RemoteFile(name: file, commit: commit, etag: etag, size: size)
     }
   }
@@ -59,7 +58,7 @@ struct HubClient {
     let pinned = HubName(repository: name.repository, revision: file.commit)
     var request = try request(file.name, of: pinned, isHead: false)
     request.start = start
-    let (response, _) = try follow(request, receive: receive)
+    let response = try follow(request, receive: receive)
     if response.status != 416 { try check(response, file.name, of: name) }
     return response
   }
@@ -109,7 +108,7 @@ struct HubClient {
   /// Follows redirects; for a head only those that stay with the hub, since another host's tells nothing.
   private func follow(
     _ request: HTTPRequest, receive: @escaping (HTTPResponse, UnsafeRawBufferPointer) throws -> Void
-  ) throws -> (HTTPResponse, WebAddress) {
+  ) throws -> HTTPResponse {
     let hub = request.address.origin
     var request = request
     for _ in 0...Self.mostRedirects {
@@ -125,12 +124,12 @@ struct HubClient {
         let origin = request.address.origin
         throw HubError.unreachable(subject: "\(origin.host):\(origin.port)", problem: problem.escapedForDisplay)
       }
-      guard response.isRedirect else { return (response, request.address) }
+      guard response.isRedirect else { return response }
       guard let next = response.redirect.flatMap(WebAddress.init) else {
         throw HubError.failed(subject: subject, problem: "redirects to what is no address of http or https")
       }
       let isOwn = next.origin == hub
-      if request.isHead && !isOwn { return (response, request.address) }
+      if request.isHead && !isOwn { return response }
       // Nobody but a test on this machine has a reason to leave https.
       guard next.origin.isEncrypted || (!hub.isEncrypted && next.origin.isLoopback) else {
         throw HubError.failed(
@@ -161,10 +160,11 @@ struct HubClient {
       problem = "has no revision \(name.revision); see \(page)/commits/main for those it has"
     case (401, _) where settings.token == nil, (404, "RepoNotFound"):
       problem =
-        "the hub has no such model for everybody; check the name at \(page), and for a private or gated model set "
+        "there is no such model that everybody may read; check the name at \(page), and for a private or gated model set "
         + "HF_TOKEN"
     case (401, _):
-      problem = "the hub does not accept the token (HF_TOKEN, or the file token in HF_HOME); make a new one, or unset it"
+      problem =
+        "the hub does not accept the token (HF_TOKEN, or the file token in HF_HOME); make a new one, or unset it"
     case (403, "GatedRepo"):
       problem = "access is granted on request only; accept the terms at \(page) with the account that HF_TOKEN is of"
     case (403, _):

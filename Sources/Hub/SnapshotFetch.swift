@@ -49,7 +49,8 @@ struct SnapshotFetch {
       if let index = try missing(format.indexName, in: name, snapshot) {
         guard index.size <= Self.largestIndex else {
           throw HubError.failed(
-            subject: "\(shown): \(index.name)", problem: "expected at most \(Self.largestIndex) bytes, found \(index.size)")
+            subject: "\(shown): \(index.name)",
+            problem: "expected at most \(Self.largestIndex) bytes, found \(index.size)")
         }
         try download([index], since: .now)
       }
@@ -57,7 +58,8 @@ struct SnapshotFetch {
       let shards = try ModelWeights.shards(ofIndex: "\(snapshot.path)/\(format.indexName)").keys.sorted()
       guard shards.count <= Self.mostShards else {
         throw HubError.failed(
-          subject: "\(shown): \(format.indexName)", problem: "expected at most \(Self.mostShards) files, found \(shards.count)")
+          subject: "\(shown): \(format.indexName)",
+          problem: "expected at most \(Self.mostShards) files, found \(shards.count)")
       }
       return try shards.filter { !snapshot.has($0) }.map { shard in
         guard let file = try client.metadata(of: shard, in: name) else {

@@ -47,7 +47,8 @@ struct WebAddress: Sendable {
       }
     }
     let isIPv6 =
-      host.hasPrefix("[") && host.hasSuffix("]") && host.dropFirst().dropLast().allSatisfy { $0.isHexDigit || $0 == ":" }
+      host.hasPrefix("[") && host.hasSuffix("]")
+      && host.dropFirst().dropLast().allSatisfy { $0.isHexDigit || $0 == ":" }
     guard !host.isEmpty, isPlain || isIPv6 else { return nil }
     self.text = text
     origin = Origin(isEncrypted: scheme == "https", host: host.lowercased(), port: port)

@@ -109,7 +109,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
   @Test(arguments: [
     BadInput(
       "no directory", set: "student={model: nowhere}",
-      message: "nowhere: does not exist; expected a model directory on this machine"),
+      message: "nowhere: does not exist here as a directory, and the cache"),
     BadInput("no teacher", set: "teacher.model=nowhere", message: "nowhere: does not exist"),
     BadInput("a file", set: "student={model: bad/vocab.txt}", message: "bad/vocab.txt: expected a directory") { _ in },
     BadInput("no config.json", set: "student={model: bad}", message: "bad: expected config.json in this directory") {

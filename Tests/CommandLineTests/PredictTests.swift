@@ -118,7 +118,7 @@ struct PredictTests {
     "bad input is told with its place",
     arguments: [
       (["--model", "student", "--input", "none.txt"], 1, "none.txt: cannot be opened"),
-      (["--model", "none", "--input", "texts.txt"], 1, "none: does not exist; expected a model directory"),
+      (["--model", "none", "--input", "texts.txt"], 1, "none: does not exist here as a directory, and the cache"),
       (["--model", "student", "--input", "student"], 1, "student: expected a regular file"),
       (["--model", "student", "--input", "bad.txt"], 1, "bad.txt:2: expected UTF-8"),
       (

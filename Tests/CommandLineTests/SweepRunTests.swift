@@ -29,7 +29,7 @@ import Testing
   @Test(arguments: [1, 2])
   func everyRunIsTheRunAlone(ranks: Int) throws {
     let workspace = try Self.workspace()
-    let result = try Self.start(workspace, ranks: ranks).wait(timeout: 120)
+    let result = try Self.start(workspace, ranks: ranks).wait()
     #expect(result.status == 0, "\(result)")
     for (index, name) in Self.names.enumerated() {
       #expect(result.output.contains("Run \(index + 1) of 4: \(name)\n"))
@@ -54,14 +54,14 @@ import Testing
     let workspace = try Self.workspace("sweep: {seeds: [1, 2, 3]}", trainRows: 403)
     // Long enough for a signal to find the run it is meant for.
     let long = ["--set", "training={batchSize: 10, maxSteps: 400, learningRate: 2.0e-3, validateEverySteps: 100}"]
-    let whole = try Self.start(workspace, ranks: ranks, long + ["--set", "run.directory=whole"]).wait(timeout: 300)
+    let whole = try Self.start(workspace, ranks: ranks, long + ["--set", "run.directory=whole"]).wait()
     try #require(whole.status == 0, "\(whole)")
     let job = try Self.start(workspace, ranks: ranks, long)
     try workspace.wait {
       workspace.text("run/seed=2/metrics.jsonl").occurrences(of: #""event":"step""#) >= 10
     }
     job.signal(SIGUSR1)
-    let stopped = try job.wait(timeout: 300)
+    let stopped = try job.wait()
     #expect(stopped.status == 75, "\(stopped)")
     #expect(stopped.errors.contains("--resume auto to go on from run/seed=2/state/last"), "\(stopped)")
     #expect(!workspace.exists("run/seed=3"))
@@ -70,7 +70,7 @@ import Testing
     let again = try Self.start(workspace, ranks: ranks, long).wait()
     #expect(again.status == 1 && again.occurrences(of: "holds 2 of the 3 runs already (seed=1)") == 1, "\(again)")
 
-    let resumed = try Self.start(workspace, ranks: ranks, long + ["--resume", "auto"]).wait(timeout: 300)
+    let resumed = try Self.start(workspace, ranks: ranks, long + ["--resume", "auto"]).wait()
     #expect(resumed.status == 0, "\(resumed)")
     #expect(resumed.output.contains("run/seed=1: the run has finished already"))
     #expect(try workspace.contents(of: "run/seed=1") == first)

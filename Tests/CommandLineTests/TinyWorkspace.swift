@@ -91,21 +91,21 @@ final class TinyWorkspace {
 
   /// Runs `distill-ddp`, or another program, on several ranks.
   func runOnRanks(
-    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path
+    _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path, variables: [String: String?] = [:]
   ) throws -> ProgramRun {
-    try startOnRanks(ranks, arguments, program: program).wait()
+    try startOnRanks(ranks, arguments, program: program, variables: variables).wait()
   }
 
   /// - Parameter options: of mpirun.
   func startOnRanks(
     _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path,
-    options: [String] = ["--bind-to", "none"], terminal: String? = nil
+    options: [String] = ["--bind-to", "none"], variables: [String: String?] = [:], terminal: String? = nil
   ) throws -> StartedProgram {
     try StartedProgram(
       BinaryUnderTest.mpirun, ["--oversubscribe"] + options + ["-np", "\(ranks)", program] + arguments, in: path,
-      variables: Self.withoutLauncher([
-        "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "TERM": "xterm",
-      ]), terminal: terminal)
+      variables: Self.withoutLauncher(
+        ["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "TERM": "xterm"]
+          .merging(variables) { $1 }), terminal: terminal)
   }
 
   /// Runs `distill-ddp`, or with ranks mpirun, on a terminal.
@@ -150,6 +150,9 @@ final class TinyWorkspace {
     let names = [
       "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "SLURM_STEP_NUM_TASKS",
     ]
-    return Dictionary(uniqueKeysWithValues: names.map { ($0, String?.none) }).merging(variables) { $1 }
+    // Nor asks a program that is tested anybody but the tests' own hub.
+    let offline: [String: String?] = ["HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": "/nonexistent", "HF_TOKEN": nil]
+    return Dictionary(uniqueKeysWithValues: names.map { ($0, String?.none) }).merging(offline) { $1 }
+      .merging(variables) { $1 }
   }
 }

@@ -62,8 +62,8 @@ struct ValidateTests {
     let run = try validate(
       .everyAdaptor, set: ["teacher.model=none", "student.model=none", "task.labels=[a, b, c]"])
     #expect(run.status == 1)
-    #expect(run.errors.contains("teacher: none: does not exist"), "\(run)")
-    #expect(run.errors.contains("student: none: does not exist"))
+    #expect(run.errors.contains("teacher.model: none: does not exist"), "\(run)")
+    #expect(run.errors.contains("student.model: none: does not exist"))
     #expect(run.errors.contains("train_labels.txt:3: label: expected 0…2 or one of a, b, c, found \"7\""))
   }
 

@@ -189,7 +189,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def describe(self, parts):
         """What huggingface_hub asks before it downloads a whole snapshot."""
-        place = next(index for index, part in enumerate(parts) if part in ("revision", "tree"))
+        place = next((index for index, part in enumerate(parts) if part in ("revision", "tree")), None)
+        if place is None:
+            return self.fail(404)
         model = "/".join(parts[:place])
         root = os.path.join(folder, "models", model)
         if parts[place] == "revision":

@@ -21,7 +21,8 @@ package struct ModelDirectory: Sendable {
     switch fileKind(path) {
     case .directory: break
     case nil:
-      throw CheckpointError(path, "does not exist; expected a model directory on this machine, or a name on the hub such as org/name")
+      throw CheckpointError(
+        path, "does not exist; expected a model directory on this machine, or a name on the hub such as org/name")
     default:
       throw CheckpointError(path, "expected a directory that holds config.json, found a file; name its directory")
     }

@@ -79,7 +79,7 @@ extension TeacherSettings {
     self.init(
       model: section.require(
         "model", .text("a Hugging Face model directory"),
-        "a Hugging Face [model directory](#model-directories); never updated") ?? "")
+        "a Hugging Face [model directory](#model-directories), or a [name on the hub](models.md); never updated") ?? "")
     cache = section.sectionUnlessNull(
       "cache", "keeps what the adaptors read of the teacher on disk; null computes it in every epoch"
     ) { TeacherCacheSettings($0) }

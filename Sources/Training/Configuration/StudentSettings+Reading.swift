@@ -7,7 +7,8 @@ extension StudentSettings {
     self.init(source: .model(""))
     let given = Self.sources.filter { section.value($0) != nil }
     let directory = section.read(
-      "model", .text("a Hugging Face model directory"), "a Hugging Face [model directory](#model-directories)")
+      "model", .text("a Hugging Face model directory"),
+      "a Hugging Face [model directory](#model-directories), or a [name on the hub](models.md)")
     let layers = section.sectionUnlessNull(
       "fromTeacher", default: .none, "the teacher's embeddings, head and some of its layers"
     ) { Self.teacherLayers($0) }
@@ -27,7 +28,7 @@ extension StudentSettings {
     }
     section.read(
       "tokenizer", .orNull(.text("a Hugging Face model directory")), into: &tokenizer,
-      "a directory with a tokenizer; null takes that of `model`, else the teacher's")
+      "a model, by path or name, whose tokenizer is used; null takes that of `model`, else the teacher's")
     section.read("head", .choice, into: &head, "when the classification head is initialised anew")
     section.section(
       "dropout", "dropout probabilities that replace those of the student's own configuration"

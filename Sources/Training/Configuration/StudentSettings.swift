@@ -28,6 +28,11 @@ package struct StudentSettings: Sendable, Equatable {
   package var dropout = DropoutSettings()
 
   package init(source: Source) { self.source = source }
+
+  /// Whether it starts from what the teacher has.
+  var isOfTeacher: Bool {
+    if case .model = source { false } else { true }
+  }
 }
 
 /// Dropout probabilities in [0, 1) that replace those of the student's own configuration; `nil` keeps them.

@@ -72,14 +72,11 @@ extension RunConfiguration {
   /// The models that a run reads, with the keys that name them.
   var models: [(key: String, model: String)] {
     var models: [(String, String)] = []
-    var needsTeacher = stages.contains { !$0.adaptors.isEmpty }
-    if case .model(let model) = student.source {
-      models.append(("student.model", model))
-    } else {
-      needsTeacher = true
-    }
+    if case .model(let model) = student.source { models.append(("student.model", model)) }
     if let tokenizer = student.tokenizer { models.append(("student.tokenizer", tokenizer)) }
-    if needsTeacher, let teacher { models.append(("teacher.model", teacher.model)) }
+    if let teacher, student.isOfTeacher || stages.contains(where: { !$0.adaptors.isEmpty }) {
+      models.append(("teacher.model", teacher.model))
+    }
     return models
   }
 

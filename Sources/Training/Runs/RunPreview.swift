@@ -42,13 +42,16 @@ package struct RunPreview: Sendable {
       // What is there may be this very configuration's run.
       notices.append("\(error)")
     }
-    let locations = configuration.models.map { key, model in
-      attempt(key) { try hub.locate(model, effort: .cache) } ?? Hub.Location(path: model)
-    }
-    let configuration = configuration.reading(locations)
-    let student = attempt("student") { try RunInputs.student(configuration) }
+    let locations = configuration.models.map { key, model in attempt(key) { try hub.locate(model, effort: .cache) } }
+    let lacking = zip(configuration.models, locations).filter { $1 == nil }.map(\.0.key)
+    let lacksTeacher = lacking.contains("teacher.model")
+    let configuration = configuration.reading(locations.map { $0 ?? Hub.Location(path: "") })
+    // What was not found has been told.
+    let lacksStudent = lacking.contains { $0.hasPrefix("student") } || lacksTeacher && configuration.student.isOfTeacher
+    let student = lacksStudent ? nil : attempt("student") { try RunInputs.student(configuration) }
     let labels = student?.configuration.labels ?? configuration.task.labels
-    let teacher = attempt("teacher") { try RunInputs.teacher(configuration, labels: labels) } ?? nil
+    let teacher =
+      lacksTeacher ? nil : attempt("teacher") { try RunInputs.teacher(configuration, labels: labels) } ?? nil
     readModels(configuration, student, teacher)
     let tokenizer = student.flatMap { student in attempt("student") { try student.tokenizer() } }
     if let student, let tokenizer, let teacher {

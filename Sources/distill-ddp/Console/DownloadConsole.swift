@@ -39,7 +39,9 @@ final class DownloadConsole: Sendable {
 
   private func show(_ progress: FetchProgress, _ state: inout State) {
     let now = ContinuousClock.now
-    if let last = state.lastShown, now - last < .seconds(terminal == nil ? 5 : 0.1), progress.done < progress.total { return }
+    if let last = state.lastShown, now - last < .seconds(terminal == nil ? 5 : 0.1), progress.done < progress.total {
+      return
+    }
     // Where nothing is drawn over, what is quick needs no line.
     if state.lastShown == nil, terminal == nil, now - state.start < .seconds(5) { return }
     state.lastShown = now
