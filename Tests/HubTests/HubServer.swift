@@ -30,7 +30,8 @@ final class HubServer {
   }
 
   deinit {
-    process.terminate()
+    // Tests run on threads that block signals, and so does what they start: it would not hear SIGTERM.
+    kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
     try? FileManager.default.removeItem(atPath: folder)
   }
