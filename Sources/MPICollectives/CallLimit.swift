@@ -2,6 +2,7 @@
   import CMPI
   import Dispatch
   import Glibc
+  import Synchronization
 
   /// A limit for the calls in which MPI itself waits for all ranks, and for as long as it takes.
   struct CallLimit {
@@ -16,10 +17,10 @@
       guard let seconds else { return try body() }
       let timer = DispatchSource.makeTimerSource(queue: .global())
       // Ticks that a stopped process misses come as one: it has not waited for anybody meanwhile.
-      nonisolated(unsafe) var ticks = 0
+      let ticks = Atomic<Int>(0)
       timer.setEventHandler { [rank, report] in
-        ticks += 1
-        guard Double(ticks) * Self.tick >= seconds else { return }
+        let count = ticks.add(1, ordering: .relaxed).newValue
+        guard Double(count) * Self.tick >= seconds else { return }
         giveWay(rank: rank)
         let status = report(RanksMissing(call: call, seconds: seconds))
         Launcher.endUnlessItEnds()

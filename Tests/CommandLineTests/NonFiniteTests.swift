@@ -92,7 +92,7 @@ import Testing
     let workspace = try workspace(poisoned: "teacher")
     let skip =
       Self.long + [
-        "training.nonFinite=skip", "data.validation=null", "training.maxSteps=1500", "student={model: student}",
+        "training.nonFinite=skip", "data.validation=null", "training.maxSteps=800", "student={model: student}",
         "training.maxSkippedSteps=1000",
       ]
     _ = try workspace.train(.mixStep, set: skip)

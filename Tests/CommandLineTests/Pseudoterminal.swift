@@ -8,12 +8,14 @@ final class Pseudoterminal {
   private var bytes: [UInt8] = []
 
   init(columns: Int) throws {
-    primary = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)
-    var name = [CChar](repeating: 0, count: 128)
-    guard primary >= 0, grantpt(primary) == 0, unlockpt(primary) == 0, ptsname_r(primary, &name, name.count) == 0 else {
+    primary = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK)
+    // TIOCSPTLCK and TIOCGPTN: the importer does not show their macros, nor always glibc's functions for them.
+    var lock: Int32 = 0
+    var number: UInt32 = 0
+    guard primary >= 0, ioctl(primary, 0x4004_5431, &lock) == 0, ioctl(primary, 0x8004_5430, &number) == 0 else {
       throw ProgramFailure(description: "no pseudo-terminal can be made")
     }
-    path = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    path = "/dev/pts/\(number)"
     resize(columns: columns)
   }
 

@@ -136,16 +136,19 @@ import Testing
     let job = try workspace.startOnRanks(
       2,
       Self.arguments + [
-        "--set", "training.maxSteps=2000", "--quiet", "--set", "run.stuckRank={warnAfter: 3, abortAfter: 600}",
+        "--set", "training.maxSteps=1000000", "--quiet", "--set", "run.stuckRank={warnAfter: 3, abortAfter: 600}",
       ], program: wrapper)
     try workspace.wait { workspace.exists("run/stages/finetune/best") && workspace.exists("pid.1") }
     let process = try #require(pid_t(workspace.text("pid.1").dropLast()))
     #expect(kill(process, SIGSTOP) == 0)
     let warning = "Warning: rank 1: expected a message to rank 0"
     try workspace.wait { job.hasPrinted(warning) }
+    let steps = workspace.loggedSteps
     #expect(kill(process, SIGCONT) == 0)
+    try workspace.wait { workspace.loggedSteps > steps + 10 }
+    job.signal(SIGUSR1)
     let result = try job.wait()
-    #expect(result.status == 0, "\(result)")
+    #expect(result.status == 75, "\(result)")
     #expect(result.occurrences(of: warning) == 1, "\(result)")
   }
 }

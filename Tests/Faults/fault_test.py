@@ -1,6 +1,7 @@
 """Tries faults on distill-ddp and prints a table of those it survived; launch/fault-test.sh starts it."""
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -76,6 +77,8 @@ def main():
     parser.add_argument("--seed", type=int, default=None, help="of random choices (default: the time)")
     parser.add_argument("--binary", default=str(REPOSITORY / ".build/release/distill-ddp"))
     options = parser.parse_args()
+    # Where this was started in the background, SIGINT is ignored, and shells that inherit that cannot trap it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = options.seed if options.seed is not None else time.time_ns() % 1_000_000
     print(f"seed {seed}", flush=True)
     rows = []
