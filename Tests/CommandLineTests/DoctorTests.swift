@@ -42,7 +42,7 @@ struct DoctorTests {
     #expect(findings["/dev/shm"] != nil && findings["binding"] == nil)
     // A core each, whatever the machine has: one rank of several threads must share it.
     let bound = try workspace.startOnRanks(
-      1, ["doctor", "--threads", "2"], options: ["--bind-to", "core"]
+      1, ["doctor", "--config", "c.yaml", "--threads", "2"], options: ["--bind-to", "core"]
     ).wait()
     #expect(bound.status == 0 && bound.output.contains("take turns on 1 CPU"), "\(bound)")
   }

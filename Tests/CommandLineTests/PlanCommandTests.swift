@@ -37,12 +37,12 @@ struct PlanCommandTests {
     #expect(!workspace.exists("run"))
   }
 
-  @Test("a checkpoint and a state are as large as planned")
+  @Test("a checkpoint is as large as planned")
   func disk() throws {
     let disk = try #require(try plan()["disk"])
     let run = try workspace.train(.twoStep)
-    let checkpoint = try #require(run.weightBytes()).count
-    #expect(abs(Double(checkpoint) / disk.number("checkpoint") - 1) < 0.1, "\(checkpoint), \(disk)")
+    let numbers = try run.weights().values.reduce(0) { $0 + $1.count }
+    #expect(disk["checkpoint"]?.int == 4 * numbers)
   }
 
   @Test("a table for people, with a line for each number of ranks")
@@ -59,7 +59,7 @@ struct PlanCommandTests {
     let run = try workspace.run(["plan", "--config", "c.yaml", "--gflops", "50"])
     #expect(run.status == 1 && run.errors.contains("train_text.txt") && run.errors.contains("--rows"), "\(run)")
     let assumed = try plan(["--rows", "1000", "--mean-length", "12"])
-    #expect(assumed["train"]?["counted"] == false && assumed["train"]?["tokens"] == 12_000)
+    #expect(assumed["train"]?["counted"] == false && assumed["train"]?["tokens"]?.double == 12_000)
   }
 
   @Test(

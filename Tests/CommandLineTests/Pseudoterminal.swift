@@ -8,11 +8,10 @@ final class Pseudoterminal {
   private var bytes: [UInt8] = []
 
   init(columns: Int) throws {
-    primary = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK)
-    // TIOCSPTLCK and TIOCGPTN: the importer does not show their macros, nor always glibc's functions for them.
-    var lock: Int32 = 0
-    var number: UInt32 = 0
-    guard primary >= 0, ioctl(primary, 0x4004_5431, &lock) == 0, ioctl(primary, 0x8004_5430, &number) == 0 else {
+    primary = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+    // TIOCSPTLCK and TIOCGPTN, which Swift does not import: unlocks the device, and tells its number.
+    var (unlocked, number) = (Int32(0), Int32(0))
+    guard primary >= 0, ioctl(primary, 0x4004_5431, &unlocked) == 0, ioctl(primary, 0x8004_5430, &number) == 0 else {
       throw ProgramFailure(description: "no pseudo-terminal can be made")
     }
     path = "/dev/pts/\(number)"
@@ -27,7 +26,7 @@ final class Pseudoterminal {
     _ = ioctl(primary, UInt(TIOCSWINSZ), &size)
   }
 
-  /// Takes in what has been written so far, and returns all of it.
+  /// Takes in what has been written so far, and returns all of it, with line feeds as they were written.
   @discardableResult
   func read() -> String {
     var chunk = [UInt8](repeating: 0, count: 65536)
@@ -36,7 +35,7 @@ final class Pseudoterminal {
       guard count > 0 else { break }
       bytes += chunk.prefix(count)
     }
-    return String(decoding: bytes, as: UTF8.self)
+    return String(decoding: bytes, as: UTF8.self).replacing("\r\r\n", with: "\n").replacing("\r\n", with: "\n")
   }
 }
 
@@ -60,7 +59,7 @@ func screen(_ text: String, columns: Int) -> [String] {
   }
   var rest = Substring(text)
   while let first = rest.unicodeScalars.first {
-    if let match = rest.prefixMatch(of: /\u{1B}\[([0-9]*)([AJ])/) {
+    if first == "\u{1B}", let match = rest.prefixMatch(of: /\u{1B}\[([0-9]*)([AJ])/) {
       rest = rest[match.range.upperBound...]
       if match.2 == "A" {
         row = max(0, row - (Int(match.1) ?? 1))
@@ -70,11 +69,12 @@ func screen(_ text: String, columns: Int) -> [String] {
       }
       continue
     }
-    // Line feed and carriage return are one character where they are together.
-    rest = rest.unicodeScalars.dropFirst().isEmpty ? "" : Substring(rest.unicodeScalars.dropFirst())
+    rest = Substring(rest.unicodeScalars.dropFirst())
     switch first {
     case "\r": column = 0
-    case "\n": newRow()
+    case "\n":
+      newRow()
+      column = 0
     default: put(Character(first))
     }
   }

@@ -56,8 +56,12 @@ struct ActivationMemoryTests {
     var teacherLayout = ParameterLayout()
     let frozen = Encoder(teacher, layout: &teacherLayout)
     let teacherWeights = ParameterBuffer(teacherLayout)
-    // Small blocks, so that the arena holds little more than it was asked for.
-    let arena = Arena(blockCount: 1 << 16)
+    weights.initialize(layout.entries.map(\.key), deviation: 0.1, seed: 1)
+    teacherWeights.initialize(teacherLayout.entries.map(\.key), deviation: 0.1, seed: 2)
+    // One block of zeros, so that the last number in it says how far it was used.
+    let blockCount = 16 << 20
+    let arena = Arena(blockCount: blockCount)
+    let base = arena.allocate(0)
     defer { withExtendedLifetime((weights, gradient, teacherWeights, arena)) {} }
     let features =
       stage.kinds.isEmpty
@@ -81,7 +85,8 @@ struct ActivationMemoryTests {
       inference.most,
       inference.kept
         + memory.training(student, taps: objective.studentTaps, projected: projects ? teacher.hiddenSize : nil))
-    let taken = Double(arena.capacity) / 4
+    #expect(arena.capacity == 4 * blockCount)
+    let taken = Double(stride(from: blockCount - 1, through: 0, by: -16).first { base[$0] != 0 } ?? 0)
     #expect(planned > 0.85 * taken && planned < 1.15 * taken, "\(planned) planned, \(taken) taken")
   }
 }

@@ -137,7 +137,7 @@ extension ProductRate {
   /// At the shapes of bert-base.
   package static func measure(seconds: Double, pool: WorkerPool) -> [ProductRate] {
     measure(
-      frozen: EncoderConfiguration(), trained: EncoderConfiguration(), rows: 512, seconds: seconds, pool: pool)
+      frozen: EncoderConfiguration(), trained: EncoderConfiguration(), rows: 256, seconds: seconds, pool: pool)
   }
 
   /// At the shapes of a run's models and the size of its micro-batches on so many places.
