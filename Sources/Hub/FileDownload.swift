@@ -48,16 +48,18 @@ struct FileDownload {
     if partial.size > file.size { try partial.truncate() }
     var isResumed = partial.size > 0
     var received = 0
+    // Of this call: a file that the hub only says to be longer would begin again without end.
+    var longest = partial.size
     while true {
       var failures = 0
       var delay = client.settings.firstRetryDelay
       while partial.size < file.size {
-        let before = partial.size
         do {
           try receiveRest(into: partial, &received)
         } catch HubError.unreachable(let subject, let problem) {
           // As long as something comes, it goes on.
-          if partial.size > before {
+          if partial.size > longest {
+            longest = partial.size
             failures = 0
             delay = client.settings.firstRetryDelay
           }
@@ -116,7 +118,9 @@ struct FileDownload {
     if response.status == 416 {
       // The hub has no such rest: what is here is of something else.
       try partial.truncate()
-      throw HubError.unreachable(subject: name.description, problem: "has no bytes behind \(start) of \(file.name)")
+      throw HubError.unreachable(
+        subject: name.description,
+        problem: "expected \(file.size) bytes of \(file.name), received \(start), and it says to have no more")
     }
     if partial.size < file.size {
       throw HubError.unreachable(

@@ -6,7 +6,8 @@ extension TinyWorkspace {
   func run(_ arguments: [String], input: [UInt8]) throws -> ProgramRun {
     try write(input, to: "standard-input")
     return try ProgramRun.of(
-      "/bin/sh", ["-c", #"exec "$0" "$@" < standard-input"#, BinaryUnderTest.path] + arguments, in: path)
+      "/bin/sh", ["-c", #"exec "$0" "$@" < standard-input"#, BinaryUnderTest.path] + arguments, in: path,
+      variables: Self.withoutLauncher([:]))
   }
 
   /// What a command prints on standard output; anything but success is an error.

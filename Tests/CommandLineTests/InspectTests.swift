@@ -54,7 +54,8 @@ struct InspectTests {
   @Test(
     "what is no model is an error",
     arguments: [
-      ("none", "none: cannot open"), ("train_text.txt", "train_text.txt: "),
+      ("none", "none: does not exist here as a directory, and the cache /nonexistent has no such model"),
+      ("train_text.txt", "train_text.txt: "),
       (".", ".: expected config.json in this directory"),
     ])
   func reports(path: String, message: String) throws {

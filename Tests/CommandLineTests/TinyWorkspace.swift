@@ -146,7 +146,7 @@ final class TinyWorkspace {
   }
 
   /// Without what a launcher around the tests themselves would have set.
-  private static func withoutLauncher(_ variables: [String: String?]) -> [String: String?] {
+  static func withoutLauncher(_ variables: [String: String?]) -> [String: String?] {
     let names = [
       "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "PMI_SIZE", "SLURM_STEP_NUM_TASKS",
     ]

@@ -98,7 +98,7 @@ struct FetchTests {
     expectFailure("stopped; what was received is kept") { try fetch(HubServer.model, hub) }
     #expect(try partial() == Array(HubServer.weights.prefix(120_000)))
     expectFailure("has only a part of it: model.safetensors missing") {
-      try fetch(HubServer.model, server.hub(offline: true))
+      try fetch("\(HubServer.model)@\(HubServer.commit)", server.hub(offline: true))
     }
     server.forgetRequests()
     expectWhole(try fetch())
