@@ -43,6 +43,7 @@ final class StartedProgram {
   private let name: String
   private let streams: [String]
   private let start = ContinuousClock.now
+  private var hasEnded = false
 
   /// - Parameter terminal: a device to write everything to, in place of what a run returns.
   init(
@@ -84,6 +85,15 @@ final class StartedProgram {
     self.process = process
   }
 
+  // One that nobody waited for would keep exit tests, which watch for any child's end, from seeing their own.
+  deinit {
+    guard !hasEnded else { return }
+    kill(-process, SIGKILL)
+    var status: Int32 = 0
+    waitpid(process, &status, 0)
+    for stream in streams { unlink(stream) }
+  }
+
   /// - Throws: `ProgramFailure` where it does not end in time; it and what it started is then killed.
   ///
   /// - Parameter meanwhile: called again and again until then.
@@ -96,12 +106,14 @@ final class StartedProgram {
         sleep(2)
         kill(-process, SIGKILL)
         waitpid(process, &status, 0)
+        hasEnded = true
         throw ProgramFailure(
           description: "\(name): did not end within \(ProgramRun.patience) s\n\(printed.joined(separator: "\n"))")
       }
       usleep(5000)
       meanwhile()
     }
+    hasEnded = true
     meanwhile()
     let printed = printed
     for stream in streams { unlink(stream) }
