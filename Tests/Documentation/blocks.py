@@ -50,7 +50,7 @@ def commands(text):
     text = re.sub(r"\\\n\s*", " ", text)
     for line in text.split("\n"):
         line = re.sub(r"(^|\s)#.*$", "", line)
-        for part in re.split(r"\|\||&&|[|;&]", line):
+        for part in re.split(r"\|\||&&|[|;&]|[$<]\(|\)", line):
             words = re.findall(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""", part)
             if words:
                 yield words

@@ -26,6 +26,9 @@ from sandbox import REPOSITORY, STAND_INS, Sandbox
 # Of one block.
 TIMEOUT = 120
 
+# An option that every command takes and no help shows.
+COMPLETION = "--generate-completion-script"
+
 
 class Checks:
     def __init__(self, binary):
@@ -88,7 +91,7 @@ class Checks:
                 break
             command.append(word)
             known = self.subcommands(command)
-        text = self.help(command or ["train"])
+        text = self.help(command or ["train"]) + COMPLETION
         for word in words:
             if re.match(r"^--?[a-z]", word) and word.split("=")[0] not in re.findall(r"--?[a-z][-a-z0-9]*", text):
                 self.fail(block.place, f"distill-ddp {' '.join(command)} has no option {word}")
