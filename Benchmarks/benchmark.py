@@ -139,7 +139,7 @@ class Benchmark:
 
     def scaling(self) -> None:
         """Ours on one rank of one thread, one of two, and two of one; and the last two with pinned micro-batches."""
-        for name, steps in (("A", 2), ("D", 6)):
+        for name, steps in (("A", 3), ("D", 12)):
             workload = WORKLOADS[name]
             chosen = batching.rungs(workload, self.rows, 1 if self.arguments.quick else steps)["random"]
             tokens = sum(sum(self.rows.lengths(batch)) for batch in chosen)
