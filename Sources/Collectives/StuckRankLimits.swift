@@ -13,4 +13,7 @@ package struct StuckRankLimits: Sendable, Equatable {
     self.abortAfter = abortAfter
     self.startWithin = startWithin
   }
+
+  /// For work of rank 0 alone, which takes as long as it takes.
+  package static let untilRank0IsDone = StuckRankLimits(warnAfter: .infinity, abortAfter: nil)
 }

@@ -31,7 +31,7 @@ struct FeaturesCommand: ParsableCommand {
   @OptionGroup var limits: InferenceOptions
 
   func run() throws {
-    try onEveryRank(threads: limits.threads) { places in
+    try onEveryRank(threads: limits.threads, stuckRank: .untilRank0IsDone) { places in
       guard places.ranks.rank == 0 else { return }
       try ResultDestination(output).check(allowsStreams: false)
       let directory = try Hub.ofEnvironment().locate(model, effort: .download).path

@@ -64,7 +64,7 @@ struct ReportCommand: ParsableCommand {
   }
 
   func run() throws {
-    try onEveryRank(threads: threads) { places in
+    try onEveryRank(threads: threads, stuckRank: .untilRank0IsDone) { places in
       guard places.ranks.rank == 0 else { return }
       let run = try RecordedRun(directory)
       let destination = ResultDestination(output ?? "\(run.directory)/report.html")
