@@ -152,7 +152,8 @@ extension ConfigurationNode {
 
     func node(_ node: Node, _ remaining: inout Int) throws(ConfigurationError) -> ConfigurationNode {
       remaining -= 1
-      guard remaining >= 0 else {
+      // Ahead of making the first of too many.
+      guard remaining >= (node.mapping?.count ?? node.sequence?.count ?? 0) else {
         throw error("expected at most \(ConfigurationNode.maxNodes) values, found more", node.mark)
       }
       let (tag, content): (Tag, Content)
