@@ -67,7 +67,7 @@ extension TrainCommand {
         "runs": comparison.json,
       ]
       printLine(event.text())
-    } else if !quiet {
+    } else {
       printLine("\n\(comparison.markdown)")
     }
     guard !failed.isEmpty else { return }
