@@ -2,6 +2,8 @@
 # shellcheck disable=SC2034 # the scripts read what is set here
 # Sourced behind environment.sh by the scripts that start ranks.
 
+source launch/command.sh
+
 # The program, or the build of it that DISTILL_DDP names: a path, or a name on PATH.
 program=${DISTILL_DDP:-.build/release/distill-ddp}
 program=$(command -v "$program") ||
@@ -28,20 +30,6 @@ run_ranks() {
   "$@" &
   job=$!
   if [[ $stopped_at ]]; then kill -USR1 "$job" 2> /dev/null || true; fi
-  # A signal ends the wait, not the job.
-  status=0
-  wait "$job" || status=$?
-  while kill -0 "$job" 2> /dev/null; do
-    status=0
-    wait "$job" || status=$?
-  done
-}
-
-# Sets `resume` to what makes a run go on where it was stopped, unless the arguments say something about that.
-resume_unless_said() {
-  resume=(--resume auto)
-  local argument
-  for argument in "$@"; do
-    if [[ $argument == --resume || $argument == --resume=* ]]; then resume=(); fi
-  done
+  wait_for_job
+  status=$ended
 }

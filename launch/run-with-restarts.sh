@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Runs a command again until it succeeds, as one that can go on where it was stopped:
+# shellcheck source-path=SCRIPTDIR
+# Trains until it is done: runs a command again that failed or was stopped, with --resume auto behind it unless it says
+# something about --resume itself.
 #
 #   launch/run-with-restarts.sh [--restarts N] [--wait SECONDS] COMMAND…
-#   launch/run-with-restarts.sh launch/local.sh 4 --config configs/mine.yaml --resume auto
+#   launch/run-with-restarts.sh launch/local.sh 4 --config configs/mine.yaml
 #
 # Status 75, "stopped and can be resumed", starts it again at once. After any other failure it waits, 5 seconds at
 # first (--wait) and twice as long each time in a row, at most 5 minutes. After 10 restarts (--restarts), or where the
 # command cannot be run at all, it gives up with the command's last status.
 #
-# A signal to the script (SIGTERM, SIGINT, SIGUSR1, SIGUSR2) is passed on, and nothing is started after it. Give the
-# command --resume auto, or it begins anew each time.
+# A signal to the script (SIGTERM, SIGINT, SIGUSR1, SIGUSR2) is passed on, and nothing is started after it.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/command.sh"
 
 fail() {
   echo "${0##*/}: $*" >&2
@@ -43,20 +45,11 @@ done
 # What a script starts in the background ignores SIGINT, and if it is a script too, it cannot trap it.
 trap "pass_on TERM" INT
 
-# Sets `ended` to the job's status. A signal ends the wait, not the job.
-wait_for_job() {
-  ended=0
-  wait "$job" || ended=$?
-  while kill -0 "$job" 2> /dev/null; do
-    ended=0
-    wait "$job" || ended=$?
-  done
-}
-
+resume_unless_said "$@"
 pause=$wait_seconds
 for ((count = 0; ; count++)); do
   # A process group of its own: a terminal's Ctrl-C reaches it once, through this script.
-  setsid "$@" &
+  setsid "$@" "${resume[@]}" &
   job=$!
   # One that came before there was a job to pass it on to.
   if [[ $signalled ]]; then pass_on "$signalled"; fi

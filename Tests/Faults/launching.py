@@ -26,7 +26,7 @@ def restarts_and_closed_output(lab):
         lab.note(f"statuses {statuses}", None if (job.status, found) == (status, left) else f"{job}, left {found}")
     lab.note("a signal in a pause", signal_in_pause(workspace, ends))
 
-    job = Job(workspace, ["bash", SCRIPT, "--wait", "0", workspace.binary, *workspace.arguments()])
+    job = Job(workspace, ["bash", SCRIPT, "--wait", "0", workspace.binary, *workspace.arguments(resume=None)])
     for steps in (20, 70, 130):
         workspace.wait_for(lambda: workspace.steps() >= steps, job)
         for process in workspace.processes():

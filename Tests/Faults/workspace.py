@@ -81,7 +81,8 @@ class Workspace:
         return own
 
     def arguments(self, *overrides, threads=1, resume="auto"):
-        return (["--config", str(self.configuration), "--threads", str(threads), "--quiet", "--resume", resume]
+        return (["--config", str(self.configuration), "--threads", str(threads), "--quiet"]
+                + (["--resume", resume] if resume else [])
                 + [part for override in overrides for part in ("--set", override)])
 
     def start(self, ranks, arguments, program=None, prefix=(), patience=1):
