@@ -58,29 +58,42 @@ extension JSON {
   }
 
   private static func writeString(_ string: String, to out: inout [UInt8]) {
+    var string = string
     out.append(UInt8(ascii: "\""))
-    var previous: UInt8 = 0
-    for unit in string.utf8 {
-      defer { previous = unit }
-      switch unit {
-      // U+0080–U+009F, of which U+009B steers some terminals as an escape does.
-      case 0x80..<0xa0 where previous == 0xc2:
-        out.removeLast()
-        out += "\\u00".utf8
-        out += String(unit, radix: 16).utf8
-      case UInt8(ascii: "\""): out += "\\\"".utf8
-      case UInt8(ascii: "\\"): out += "\\\\".utf8
-      case 0x0a: out += "\\n".utf8
-      case 0x0d: out += "\\r".utf8
-      case 0x09: out += "\\t".utf8
-      case 0..<0x20, 0x7f:
-        let digits = String(unit, radix: 16)
-        out += "\\u".utf8
-        out.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
-        out += digits.utf8
-      default: out.append(unit)
+    string.withUTF8 { units in
+      // Where what needs no escape begins.
+      var plain = units.startIndex
+      for (index, unit) in units.enumerated() where needsEscape(unit, at: index, in: units) {
+        // U+0080–U+009F, of which U+009B steers some terminals as an escape does, are two bytes.
+        out += units[plain..<(unit >= 0x80 ? index - 1 : index)]
+        writeEscape(unit, to: &out)
+        plain = index + 1
       }
+      out += units[plain...]
     }
     out.append(UInt8(ascii: "\""))
+  }
+
+  private static func needsEscape(_ unit: UInt8, at index: Int, in units: UnsafeBufferPointer<UInt8>) -> Bool {
+    switch unit {
+    case 0..<0x20, 0x7f, UInt8(ascii: "\""), UInt8(ascii: "\\"): true
+    case 0x80..<0xa0: index > 0 && units[index - 1] == 0xc2
+    default: false
+    }
+  }
+
+  private static func writeEscape(_ unit: UInt8, to out: inout [UInt8]) {
+    switch unit {
+    case UInt8(ascii: "\""): out += "\\\"".utf8
+    case UInt8(ascii: "\\"): out += "\\\\".utf8
+    case 0x0a: out += "\\n".utf8
+    case 0x0d: out += "\\r".utf8
+    case 0x09: out += "\\t".utf8
+    default:
+      let digits = String(unit, radix: 16)
+      out += "\\u".utf8
+      out.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
+      out += digits.utf8
+    }
   }
 }
