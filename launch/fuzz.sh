@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # shellcheck source-path=SCRIPTDIR
 # Feeds damaged and hostile input to every parser of files that others made, in processes of their own, and fails if one
-# traps, takes over a second of processor time for a case, or takes more memory than it may.
+# traps, takes over three seconds of processor time for a case, or takes more memory than it may.
 #
 #   launch/fuzz.sh [--short | --full | --cases N | --guided SECONDS] [--parser NAME] [--seed N] [--keep DIR]
 #

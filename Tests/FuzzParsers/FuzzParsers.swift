@@ -6,8 +6,8 @@ import Glibc
   ///     FuzzParsers [--cases N] [--seed S] [--parser NAME] [--keep DIR]
   ///     FuzzParsers --parser NAME --file FILE
   ///
-  /// Every case follows from the seed and its number. Ends with 1 if a case trapped, or took over a second of processor
-  /// time, or more memory than twice its size and 64 MiB.
+  /// Every case follows from the seed and its number. Ends with 1 if a case trapped, or took over three seconds of
+  /// processor time, or more memory than twice its size and 64 MiB.
   @main
   enum FuzzParsers {
     static func main() {

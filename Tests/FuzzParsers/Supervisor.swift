@@ -46,7 +46,7 @@ struct Supervisor {
     report.peak = tally[.peakBytes]
     if report.tooSlow > 0 {
       report.misses.append(
-        "\(target.name): \(report.tooSlow) cases took over a second, the longest case \(tally[.slowestCase]); "
+        "\(target.name): \(report.tooSlow) cases took over three seconds, the longest case \(tally[.slowestCase]); "
           + "see \(keep)")
     }
     if report.tooLarge > 0 {
