@@ -86,6 +86,20 @@ struct GradientSumTests {
     }
   }
 
+  @Test("summed where it lies or packed, the sum has the same bits on every rank", arguments: 2...5)
+  func inPlace(ranks: Int) throws {
+    func outcomes(leastSegment: Int) throws -> [Outcome] {
+      try ThreadRanks.run(ranks) {
+        try Self.outcome(
+          on: $0, workers: 1, microBatches: .auto, leastSegment: leastSegment, wire: .float32, update: { _ in true })
+      }
+    }
+    let packed = try outcomes(leastSegment: .max)
+    for leastSegment in [1, 5000] {
+      #expect(try outcomes(leastSegment: leastSegment).allSatisfy { $0 == packed[0] })
+    }
+  }
+
   @Test("in bfloat16 every rank has the same sum, and each of its terms is rounded once", arguments: [2, 3])
   func bfloat16(ranks: Int) throws {
     func outcomes(_ wire: WirePrecision) throws -> [Outcome] {

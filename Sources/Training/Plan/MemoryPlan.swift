@@ -116,10 +116,16 @@ package struct MemoryPlan: Sendable, Equatable {
     return own.bitWidth - own.leadingZeroBitCount + (own > 1 ? 1 : 0)
   }
 
-  /// `GradientSum`: own gradients, everybody's of one stretch, and that stretch's sum; an eighth is kept in reserve.
+  /// `GradientSum`: of what is summed where it lies, everybody's of the longest piece; of words' rows, and of whatever is
+  /// rounded or in several sums, own gradients, everybody's of one stretch, and that stretch's sum. An eighth is kept in
+  /// reserve.
   private static func messages(_ stage: StagePlan, ranks: Int) -> Double {
-    let values = Double(stage.wholeValues) + Double(stage.batches.mostWords * stage.rowWidth)
-    return floatBytes * values * (2 + 1 / Double(ranks))
+    let words = Double(stage.batches.mostWords * stage.rowWidth)
+    let training = stage.settings.training
+    guard training.wirePrecision == .float32, training.microBatches == .auto else {
+      return floatBytes * (Double(stage.wholeValues) + words) * (2 + 1 / Double(ranks))
+    }
+    return floatBytes * (max(Double(stage.longestSum), words) + words)
   }
 
   private static func activations(

@@ -13,6 +13,8 @@ package struct StagePlan: Sendable {
   package let trainedParameters: Int
   /// Parameters whose whole gradient is summed.
   package let wholeValues: Int
+  /// Of them, the most that lie together where they are summed over ranks.
+  let longestSum: Int
   /// The width of a word's row; 0 where the word embeddings are not trained.
   package let rowWidth: Int
   package let batches: BatchFigures
@@ -59,6 +61,10 @@ package struct StagePlan: Sendable {
     parameters = layout.count
     trainedParameters = updated.count
     wholeValues = updated.wholeRanges.reduce(0) { $0 + $1.count }
+    longestSum =
+      GradientSegments(
+        of: updated.wholeRanges, in: encoder.parameters, least: GradientStep.leastSegment, workers: 0
+      ).segments.flatMap(\.ranges).map(\.count).max() ?? 0
     rowWidth = updated.byRows?.columns ?? 0
     epochs = try StageRun.epochBatches(settings.training, rows: train.rows)
     let batches = BatchFigures(

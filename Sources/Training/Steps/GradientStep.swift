@@ -19,16 +19,18 @@ package struct GradientStep: Sendable {
   /// The longest micro-batch in tokens, which bounds the memory of activations.
   private static let longestMicroBatch = 4096
 
+  /// Of a gradient, how many numbers are worth summing by themselves. Fewer take as long for their latency as for their
+  /// bytes.
+  static let leastSegment = 1 << 20
   private let leastSegment: Int
 
   /// - Parameters:
   ///   - wire: how gradients travel between ranks.
-  ///   - leastSegment: of a gradient, how many numbers are worth messages of their own. Fewer take as long for their
-  ///     latency as for their bytes.
+  ///   - leastSegment: how many numbers are summed while the backward pass goes on.
   ///   - frozenOutputs: where only the head is trained, what the encoder below it gave before.
   package init(
     student: Encoder, teacher: (any TeacherSource)?, objective: StageObjective, weights: ParameterBuffer,
-    places: Places, wire: WirePrecision = .float32, leastSegment: Int = 1 << 20,
+    places: Places, wire: WirePrecision = .float32, leastSegment: Int = GradientStep.leastSegment,
     frozenOutputs: FrozenEncoderOutputs? = nil
   ) {
     self.student = student
@@ -37,7 +39,8 @@ package struct GradientStep: Sendable {
     self.weights = weights
     self.places = places
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: weights.layout) }
-    sum = GradientSum(ranks: places.ranks, precision: wire)
+    // A 64th is not worth copying, to be sent together with others of its segment.
+    sum = GradientSum(ranks: places.ranks, precision: wire, leastInPlace: leastSegment / 64)
     self.leastSegment = leastSegment
     self.frozenOutputs = frozenOutputs
   }

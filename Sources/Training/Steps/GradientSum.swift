@@ -19,9 +19,14 @@ final class GradientSum: @unchecked Sendable {
   private var incoming = WireBuffer()
   private var addends = WireBuffer()
 
-  init(ranks: any Communicator, precision: WirePrecision) {
+  private let leastInPlace: Int
+
+  /// - Parameter leastInPlace: how long a range of parameters is at least that has messages of its own. Shorter ones are
+  ///   sent together.
+  init(ranks: any Communicator, precision: WirePrecision, leastInPlace: Int) {
     self.ranks = ranks
     self.precision = precision
+    self.leastInPlace = leastInPlace
   }
 
   /// What all ranks know of a sum before anything is computed.
@@ -30,6 +35,8 @@ final class GradientSum: @unchecked Sendable {
     let tree: SummationTree
     /// What each rank's gradients are in the tree.
     let nodes: [[SummationTree.Node]]
+    /// Whether every rank has one, and so may send it from where it lies and receive the sum there.
+    var isInPlace: Bool { nodes.allSatisfy { $0.count == 1 } }
     /// Of `figures`, those that each rank has, in the order of ranks.
     let shares: [Range<Int>]
   }
@@ -38,8 +45,8 @@ final class GradientSum: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - figures: numbers of which each rank has some by the time the last segment is complete, to be shared.
-  ///   - own: this rank's gradients, one for each of its nodes, of some complete parameters. They stay as they are until
-  ///     `finish`.
+  ///   - own: this rank's gradients, one for each of its nodes, of some complete parameters. Nobody else touches them
+  ///     until `finish`.
   func start(
     _ plan: Plan, into total: ParameterBuffer, figures: UnsafeMutableBufferPointer<Double>,
     own: @escaping @Sendable (_ ranges: [Range<Int>]) -> [ParameterBuffer]
@@ -50,7 +57,7 @@ final class GradientSum: @unchecked Sendable {
       outcome = Result {
         for segment in plan.segments.segments {
           segment.pending.wait()
-          try sum(own(segment.ranges), segment.ranges, into: total, plan)
+          try sum(own(segment.ranges), segment, into: total, plan)
         }
         try share(figures, plan.shares)
       }
@@ -66,11 +73,51 @@ final class GradientSum: @unchecked Sendable {
   private var others: [Int] { (0..<ranks.size).filter { $0 != ranks.rank } }
 
   private func sum(
+    _ gradients: [ParameterBuffer], _ segment: GradientSegments.Segment, into total: ParameterBuffer, _ plan: Plan
+  ) throws {
+    guard precision == .float32, plan.isInPlace else {
+      return try sumPacked(gradients, segment.ranges, into: total, plan)
+    }
+    for range in segment.ranges where range.count >= leastInPlace {
+      if gradients[0] !== total { total.values[part: range].copy(from: gradients[0].values[part: range]) }
+      try sumInPlace(total.values[part: range], plan)
+    }
+    try sumPacked(gradients, segment.ranges.filter { $0.count < leastInPlace }, into: total, plan)
+  }
+
+  /// Sums one range of the only gradient that each rank has. Packing costs four times the memory traffic, for which the
+  /// ranks of a host compete with each other's products.
+  private func sumInPlace(_ values: UnsafeMutableBufferPointer<Float>, _ plan: Plan) throws {
+    let (rank, size) = (ranks.rank, ranks.size)
+    func stretch(_ rank: Int) -> UnsafeMutableBufferPointer<Float> {
+      values[part: rank * values.count / size..<(rank + 1) * values.count / size]
+    }
+    func bytes(_ rank: Int) -> UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(stretch(rank)) }
+    let mine = stretch(rank)
+    addends.reserve(size * mine.count, .float32)
+    // Of my stretch, what each rank has.
+    var operands = (0..<size).map { $0 == rank ? mine : addends.floats(part($0, of: mine.count)) }
+    try ranks.exchange(
+      send: others.map { ($0, UnsafeRawBufferPointer(bytes($0))) },
+      receive: others.map { ($0, UnsafeMutableRawBufferPointer(operands[$0])) })
+    for addition in plan.tree.reduce(plan.nodes.flatMap { $0 }).additions {
+      var (target, source) = (operands[addition.target], operands[addition.source])
+      // The order of two terms does not matter: sums gather where my own gradient is.
+      if source.baseAddress == mine.baseAddress { swap(&target, &source) }
+      add(UnsafeBufferPointer(source), to: target)
+      operands[addition.target] = target
+    }
+    try ranks.exchange(
+      send: others.map { ($0, UnsafeRawBufferPointer(mine)) }, receive: others.map { ($0, bytes($0)) })
+  }
+
+  private func sumPacked(
     _ gradients: [ParameterBuffer], _ ranges: [Range<Int>], into total: ParameterBuffer, _ plan: Plan
   ) throws {
     let (rank, size, nodes) = (ranks.rank, ranks.size, plan.nodes)
     precondition(gradients.count == nodes[rank].count)
     let length = ranges.reduce(0) { $0 + $1.count }
+    guard length > 0 else { return }
     func stretch(_ rank: Int) -> Range<Int> { rank * length / size..<(rank + 1) * length / size }
     let mine = stretch(rank)
     // Where each rank's gradients of my stretch lie among the addends.
