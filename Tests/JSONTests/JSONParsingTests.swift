@@ -81,10 +81,11 @@ struct JSONParsingTests {
   func readsManyEscapesInLinearTime(_ escape: String) throws {
     let text = Array("\"\(String(repeating: escape, count: 1_000_000))\"".utf8)
     var value = JSON.null
-    let elapsed = try (0..<3).map { _ in try ContinuousClock().measure { value = try JSON.parse(text) } }.min()!
+    let elapsed = try ContinuousClock().measure { value = try JSON.parse(text) }
     let once = try #require(try JSON.parse("\"\(escape)\"").string)
     #expect(value.string == String(repeating: once, count: 1_000_000))
-    #expect(elapsed < .milliseconds(500))
+    // Half a second without optimization; with time that grows as the square, minutes.
+    #expect(elapsed < .seconds(10))
   }
 
   @Test func everyPrefixAndEveryChangedByteEndsInAValueOrAnError() throws {
