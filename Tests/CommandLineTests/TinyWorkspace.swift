@@ -111,7 +111,7 @@ final class TinyWorkspace {
   /// Runs `distill-ddp`, or with ranks mpirun, on a terminal.
   func runOnTerminal(
     _ terminal: Pseudoterminal, _ arguments: [String], ranks: Int? = nil, options: [String] = [],
-    variables: [String: String?] = ["TERM": "xterm"], meanwhile: () -> Void = {}
+    variables: [String: String?] = ["TERM": "xterm"], meanwhile: (StartedProgram) -> Void = { _ in }
   ) throws -> ProgramRun {
     let program =
       try ranks.map {
@@ -121,7 +121,7 @@ final class TinyWorkspace {
         BinaryUnderTest.path, arguments, in: path, variables: Self.withoutLauncher(variables), terminal: terminal.path)
     return try program.wait {
       terminal.read()
-      meanwhile()
+      meanwhile(program)
     }
   }
 
