@@ -133,8 +133,3 @@ extension AdaptorSettings {
     return WeightedAdaptor(adaptor: adaptor, weight: weight)
   }
 }
-
-extension ParameterLayout {
-  /// Whether a parameter is a projection: trained with the student, but not part of it.
-  package static func isProjection(_ key: String) -> Bool { key.hasPrefix(Projections.prefix) }
-}

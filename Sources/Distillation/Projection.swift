@@ -23,15 +23,13 @@ struct Projections: Sendable {
       slots = []
       return
     }
-    let shape = [teacher.hiddenSize, student.hiddenSize]
-    slots =
-      settings.perLayer
-      ? (0..<pairs).map { layout.add("\(Self.prefix)\(name).\($0).weight", shape, decays: true) }
-      : [layout.add("\(Self.prefix)\(name).weight", shape, decays: true)]
+    let names = settings.perLayer ? (0..<pairs).map { "\(name).\($0)" } : [name]
+    slots = names.map {
+      layout.add(
+        "projection.\($0).weight", [teacher.hiddenSize, student.hiddenSize], role: .projection,
+        initializer: .normal(deviation: 0.02), decays: true)
+    }
   }
-
-  /// What every projection's key begins with.
-  static let prefix = "projection."
 
   private func slot(_ pair: Int) -> Slot? { slots.isEmpty ? nil : slots[slots.count == 1 ? 0 : pair] }
 

@@ -37,16 +37,21 @@ package struct EncoderParameters: Sendable {
     let inner = configuration.intermediateSize
     let start = layout.count
 
-    func affine(_ prefix: String, _ shape: [Int]) -> AffineSlots {
-      AffineSlots(
-        weight: layout.add("\(prefix).weight", shape, decays: shape.count > 1),
-        bias: layout.add("\(prefix).bias", [shape[0]], decays: false))
+    let normal = ParameterInitializer.normal(deviation: configuration.initializerRange)
+    func affine(_ prefix: String, _ shape: [Int], role: ParameterRole = .backbone) -> AffineSlots {
+      let isNorm = shape.count == 1
+      return AffineSlots(
+        weight: layout.add(
+          "\(prefix).weight", shape, role: role, initializer: isNorm ? .ones : normal, decays: !isNorm),
+        bias: layout.add("\(prefix).bias", [shape[0]], role: role, decays: false))
     }
 
-    func embedding(_ name: String, _ rows: Int) -> Slot {
-      layout.add("bert.embeddings.\(name)_embeddings.weight", [rows, width], decays: true)
+    func embedding(_ name: String, _ rows: Int, isLookup: Bool = false) -> Slot {
+      layout.add(
+        "bert.embeddings.\(name)_embeddings.weight", [rows, width], initializer: normal, decays: true,
+        isLookup: isLookup)
     }
-    wordEmbeddings = embedding("word", configuration.vocabularySize)
+    wordEmbeddings = embedding("word", configuration.vocabularySize, isLookup: true)
     positionEmbeddings = embedding("position", configuration.maxPositions)
     typeEmbeddings = embedding("token_type", configuration.typeVocabularySize)
     embeddingsNorm = affine("bert.embeddings.LayerNorm", [width])
@@ -55,7 +60,7 @@ package struct EncoderParameters: Sendable {
       let prefix = "bert.encoder.layer.\(index)"
       let parts = ["query", "key", "value"].map { "\(prefix).attention.self.\($0)" }
       // Weights first, then biases, so that each trio is contiguous.
-      let weights = parts.map { layout.add("\($0).weight", [width, width], decays: true) }
+      let weights = parts.map { layout.add("\($0).weight", [width, width], initializer: normal, decays: true) }
       let biases = parts.map { layout.add("\($0).bias", [width], decays: false) }
       return LayerSlots(
         qkv: AffineSlots(
@@ -68,8 +73,8 @@ package struct EncoderParameters: Sendable {
         outputNorm: affine("\(prefix).output.LayerNorm", [width]))
     }
     encoderRange = start..<layout.count
-    pooler = affine("bert.pooler.dense", [width, width])
-    classifier = affine("classifier", [configuration.labels.count, width])
+    pooler = affine("bert.pooler.dense", [width, width], role: .pooler)
+    classifier = affine("classifier", [configuration.labels.count, width], role: .head)
     headRange = encoderRange.upperBound..<layout.count
   }
 }

@@ -2,17 +2,17 @@ import Glibc
 import Kernels
 
 extension ParameterBuffer {
-  /// Fills the named parameters as BERT starts them: matrices N(0, deviation), biases 0, LayerNorm weights 1.
+  /// Fills parameters with what they start from.
   ///
   /// A parameter's numbers depend on `seed` and its key alone, so every rank draws the same.
-  package func initialize(_ keys: [String], deviation: Float, seed: UInt64) {
-    for key in keys {
-      guard let entry = layout[key] else { preconditionFailure("\(key) is not in the layout") }
+  package func initialize(_ entries: [ParameterLayout.Entry], seed: UInt64) {
+    for entry in entries {
       let values = self[entry.slot].values
-      if entry.shape.count == 1 {
-        values.update(repeating: key.hasSuffix("LayerNorm.weight") ? 1 : 0)
-      } else {
-        var generator = NormalGenerator(seed: seed, key: key)
+      switch entry.initializer {
+      case .zeros: values.update(repeating: 0)
+      case .ones: values.update(repeating: 1)
+      case .normal(let deviation):
+        var generator = NormalGenerator(seed: seed, key: entry.key)
         for index in values.indices { values[index] = deviation * generator.next() }
       }
     }

@@ -13,6 +13,28 @@ package struct Slot: Sendable, Equatable {
   package var count: Int { rows * columns }
 }
 
+/// What a parameter is part of.
+package enum ParameterRole: Sendable {
+  /// Embeddings and layers.
+  case backbone
+  /// Between backbone and head: files of the backbone alone may have it, and it is trained with the head.
+  case pooler
+  /// What makes predictions of the backbone's output.
+  case head
+  /// Trained with the model, but not part of it.
+  case projection
+
+  /// Whether `update: head` trains it.
+  package var isOfHead: Bool { self == .pooler || self == .head }
+}
+
+/// What a parameter holds that was not read from a file.
+package enum ParameterInitializer: Sendable, Equatable {
+  case zeros
+  case ones
+  case normal(deviation: Float)
+}
+
 /// The parameters of a model end to end, named by their Hugging Face checkpoint keys.
 ///
 /// Weights, gradients and both Adam moments share one layout, so an offset means the same parameter in each.
@@ -22,8 +44,12 @@ package struct ParameterLayout: Sendable {
     package let key: String
     package let shape: [Int]
     package let slot: Slot
+    package let role: ParameterRole
+    package let initializer: ParameterInitializer
     /// Whether weight decay applies: not to biases and LayerNorm.
     package let decays: Bool
+    /// Whether it is a table of which a batch reads a few rows, so that only they have a gradient.
+    package let isLookup: Bool
   }
 
   package private(set) var entries: [Entry] = []
@@ -33,12 +59,17 @@ package struct ParameterLayout: Sendable {
   package init() {}
 
   /// Appends a parameter of one or two dimensions and returns its place.
-  package mutating func add(_ key: String, _ shape: [Int], decays: Bool) -> Slot {
+  package mutating func add(
+    _ key: String, _ shape: [Int], role: ParameterRole = .backbone, initializer: ParameterInitializer = .zeros,
+    decays: Bool, isLookup: Bool = false
+  ) -> Slot {
     precondition(shape.count == 1 || shape.count == 2, "\(key): a parameter has one or two dimensions")
     precondition(indices[key] == nil, "\(key): added twice")
     let slot = Slot(offset: count, rows: shape.count == 2 ? shape[0] : 1, columns: shape[shape.count - 1])
     indices[key] = entries.count
-    entries.append(Entry(key: key, shape: shape, slot: slot, decays: decays))
+    entries.append(
+      Entry(
+        key: key, shape: shape, slot: slot, role: role, initializer: initializer, decays: decays, isLookup: isLookup))
     count += slot.count
     return slot
   }

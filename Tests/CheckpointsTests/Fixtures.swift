@@ -32,7 +32,11 @@ func safetensors(_ header: String, data: [UInt8] = [], length: UInt64? = nil) ->
 func classifierLayout(labels: Int = 3, layers: Int = 2) -> ParameterLayout {
   let hidden = 8
   var layout = ParameterLayout()
-  func add(_ key: String, _ shape: [Int]) { _ = layout.add(key, shape, decays: true) }
+  func add(_ key: String, _ shape: [Int]) {
+    let role: ParameterRole =
+      key.hasPrefix("classifier.") ? .head : key.hasPrefix("bert.pooler.") ? .pooler : .backbone
+    _ = layout.add(key, shape, role: role, decays: true)
+  }
   func addLinear(_ key: String, _ rows: Int, _ columns: Int) {
     add(key + ".weight", [rows, columns])
     add(key + ".bias", [rows])

@@ -66,7 +66,7 @@ struct ModelDirectoryTests {
   @Test func savesWhatLoadsAgainWithoutProjections() throws {
     try withTemporaryDirectory { directory in
       var layout = classifierLayout()
-      _ = layout.add("projections.hidden.0.weight", [4, 4], decays: true)
+      _ = layout.add("projections.hidden.0.weight", [4, 4], role: .projection, decays: true)
       let parameters = ParameterBuffer(layout)
       parameters.number()
       let export = ModelExport(

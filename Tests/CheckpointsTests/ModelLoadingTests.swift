@@ -81,7 +81,7 @@ struct ModelLoadingTests {
   @Test func understandsOldNamesAndIgnoresPreTraining() throws {
     let parameters = ParameterBuffer(classifierLayout())
     var extended = classifierLayout()
-    _ = extended.add("projections.hidden.0.weight", [4, 4], decays: true)
+    _ = extended.add("projections.hidden.0.weight", [4, 4], role: .projection, decays: true)
     parameters.number()
     let rename = { (key: String) -> String in
       guard key.contains("LayerNorm") else { return String(key.dropFirst(key.hasPrefix("bert.") ? 5 : 0)) }

@@ -73,7 +73,7 @@ package enum GoldenFixtures {
 
   /// Puts the projections found in `tensors` into `weights`.
   package static func loadProjections(_ tensors: [String: [Float]], into weights: ParameterBuffer) throws {
-    for entry in weights.layout.entries where ParameterLayout.isProjection(entry.key) {
+    for entry in weights.layout.entries where entry.role == .projection {
       let values = try require(tensors[entry.key])
       _ = weights[entry.slot].values.update(fromContentsOf: values)
     }

@@ -30,6 +30,7 @@ struct ActivationMemoryTests {
     configuration.heads = 4
     configuration.intermediateSize = 4 * width
     configuration.maxPositions = 64
+    configuration.initializerRange = 0.1
     return configuration
   }
 
@@ -56,8 +57,8 @@ struct ActivationMemoryTests {
     var teacherLayout = ParameterLayout()
     let frozen = Encoder(teacher, layout: &teacherLayout)
     let teacherWeights = ParameterBuffer(teacherLayout)
-    weights.initialize(layout.entries.map(\.key), deviation: 0.1, seed: 1)
-    teacherWeights.initialize(teacherLayout.entries.map(\.key), deviation: 0.1, seed: 2)
+    weights.initialize(layout.entries, seed: 1)
+    teacherWeights.initialize(teacherLayout.entries, seed: 2)
     // One block of zeros, so that the last number in it says how far it was used.
     let blockCount = 16 << 20
     let arena = Arena(blockCount: blockCount)
@@ -80,7 +81,7 @@ struct ActivationMemoryTests {
     let memory = ActivationMemory(TextFigures(lengths: lengths))
     let inference =
       stage.kinds.isEmpty ? (kept: 0, most: 0) : memory.inference(teacher, taps: objective.teacherTaps)
-    let projects = layout.entries.contains { ParameterLayout.isProjection($0.key) }
+    let projects = layout.entries.contains { $0.role == .projection }
     let planned = max(
       inference.most,
       inference.kept

@@ -21,10 +21,7 @@ struct FrozenEncoderTests {
       let weights = ParameterBuffer(layout)
       defer { withExtendedLifetime(weights) {} }
       try GoldenFixtures.load("student", into: weights)
-      let head = student.parameters.headRange
-      let updated = UpdatedParameters(layout, byRows: student.parameters.wordEmbeddings) {
-        layout[$0].map { head.contains($0.slot.offset) } ?? false
-      }
+      let updated = UpdatedParameters(layout) { $0.role.isOfHead }
       let objective = StageObjective(labelWeight: 1, adaptors: [])
       let outputs = FrozenEncoderOutputs.forHead(of: student, taps: objective.studentTaps, rows: data.dataset.count)
       #expect(outputs != nil)

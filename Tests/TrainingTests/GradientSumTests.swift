@@ -52,7 +52,7 @@ struct GradientSumTests {
       objective: objective, weights: weights,
       places: try Training.Places(pool: WorkerPool(workers: workers), ranks: ranks), wire: wire,
       leastSegment: leastSegment)
-    let updated = UpdatedParameters(layout, byRows: student.parameters.wordEmbeddings, isUpdated: update)
+    let updated = UpdatedParameters(layout) { update($0.key) }
     var outcome = Outcome()
     for index in data.batches.indices {
       let next = index + 1 < data.batches.count ? data.batches[index + 1] : nil

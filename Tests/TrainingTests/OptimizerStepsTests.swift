@@ -19,9 +19,6 @@ struct OptimizerStepsTests {
     var testDescription: String { "\(microBatches), \(workers) workers" }
   }
 
-  /// No matrix is updated by rows.
-  private static let nothing = Slot(offset: 0, rows: 0, columns: 1)
-
   static let sharings = [
     Sharing(microBatches: .count(1), workers: 1), Sharing(microBatches: .count(3), workers: 2),
     Sharing(microBatches: .auto, workers: 3),
@@ -53,7 +50,7 @@ struct OptimizerStepsTests {
       teacher: LiveTeacher(
         FrozenModel(teacher, weights: teacherWeights, taps: objective.teacherTaps), taps: objective.teacherTaps),
       objective: objective, weights: weights, places: places)
-    let updated = UpdatedParameters(layout, byRows: student.parameters.wordEmbeddings, isUpdated: { _ in true })
+    let updated = UpdatedParameters(layout) { _ in true }
     let optimizer = Optimizer(
       try settings(run), maxGradientNorm: try #require(run["clipNorm"]?.double), layout: layout, updated: updated)
     var scheduleSettings = ScheduleSettings()
@@ -119,7 +116,7 @@ struct OptimizerStepsTests {
     settings.weightDecay = 0.1
     let optimizer = Optimizer(
       .adamW(settings), maxGradientNorm: nil, layout: layout,
-      updated: UpdatedParameters(layout, byRows: Self.nothing, isUpdated: { $0 != "second.weight" }))
+      updated: UpdatedParameters(layout) { $0.key != "second.weight" })
     let norm = optimizer.step(
       weights: weights, gradient: gradient, rows: [], learningRate: 0.5, pool: WorkerPool(workers: 2))
     #expect(abs(norm - (19 * 4.0).squareRoot()) < 1e-12)
@@ -139,7 +136,7 @@ struct OptimizerStepsTests {
       gradient.values.update(repeating: Float(length / 600_000.0.squareRoot()))
       let optimizer = Optimizer(
         .sgd, maxGradientNorm: 2, layout: layout,
-        updated: UpdatedParameters(layout, byRows: Self.nothing, isUpdated: { _ in true }))
+        updated: UpdatedParameters(layout) { _ in true })
       let norm = optimizer.step(
         weights: weights, gradient: gradient, rows: [], learningRate: 1, pool: WorkerPool(workers: 2))
       #expect(abs(norm - length) < 1e-5)

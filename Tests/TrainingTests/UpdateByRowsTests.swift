@@ -12,10 +12,14 @@ struct UpdateByRowsTests {
 
   @Test("rows that no batch touches come out as from the dense update", arguments: rules)
   func equalsTheDenseUpdate(rule: OptimizerSettings) {
-    var layout = ParameterLayout()
-    let words = layout.add("words", [40, 24], decays: true)
-    _ = layout.add("bias", [24], decays: false)
-    let nothing = Slot(offset: 0, rows: 0, columns: 1)
+    // The same parameters, by rows and whole.
+    let layouts = [true, false].map { isLookup in
+      var layout = ParameterLayout()
+      _ = layout.add("words", [40, 24], decays: true, isLookup: isLookup)
+      _ = layout.add("bias", [24], decays: false)
+      return layout
+    }
+    let layout = layouts[0]
     let pool = WorkerPool(workers: 2)
     let weights = [ParameterBuffer(layout), ParameterBuffer(layout)]
     var numbers = Numbers()
@@ -23,10 +27,10 @@ struct UpdateByRowsTests {
       weights[0].values[index] = numbers.next()
       weights[1].values[index] = weights[0].values[index]
     }
-    let optimizers = [words, nothing].map { byRows in
+    let optimizers = layouts.map { layout in
       Optimizer(
         rule, maxGradientNorm: 1, layout: layout,
-        updated: UpdatedParameters(layout, byRows: byRows, isUpdated: { _ in true }))
+        updated: UpdatedParameters(layout) { _ in true })
     }
     for step in 0..<6 {
       let rows = (0..<40).filter { ($0 * 7 + step * 3) % 5 == 0 && $0 < 30 }

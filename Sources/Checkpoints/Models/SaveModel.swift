@@ -26,7 +26,7 @@ package struct ModelExport {
   /// old or the new.
   package func save(to path: String) throws {
     try Self.refuseToReplaceOtherThings(at: path)
-    let floats = parameters.layout.entries.reduce(0) { isModelKey($1.key) ? $0 + $1.slot.count : $0 }
+    let floats = parameters.layout.entries.reduce(0) { $1.role != .projection ? $0 + $1.slot.count : $0 }
     try requireDiskSpace(
       floats * MemoryLayout<Float>.stride + tokenizerFiles.reduce(0) { $0 + $1.bytes.count }, at: path)
     try replaceDirectory(path) { directory in
@@ -37,7 +37,7 @@ package struct ModelExport {
 
   /// Writes the files into an existing directory, for callers who replace a larger directory as a whole.
   package func write(into directory: String) throws {
-    try parameters.write(to: join(directory, "model.safetensors"), where: isModelKey)
+    try parameters.write(to: join(directory, "model.safetensors"), where: { $0.role != .projection })
     for file in tokenizerFiles {
       guard fileKind(join(directory, file.name), followingLinks: false) == nil else {
         throw CheckpointError(
@@ -65,9 +65,11 @@ package struct ModelExport {
 }
 
 extension ParameterBuffer {
-  /// Writes the parameters whose keys pass as F32 tensors of a safetensors file.
-  package func write(to path: String, where isIncluded: (String) -> Bool = { _ in true }) throws(CheckpointError) {
-    let included = layout.entries.filter { isIncluded($0.key) }
+  /// Writes the parameters that pass as F32 tensors of a safetensors file.
+  package func write(
+    to path: String, where isIncluded: (ParameterLayout.Entry) -> Bool = { _ in true }
+  ) throws(CheckpointError) {
+    let included = layout.entries.filter(isIncluded)
     let writer = try SafetensorsWriter(replacing: path, tensors: included.map { .init($0.key, .float32, $0.shape) })
     for entry in included {
       let range = entry.slot.offset..<entry.slot.offset + entry.slot.count

@@ -62,8 +62,9 @@ package struct ClassifierModel: Sendable {
     let weights = ParameterBuffer(layout)
     let report = try files.load(into: weights, head: head, layers: layers)
     try Self.checkFinite(weights, path: files.path)
-    weights.initialize(report.new, deviation: configuration.initializerRange, seed: seed)
-    let isNew = report.new.contains("classifier.weight")
+    let new = report.new.compactMap { layout[$0] }
+    weights.initialize(new, seed: seed)
+    let isNew = new.contains { $0.role == .head }
     if isNew {
       notices.append("\(path): the classification head is new (\(configuration.labels.count) classes), to be trained")
     } else {

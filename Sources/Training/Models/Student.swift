@@ -39,7 +39,7 @@ extension ClassifierModel {
       var layout = ParameterLayout()
       let encoder = Encoder(configuration, layout: &layout)
       let weights = ParameterBuffer(layout)
-      weights.initialize(layout.entries.map(\.key), deviation: configuration.initializerRange, seed: seed)
+      weights.initialize(layout.entries, seed: seed)
       model = ClassifierModel(
         encoder: encoder, weights: weights, configurationJSON: nil, tokenizerDirectory: tokenizer,
         notices: [

@@ -18,15 +18,13 @@ package struct UpdatedParameters: Sendable {
 
   private static let longestStretch = 1 << 18
 
-  /// - Parameters:
-  ///   - byRows: the word embeddings.
-  ///   - isUpdated: by the parameter's key.
-  package init(_ layout: ParameterLayout, byRows: Slot, isUpdated: (String) -> Bool) {
+  package init(_ layout: ParameterLayout, isUpdated: (ParameterLayout.Entry) -> Bool) {
     var stretches: [Stretch] = []
     var rows: Slot?
-    for entry in layout.entries where isUpdated(entry.key) {
-      if entry.slot == byRows {
-        rows = byRows
+    for entry in layout.entries where isUpdated(entry) {
+      if entry.isLookup {
+        precondition(rows == nil, "\(entry.key): a second table of words")
+        rows = entry.slot
         continue
       }
       let end = entry.slot.offset + entry.slot.count

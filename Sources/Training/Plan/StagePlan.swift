@@ -57,7 +57,7 @@ package struct StagePlan: Sendable {
     let objective = StageObjective(labelWeight: settings.labelWeight, adaptors: adaptors ?? [])
     let (studentTaps, teacherTaps) = (objective.studentTaps, objective.teacherTaps)
     (self.studentTaps, self.teacherTaps) = (studentTaps, teacherTaps)
-    let updated = StageRun.updatedParameters(settings.update, encoder: encoder, layout: layout)
+    let updated = StageRun.updatedParameters(settings.update, of: layout)
     parameters = layout.count
     trainedParameters = updated.count
     wholeValues = updated.wholeRanges.reduce(0) { $0 + $1.count }
@@ -72,7 +72,7 @@ package struct StagePlan: Sendable {
       sampler: Sampler(count: train.rows, seed: configuration.run.seed, shuffle: settings.training.shuffle),
       vocabulary: shapes.student.vocabularySize)
     self.batches = batches
-    let projects = layout.entries.contains { ParameterLayout.isProjection($0.key) }
+    let projects = layout.entries.contains { $0.role == .projection }
     projectedWidth = projects ? shapes.teacher?.hiddenSize : nil
     let headOnly = settings.update == .head
     keepsOutputs =

@@ -152,7 +152,7 @@ package struct RunPreview: Sendable {
         StageOverview(
           name: stage.name, index: index + 1, count: configuration.stages.count, steps: batches.reduce(0, +),
           epochs: batches.count,
-          trainedParameters: StageRun.updatedParameters(stage.update, encoder: encoder, layout: layout).count,
+          trainedParameters: StageRun.updatedParameters(stage.update, of: layout).count,
           adaptors: adaptors.map { weighted in
             (weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) })
           },

@@ -5,16 +5,12 @@ import Kernels
 /// What a stage is made of, which a preview of the run wants to know too.
 extension StageRun {
   /// Which parameters a stage trains.
-  static func updatedParameters(_ update: StageSettings.Update, encoder: Encoder, layout: ParameterLayout)
-    -> UpdatedParameters
-  {
-    let head = encoder.parameters.headRange
-    return UpdatedParameters(layout, byRows: encoder.parameters.wordEmbeddings) { key in
-      guard let slot = layout[key]?.slot else { return false }
+  static func updatedParameters(_ update: StageSettings.Update, of layout: ParameterLayout) -> UpdatedParameters {
+    UpdatedParameters(layout) { entry in
       switch update {
-      case .all: return true
-      case .encoder: return !head.contains(slot.offset)
-      case .head: return head.contains(slot.offset)
+      case .all: true
+      case .encoder: !entry.role.isOfHead
+      case .head: entry.role.isOfHead
       }
     }
   }

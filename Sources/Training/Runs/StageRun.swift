@@ -66,8 +66,7 @@ final class StageRun {
     weights.values[part: 0..<student.parameterCount].copy(from: student.weights.values)
     // Nobody reads where the stage started from again.
     student.weights.discard(0..<student.parameterCount)
-    weights.initialize(
-      layout.entries.map(\.key).filter(ParameterLayout.isProjection), deviation: 0.02, seed: configuration.run.seed)
+    weights.initialize(layout.entries.filter { $0.role == .projection }, seed: configuration.run.seed)
 
     let training = settings.training
     let liveTeacher: LiveTeacher? =
@@ -83,7 +82,7 @@ final class StageRun {
         ? .forHead(of: encoder, taps: objective.studentTaps, rows: inputs.train.count) : nil)
     evaluation = Evaluation(
       student: encoder, weights: weights, teacher: teacher, objective: objective, places: places)
-    updated = Self.updatedParameters(settings.update, encoder: encoder, layout: layout)
+    updated = Self.updatedParameters(settings.update, of: layout)
     optimizer = Optimizer(
       training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout, updated: updated)
     epochBatches = try Self.epochBatches(training, rows: inputs.train.count)

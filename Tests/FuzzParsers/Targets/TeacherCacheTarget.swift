@@ -86,7 +86,7 @@ private struct TinyTeacher {
     var layout = ParameterLayout()
     let encoder = Encoder(configuration, layout: &layout)
     let weights = ParameterBuffer(layout)
-    weights.initialize(layout.entries.map(\.key), deviation: 0.1, seed: 1)
+    weights.initialize(layout.entries, seed: 1)
     var taps = TapSelection()
     (taps.hidden, taps.scores, taps.logits) = ([0, 1], [1], true)
     live = LiveTeacher(FrozenModel(encoder, weights: weights, taps: taps), taps: taps)
