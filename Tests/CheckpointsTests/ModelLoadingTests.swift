@@ -32,20 +32,21 @@ struct ModelLoadingTests {
     let error = #expect(throws: CheckpointError.self) { try weights.load(into: parameters, head: .required) }
     #expect(
       error?.problems
-        == ["classifier.weight", "classifier.bias"].map {
-          "\($0): missing; fine-tune the model first, or start a new head with student.head: new"
-        })
+        == ["classifier.weight: missing", "classifier.bias: missing"])
   }
 
   @Test func aHeadOfAnotherShapeIsReplacedOnlyOnRequest() throws {
     let parameters = ParameterBuffer(classifierLayout(labels: 2))
     let weights = try ModelDirectory(fixtures + "/classifier").weights()
+    let remedies = HeadRemedies(missing: "train one", otherShape: "name the classes")
     for head in [HeadPolicy.required, .newIfMissing] {
-      let error = #expect(throws: CheckpointError.self) { try weights.load(into: parameters, head: head) }
+      let error = #expect(throws: CheckpointError.self) {
+        try weights.load(into: parameters, head: head, remedies: remedies)
+      }
       #expect(
         error?.problems == [
-          "classifier.weight: expected [2, 8], found [3, 8]; set task.labels or student.head: new",
-          "classifier.bias: expected [2], found [3]; set task.labels or student.head: new",
+          "classifier.weight: expected [2, 8], found [3, 8]; name the classes",
+          "classifier.bias: expected [2], found [3]; name the classes",
         ])
       #expect(parameters.values.allSatisfy { $0 == 0 }, "nothing is read when something does not fit")
     }
@@ -95,9 +96,110 @@ struct ModelLoadingTests {
       let loaded = ParameterBuffer(extended)
       let report = try weights.load(into: loaded, head: .required)
       #expect(report.ignored == extra.sorted())
+      #expect(report.outside == extra.dropLast().sorted() && report.prefix == nil)
       #expect(report.new == ["projections.hidden.0.weight"])
       for entry in parameters.layout.entries { #expect(loaded.floats(entry.key) == parameters.floats(entry.key)) }
     }
+  }
+
+  /// Each with the names that wrap a whole classifier, and those of a wrapped encoder beside a head of its own.
+  @Test(
+    arguments: [
+      ("module.", "module.bert.", "module."), ("_orig_mod.", "_orig_mod.bert.", "_orig_mod."),
+      ("module._orig_mod.", "module._orig_mod.bert.", "module._orig_mod."), ("model.", "model.bert.", "model."),
+      ("model.", "model.bert.", ""), ("encoder.", "encoder.", ""), ("0.auto_model.", "0.auto_model.", ""),
+      ("student.model.", "student.model.", "student.model."),
+    ])
+  func recognisesAPrefix(prefix: String, encoder: String, head: String) throws {
+    let parameters = ParameterBuffer(classifierLayout())
+    parameters.number()
+    let rename = { (key: String) -> String in
+      key.hasPrefix("bert.") ? encoder + key.dropFirst(5) : head + key
+    }
+    let extra = [
+      head + "qa_outputs.weight", head + "loss_fct.weight", "fit_dense.weight", encoder + "embeddings.token_type_ids",
+    ]
+    try withFile(parameters, rename: rename, extra: extra) { weights in
+      let loaded = ParameterBuffer(classifierLayout())
+      let report = try weights.load(into: loaded, head: .required)
+      #expect(report.prefix == prefix)
+      #expect(report.outside == extra.dropLast().sorted())
+      for entry in parameters.layout.entries { #expect(loaded.floats(entry.key) == parameters.floats(entry.key)) }
+    }
+  }
+
+  @Test(arguments: ["", "bert."])
+  func skipsWhatLiesBesideTheModel(encoder: String) throws {
+    let parameters = ParameterBuffer(classifierLayout())
+    let extra = [
+      "qa_outputs.weight", "loss_fct.weight", "fit_dense.bias", "lm_head.decoder.weight", "generator_lm_head.bias",
+      "mlm.predictions.bias", "ema.bert.pooler.dense.bias",
+    ]
+    let bare = { (key: String) in key.replacing("bert.", with: encoder) }
+    let constants = [encoder + "embeddings.token_type_ids", encoder + "embeddings.position_ids"]
+    try withFile(parameters, rename: bare, extra: extra + constants) { weights in
+      for head in HeadPolicy.allCases {
+        let report = try weights.load(into: ParameterBuffer(classifierLayout()), head: head)
+        #expect(report.outside == extra.sorted() && report.prefix == nil, "\(head)")
+      }
+    }
+    // Inside, an unknown tensor is part of another computation.
+    for inside in ["encoder.relative.weight", "encoder.layer.0.adapter.weight", "encoder.layer.2.output.dense.bias"] {
+      try withFile(parameters, rename: bare, extra: [encoder + inside]) { weights in
+        let error = #expect(throws: CheckpointError.self) { try weights.load(into: parameters, head: .new) }
+        #expect(
+          error?.problems == ["\(encoder)\(inside): unexpected; expected a BertForSequenceClassification"])
+      }
+    }
+  }
+
+  @Test func aHeadThatNothingReadsMayBeAnyOrNone() throws {
+    let fileOf3 = ParameterBuffer(classifierLayout(labels: 3))
+    fileOf3.number()
+    for (labels, rename) in [(3, { $0 }), (5, { $0 }), (3, { $0.replacing("classifier", with: "classifier.dense") })]
+      as [(Int, (String) -> String)]
+    {
+      try withFile(fileOf3, rename: rename, extra: ["classifier.scale"]) { weights in
+        let loaded = ParameterBuffer(classifierLayout(labels: labels))
+        let report = try weights.load(into: loaded, head: .unread)
+        let fits = labels == 3 && rename("classifier") == "classifier"
+        #expect(report.new == (fits ? [] : loaded.layout.entries.suffix(4).map(\.key)))
+        #expect(loaded.floats("bert.embeddings.LayerNorm.bias") == fileOf3.floats("bert.embeddings.LayerNorm.bias"))
+        #expect((loaded.floats("bert.pooler.dense.bias") == fileOf3.floats("bert.pooler.dense.bias")) == fits)
+      }
+    }
+  }
+
+  @Test func namesWhatAFileOfOtherNamesHolds() throws {
+    let parameters = ParameterBuffer(classifierLayout())
+    let other = { (key: String) in "h." + key.replacing(".", with: "/") }
+    try withFile(parameters, rename: other, extra: []) { weights in
+      let error = #expect(throws: CheckpointError.self) { try weights.load(into: parameters, head: .required) }
+      #expect(
+        error?.problems == [
+          "expected tensors such as bert.embeddings.word_embeddings.weight, found \(weights.tensors.count) of other names "
+            + "(\(weights.tensors.prefix(3).map(\.description.name).joined(separator: ", ")), …); is it a model of "
+            + "another kind, or no model?"
+        ])
+    }
+    let two = ParameterBuffer(poolers(["student.pooler.", "teacher.pooler."]))
+    let same = { (key: String) in key }
+    try withFile(two, rename: same, extra: []) { weights in
+      let error = #expect(throws: CheckpointError.self) { try weights.load(into: parameters, head: .required) }
+      #expect(
+        error?.problems == [
+          #"found a model at each of "student." and "teacher."; write the one that is meant to a file of its own"#
+        ])
+    }
+  }
+
+  private func poolers(_ prefixes: [String]) -> ParameterLayout {
+    var layout = ParameterLayout()
+    for prefix in prefixes {
+      _ = layout.add(prefix + "dense.weight", [8, 8], decays: true)
+      _ = layout.add(prefix + "dense.bias", [8], decays: false)
+    }
+    return layout
   }
 
   @Test func listsAllThatDoesNotFit() throws {

@@ -172,7 +172,8 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     ) { try $0.replace(#""intermediate_size": 26"#, by: #""intermediate_size": 27"#, in: "bad/config.json") },
     BadInput(
       "misshapen head", set: "student={model: bad}", "task.labels=[bad, good]", "stages.0.adaptors=[AttnMiniLM]",
-      message: "classifier.weight: expected [2, 18], found [3, 18]; set task.labels or", "student.head: new"),
+      message: "classifier.weight: expected [2, 18], found [3, 18]; name the model's classes in task.labels",
+      "student.head: new"),
     BadInput(
       "NaN", set: "student={model: bad}",
       message: "bad/model.safetensors: bert.encoder.layer.1.output.dense.weight: expected finite numbers, found NaN"
@@ -183,6 +184,38 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     ) { try $0.spoil("bad", "classifier.bias", with: .infinity) },
   ])
   func refuses(_ mistake: BadInput) throws { try mistake.check() }
+
+  @Test("a prefix and tensors beside the model are told, and change no prediction")
+  func readsWhatOthersWrapped() throws {
+    let workspace = try TinyWorkspace()
+    try workspace.makeModel("wrapped")
+    try workspace.renameTensors(of: "wrapped", adding: ["loss_fct.weight", "qa_outputs.weight", "qa_outputs.bias"]) {
+      "module.\($0)"
+    }
+    let data = ["--data", "val_text.txt", "val_labels.txt"]
+    let plain = try workspace.run(["predict", "--model", "teacher", "--input", "val_text.txt"])
+    let wrapped = try workspace.run(["predict", "--model", "wrapped", "--input", "val_text.txt"])
+    #expect(wrapped.status == 0 && wrapped.output == plain.output, "\(wrapped)")
+    let notes = """
+      Note: wrapped: "module." before the names of its tensors is left off
+      Note: wrapped: tensors that this model has no use for are not read: loss_fct.* (1), qa_outputs.* (2)
+
+      """
+    #expect(wrapped.errors == notes)
+    #expect(try workspace.run(["evaluate", "--model", "wrapped"] + data).errors == notes)
+  }
+
+  @Test("a teacher's head that nothing reads may be another task's")
+  func readsNoHeadWithoutNeed() throws {
+    let workspace = try TinyWorkspace()
+    try workspace.makeModel("tagger")
+    try workspace.renameTensors(of: "tagger") { $0.replacing("classifier.", with: "qa_outputs.") }
+    try workspace.replace("BertForSequenceClassification", by: "BertForQuestionAnswering", in: "tagger/config.json")
+    let set = ["teacher.model=tagger", "student.model=student", "stages=[{name: one, adaptors: [AttnMiniLM]}]"]
+    let run = try workspace.attempt(.finetune, set: set)
+    #expect(run.status == 0, "\(run)")
+    #expect(run.output.contains("tagger: tensors that this model has no use for are not read: qa_outputs.* (2)"))
+  }
 
   @Test func missingHeadIsNewWithANotice() throws {
     let workspace = try TinyWorkspace()

@@ -29,6 +29,14 @@ extension TinyWorkspace {
     try rewrite(model) { tensors in tensors = tensors.filter { !isRemoved($0.key) } }
   }
 
+  /// Writes the tensors under other names, with others of one number beside them.
+  func renameTensors(of model: String, adding extra: [String] = [], _ name: (String) -> String) throws {
+    try rewrite(model) { tensors in
+      tensors = Dictionary(uniqueKeysWithValues: tensors.map { (name($0.key), $0.value) })
+      for name in extra { tensors[name] = ([1], [1]) }
+    }
+  }
+
   private func rewrite(
     _ model: String, _ change: (inout [String: (shape: [Int], values: [Float])]) -> Void
   ) throws {

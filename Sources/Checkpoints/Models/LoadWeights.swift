@@ -9,6 +9,19 @@ package enum HeadPolicy: String, Sendable, CaseIterable {
   case newIfMissing
   /// Start a new one whatever the file has; a pooler is kept.
   case new
+  /// Nothing reads its output, so that one of another task or shape does not matter: start a new one where it differs.
+  case unread
+}
+
+/// What to do about a head that does not fit, which depends on what the model is read for.
+package struct HeadRemedies: Sendable {
+  package let missing: String
+  package let otherShape: String
+
+  package init(missing: String, otherShape: String) {
+    self.missing = missing
+    self.otherShape = otherShape
+  }
 }
 
 /// What became of the parameters and of the file's tensors.
@@ -19,19 +32,23 @@ package struct LoadReport: Sendable, Equatable {
   package var new: [String] = []
   /// Names, as in the file, of tensors that were not used.
   package var ignored: [String] = []
+  /// Those of them that lie outside the model, such as another head.
+  package var outside: [String] = []
+  /// What stands before every name, as `module.`, where transformers has nothing.
+  package var prefix: String?
 }
 
 extension ModelWeights {
   /// Reads the parameters of a `BertForSequenceClassification`, converting them to 32 bits.
   ///
-  /// Older names, a missing `bert.` prefix and the heads of pre-training are understood. Anything else that does not
-  /// fit (missing, unexpected or of another shape) is an error, which lists all of it, and nothing is read.
+  /// Older names, another prefix than `bert.` and tensors beside the model are understood. Anything in the model that
+  /// does not fit (missing, unexpected or of another shape) is an error, which lists all of it, and nothing is read.
   /// Parameters of the buffer that are not part of the model (projections) are reported as new.
   /// - Parameter layers: For each layer of the buffer, the file's layer it is read from; by default the same, and all.
   package func load(
-    into parameters: ParameterBuffer, head: HeadPolicy, layers: [Int]? = nil
+    into parameters: ParameterBuffer, head: HeadPolicy, layers: [Int]? = nil, remedies: HeadRemedies? = nil
   ) throws(CheckpointError) -> LoadReport {
-    let match = try matching(parameters.layout, head: head, layers: layers)
+    let match = try matching(parameters.layout, head: head, layers: layers, remedies)
     for (entry, tensor) in match.pairs {
       let slot = entry.slot
       let destination = UnsafeMutableBufferPointer(rebasing: parameters.values[slot.offset..<slot.offset + slot.count])
@@ -42,15 +59,18 @@ extension ModelWeights {
 
   /// What `load` would find wrong, before there is memory for the parameters, which a configuration that lies about
   /// its model could ask too much of.
-  package func check(_ layout: ParameterLayout, head: HeadPolicy, layers: [Int]? = nil) throws(CheckpointError) {
-    _ = try matching(layout, head: head, layers: layers)
+  package func check(
+    _ layout: ParameterLayout, head: HeadPolicy, layers: [Int]? = nil, remedies: HeadRemedies? = nil
+  ) throws(CheckpointError) {
+    _ = try matching(layout, head: head, layers: layers, remedies)
   }
 
   private func matching(
-    _ layout: ParameterLayout, head: HeadPolicy, layers: [Int]?
+    _ layout: ParameterLayout, head: HeadPolicy, layers: [Int]?, _ remedies: HeadRemedies?
   ) throws(CheckpointError) -> Matching {
-    var match = Matching(layout: layout, head: head, layers: layers)
-    match.take(tensors)
+    var match = Matching(layout: layout, head: head, layers: layers, remedies: remedies)
+    // Without names that are understood, every parameter would be missing.
+    guard match.take(tensors) else { throw CheckpointError(path, match.problems) }
     match.pairEntries()
     match.judgeTheRest()
     guard match.problems.isEmpty else { throw CheckpointError(path, match.problems) }
@@ -63,6 +83,7 @@ private struct Matching {
   let layout: ParameterLayout
   let head: HeadPolicy
   let layers: [Int]?
+  let remedies: HeadRemedies?
   private(set) var pairs: [(ParameterLayout.Entry, ModelWeights.Tensor)] = []
   private(set) var report = LoadReport()
   private(set) var problems: [String] = []
@@ -70,32 +91,73 @@ private struct Matching {
   private var unpaired: [String: ModelWeights.Tensor] = [:]
   private var newHead: Set<String> = []
 
-  init(layout: ParameterLayout, head: HeadPolicy, layers: [Int]?) {
+  init(layout: ParameterLayout, head: HeadPolicy, layers: [Int]?, remedies: HeadRemedies?) {
     self.layout = layout
     self.head = head
     self.layers = layers
+    self.remedies = remedies
   }
 
-  mutating func take(_ tensors: [ModelWeights.Tensor]) {
+  /// - Returns: whether the names are those of one model.
+  mutating func take(_ tensors: [ModelWeights.Tensor]) -> Bool {
+    let sought = layout.entries.map(\.key).filter(isModelKey)
+    let keys = sought.compactMap(source(of:))
+    guard let names = FileKeys(names: tensors.map(\.description.name), keys: keys) else {
+      let found = tensors.prefix(3).map(\.description.name.escapedForDisplay).joined(separator: ", ")
+      problems.append(
+        "expected tensors such as \(keys.first ?? layerPrefix), found \(tensors.count) of other names"
+          + (found.isEmpty ? "" : " (\(found)\(tensors.count > 3 ? ", …" : ""))")
+          + "; is it a model of another kind, or no model?")
+      return false
+    }
+    guard names.rivals.isEmpty else {
+      let prefixes = ([names.prefix] + names.rivals).map(\.quoted).joined(separator: " and ")
+      problems.append("found a model at each of \(prefixes); write the one that is meant to a file of its own")
+      return false
+    }
+    report.prefix = names.addition
     for tensor in tensors {
       let name = tensor.description.name
-      guard case .parameter(let key) = CanonicalKey(fileKey: name), !(head == .new && isClassifierKey(key)) else {
+      switch names.meaning(of: name) {
+      case .constant: report.ignored.append(name)
+      case .outside:
         report.ignored.append(name)
-        continue
-      }
-      if let other = unpaired.updateValue(tensor, forKey: key) {
+        report.outside.append(name)
+      case .parameter(let key) where head == .new && isClassifierKey(key): report.ignored.append(name)
+      case .parameter(let key):
+        guard let other = unpaired.updateValue(tensor, forKey: key) else { continue }
         let names = "\(other.description.name.escapedForDisplay) and \(name.escapedForDisplay)"
-        problems.append("\(key.escapedForDisplay): found twice, as \(names)")
+        problems.append("\(key.escapedForDisplay): found twice, as \(names); keep one of them")
       }
     }
-    // A classifier works on the pooler it was trained with, so the pooler may only be new where the classifier is.
-    if head != .required && !unpaired.keys.contains(where: isClassifierKey) {
-      newHead.formUnion(layout.entries.map(\.key).filter(isClassifierKey))
-      if !unpaired.keys.contains(where: isPoolerKey) {
-        newHead.formUnion(layout.entries.map(\.key).filter(isPoolerKey))
+    chooseHead(sought)
+    return true
+  }
+
+  private mutating func chooseHead(_ keys: [String]) {
+    let classifier = keys.filter(isClassifierKey)
+    let pooler = keys.filter(isPoolerKey)
+    switch head {
+    case .required: break
+    case .newIfMissing, .new:
+      // A classifier works on the pooler it was trained with, so the pooler may only be new where the classifier is.
+      guard !unpaired.keys.contains(where: isClassifierKey) else { break }
+      newHead.formUnion(classifier)
+      if !unpaired.keys.contains(where: isPoolerKey) { newHead.formUnion(pooler) }
+    case .unread:
+      let fits = (classifier + pooler).allSatisfy { unpaired[$0]?.description.shape == layout[$0]?.shape }
+      let known = Set(classifier + pooler)
+      if !fits { newHead.formUnion(known) }
+      for (key, tensor) in unpaired where isClassifierKey(key) || isPoolerKey(key) {
+        guard !fits || !known.contains(key) else { continue }
+        unpaired[key] = nil
+        report.ignored.append(tensor.description.name)
       }
     }
   }
+
+  /// The key of the file's tensor that a parameter is read from.
+  private func source(of key: String) -> String? { layers.map { Checkpoints.key(key, withLayerFrom: $0) } ?? key }
 
   mutating func pairEntries() {
     for entry in layout.entries {
@@ -103,23 +165,20 @@ private struct Matching {
         report.new.append(entry.key)
         continue
       }
-      guard let source = layers.map({ key(entry.key, withLayerFrom: $0) }) ?? entry.key else {
+      guard let source = source(of: entry.key) else {
         problems.append("\(entry.key): expected one of the file's layers to be picked for it, found \(layers ?? [])")
         continue
       }
       // A layer may be picked twice, so it stays for the next.
       guard let tensor = unpaired[source] else {
-        problems.append(
-          "\(source): missing"
-            + (isClassifierKey(source) ? "; fine-tune the model first, or start a new head with student.head: new" : "")
-        )
+        problems.append("\(source): missing" + remedy(source, \.missing))
         continue
       }
       check(tensor, against: entry, source)
       pairs.append((entry, tensor))
       report.loaded.append(entry.key)
     }
-    for (entry, _) in pairs { unpaired[layers.flatMap { key(entry.key, withLayerFrom: $0) } ?? entry.key] = nil }
+    for (entry, _) in pairs { unpaired[source(of: entry.key) ?? entry.key] = nil }
     // In the file's order, so that reading is sequential.
     pairs.sort {
       ($0.1.file.path, $0.1.description.range.lowerBound) < ($1.1.file.path, $1.1.description.range.lowerBound)
@@ -128,12 +187,18 @@ private struct Matching {
 
   private mutating func check(_ tensor: ModelWeights.Tensor, against entry: ParameterLayout.Entry, _ source: String) {
     if tensor.description.shape != entry.shape {
-      let remedy =
-        isClassifierKey(source) ? "; set task.labels or student.head: new" : "; does config.json belong to this file?"
-      problems.append("\(source): expected \(entry.shape), found \(tensor.description.shape)\(remedy)")
+      let remedy = remedy(source, \.otherShape)
+      problems.append(
+        "\(source): expected \(entry.shape), found \(tensor.description.shape)"
+          + (remedy.isEmpty ? "; does config.json belong to this file?" : remedy))
     } else if !tensor.description.type.isFloatingPoint {
       problems.append("\(source): expected F32, F16, BF16 or F64, found \(tensor.description.type.rawValue)")
     }
+  }
+
+  private func remedy(_ key: String, _ remedy: KeyPath<HeadRemedies, String>) -> String {
+    guard isClassifierKey(key), let remedies else { return "" }
+    return "; " + remedies[keyPath: remedy]
   }
 
   /// Sorts what was not paired into the ignored and the unexpected.
@@ -147,5 +212,6 @@ private struct Matching {
       }
     }
     report.ignored.sort()
+    report.outside.sort()
   }
 }

@@ -47,11 +47,12 @@ package struct ReportMeasurements: Sendable {
     let studentPath = "\(run.directory)/best"
     let learns = configuration.stages.contains { !$0.adaptors.isEmpty }
     let student = attempt("The student is not at hand") {
-      try ClassifierModel(directory: studentPath, head: .newIfMissing)
+      try ClassifierModel(directory: studentPath, head: .newIfMissing, role: .alone)
     }
     let teacher = (learns ? configuration.teacher : nil).flatMap { settings in
       attempt("The teacher is not at hand") {
-        try ClassifierModel(directory: hub.locate(settings.model, effort: .cache).path, head: .newIfMissing)
+        try ClassifierModel(
+          directory: hub.locate(settings.model, effort: .cache).path, head: .newIfMissing, role: .alone)
       }
     }
     let tokenizer = student.flatMap { model in attempt("The tokenizer is not at hand") { try model.tokenizer() } }
@@ -83,7 +84,8 @@ package struct ReportMeasurements: Sendable {
       // One that was asked for must be there.
       let path =
         (try? RecordedRun(baseline)) == nil ? try hub.locate(baseline, effort: .cache).path : "\(baseline)/best"
-      let model = try ClassifierModel(directory: path, head: .newIfMissing, labels: student?.configuration.labels)
+      let model = try ClassifierModel(
+        directory: path, head: .newIfMissing, labels: student?.configuration.labels, role: .alone)
       measure(model, baseline, path)
     }
     self.models = models

@@ -46,7 +46,8 @@ package struct ClassifierModel: Sendable {
   ///   - layers: the file's layers to read, from 0; `nil` reads all.
   ///   - seed: keys the numbers of a new head.
   package init(
-    directory path: String, head: HeadPolicy, labels: [String]? = nil, layers: [Int]? = nil, seed: UInt64 = 0
+    directory path: String, head: HeadPolicy, labels: [String]? = nil, layers: [Int]? = nil, seed: UInt64 = 0,
+    role: ModelRole
   ) throws {
     let directory = try ModelDirectory(path)
     var notices: [String] = []
@@ -58,18 +59,21 @@ package struct ClassifierModel: Sendable {
     var layout = ParameterLayout()
     let encoder = Encoder(configuration, layout: &layout)
     let files = try directory.weights()
-    try files.check(layout, head: head, layers: layers)
+    try files.check(layout, head: head, layers: layers, remedies: role.headRemedies)
     let weights = ParameterBuffer(layout)
-    let report = try files.load(into: weights, head: head, layers: layers)
+    let report = try files.load(into: weights, head: head, layers: layers, remedies: role.headRemedies)
+    notices += report.notices(path: path)
     try Self.checkFinite(weights, path: files.path)
     let new = report.new.compactMap { layout[$0] }
     weights.initialize(new, seed: seed)
     let isNew = new.contains { $0.role == .head }
-    if isNew {
+    if head == .unread {
+      // Neither run nor trained.
+    } else if isNew {
       notices.append("\(path): the classification head is new (\(configuration.labels.count) classes), to be trained")
     } else {
-      try Self.checkTask(directory.configuration, labels: ownLabels, path: path)
-      if let labels { try Self.check(labels, against: ownLabels, path: path) }
+      try Self.checkTask(directory.configuration, labels: ownLabels, path: path, role)
+      if let labels { try Self.check(labels, against: ownLabels, path: path, role) }
     }
     self.init(
       encoder: encoder, weights: weights, configurationJSON: directory.configuration, tokenizerDirectory: path,
@@ -86,8 +90,8 @@ package struct ClassifierModel: Sendable {
   }
 
   /// Heads of other tasks bear the same name and may have the same shape.
-  private static func checkTask(_ configuration: JSON, labels: [String], path: String) throws {
-    let remedy = "use a classifier of whole texts, or start a new head with student.head: new"
+  private static func checkTask(_ configuration: JSON, labels: [String], path: String, _ role: ModelRole) throws {
+    let remedy = role.otherTaskRemedy
     if let type = configuration["problem_type"]?.string, type != "single_label_classification" {
       throw ModelError(
         "\(path): problem_type: expected \"single_label_classification\", found \(type.quoted), which is not supported; "
@@ -107,12 +111,11 @@ package struct ClassifierModel: Sendable {
   }
 
   /// A trained head's classes must be the task's, in order: a permutation would train and score nonsense quietly.
-  private static func check(_ labels: [String], against own: [String], path: String) throws {
+  private static func check(_ labels: [String], against own: [String], path: String, _ role: ModelRole) throws {
     let isUnnamed = own.indices.allSatisfy { own[$0] == "LABEL_\($0)" }
     guard own != labels, !isUnnamed else { return }
     throw ModelError(
-      "\(path): id2label: expected the task's labels \(labels), found \(own); write task.labels in the model's order, "
-        + "or start a new head with student.head: new")
+      "\(path): id2label: expected the task's labels \(labels), found \(own); \(role.headRemedies.otherShape)")
   }
 
   /// Opens the tokenizer and checks that the model has an embedding for each of its tokens.
@@ -133,5 +136,31 @@ package struct ClassifierModel: Sendable {
         "\(key): expected at most \(configuration.maxPositions), the model's max_position_embeddings, found "
           + "\(maxLength)")
     }
+  }
+}
+
+extension LoadReport {
+  /// What the user should know of how a file was read.
+  fileprivate func notices(path: String) -> [String] {
+    var notices: [String] = []
+    if let prefix {
+      notices.append("\(path.escapedForDisplay): \(prefix.quoted) before the names of its tensors is left off")
+    }
+    if !outside.isEmpty {
+      var groups: [(name: String, count: Int)] = []
+      for name in outside {
+        let group = name.dropFirst(prefix.map { name.hasPrefix($0) ? $0.count : 0 } ?? 0).prefix { $0 != "." }
+        if groups.last?.name == String(group) {
+          groups[groups.count - 1].count += 1
+        } else {
+          groups.append((String(group), 1))
+        }
+      }
+      let shown = groups.prefix(5).map { "\($0.name.escapedForDisplay).* (\($0.count))" }.joined(separator: ", ")
+      notices.append(
+        "\(path.escapedForDisplay): tensors that this model has no use for are not read: "
+          + "\(shown)\(groups.count > 5 ? ", …" : "")")
+    }
+    return notices
   }
 }

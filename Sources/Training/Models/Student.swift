@@ -12,7 +12,8 @@ extension ClassifierModel {
     let model: ClassifierModel
     switch settings.source {
     case .model(let path):
-      model = try ClassifierModel(directory: path, head: settings.head.policy, labels: task.labels, seed: seed)
+      model = try ClassifierModel(
+        directory: path, head: settings.head.policy, labels: task.labels, seed: seed, role: .student)
     case .teacherLayers(let layers):
       guard let teacherPath else {
         throw ModelError("student.fromTeacher: expected a teacher to take layers from; set teacher.model")
@@ -27,7 +28,7 @@ extension ClassifierModel {
       }
       model = try ClassifierModel(
         directory: teacherPath, head: settings.head.policy, labels: task.labels, layers: layers.map { $0 - 1 },
-        seed: seed)
+        seed: seed, role: .student)
     case .fresh(var configuration):
       guard let tokenizer = settings.tokenizer ?? teacherPath else {
         throw ModelError("student.config: expected a tokenizer; set student.tokenizer or teacher.model")

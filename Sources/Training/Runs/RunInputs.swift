@@ -29,7 +29,7 @@ struct RunInputs: Sendable {
     } else {
       cache = nil
     }
-    notices = student.notices + (Self.usesTeacherLogits(configuration) ? teacher?.notices ?? [] : [])
+    notices = student.notices + (teacher?.notices ?? [])
   }
 
   static func usesTeacherLogits(_ configuration: RunConfiguration) -> Bool {
@@ -53,7 +53,8 @@ struct RunInputs: Sendable {
     // An untrained head would teach noise; where no adaptor reads logits it is never run.
     let usesLogits = usesTeacherLogits(configuration)
     return try ClassifierModel(
-      directory: teacher.model, head: usesLogits ? .required : .newIfMissing, labels: usesLogits ? labels : nil)
+      directory: teacher.model, head: usesLogits ? .required : .unread, labels: usesLogits ? labels : nil,
+      role: .teacher)
   }
 
   static func train(

@@ -84,8 +84,7 @@ package struct RunPreview: Sendable {
   ) {
     self.student = student.map(Model.init)
     self.teacher = teacher.map(Model.init)
-    notices += student?.notices ?? []
-    if RunInputs.usesTeacherLogits(configuration) { notices += teacher?.notices ?? [] }
+    notices += (student?.notices ?? []) + (teacher?.notices ?? [])
     for (key, model) in [("student", student), ("teacher", teacher)] {
       if let model { attempt(key) { try model.checkLength(configuration.data.maxLength) } }
     }

@@ -31,7 +31,8 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     try onEveryRank(threads: limits.threads) { places in
       let directory = try places.locate([model], in: .ofEnvironment(isShown: places.ranks.rank == 0))[0].path
-      let classifier = try ClassifierModel(directory: directory, head: .required)
+      let classifier = try ClassifierModel(directory: directory, head: .required, role: .alone)
+      if places.ranks.rank == 0 { for notice in classifier.notices { printError("Note: \(notice)") } }
       let dataset = try limits.tokenize(
         try data.source().read(labels: classifier.configuration.labels), for: classifier,
         threads: places.pool.workers)

@@ -35,7 +35,7 @@ struct FeaturesCommand: ParsableCommand {
       guard places.ranks.rank == 0 else { return }
       try ResultDestination(output).check(allowsStreams: false)
       let directory = try Hub.ofEnvironment().locate(model, effort: .download).path
-      let classifier = try ClassifierModel(directory: directory, head: .newIfMissing)
+      let classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
       if !classifier.hasTrainedHead {
         printError("Note: \(model.escapedForDisplay): has no classification head, so there will be no logits")
       } else {

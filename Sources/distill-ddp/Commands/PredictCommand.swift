@@ -33,7 +33,7 @@ struct PredictCommand: ParsableCommand {
       let destination = ResultDestination(output)
       if isRoot { try destination.check(allowsStreams: true) }
       let directory = try places.locate([model], in: .ofEnvironment(isShown: isRoot))[0].path
-      let classifier = try ClassifierModel(directory: directory, head: .newIfMissing)
+      let classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
       guard classifier.hasTrainedHead else {
         throw CommandError(
           "\(model.escapedForDisplay): expected a model with a classification head, found none; fine-tune it first, "
