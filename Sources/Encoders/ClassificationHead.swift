@@ -16,8 +16,9 @@ struct ClassificationHead {
 
   private var dropoutRate: Float { configuration.classifierDropout ?? configuration.hiddenDropout }
 
-  /// logits: (sentences, classes), cls: the last layer's output at each sentence's first token (sentences, hidden).
-  func forward(logits: Matrix, cls: Matrix, _ context: PassContext) -> Activations {
+  /// logits: (sentences, classes), or `nil` where only the pooler is read; cls: the last layer's output at each
+  /// sentence's first token (sentences, hidden).
+  func forward(logits: Matrix?, cls: Matrix, _ context: PassContext) -> Activations {
     let batch = context.batch
     let arena = context.arena
     let width = configuration.hiddenSize
@@ -26,6 +27,7 @@ struct ClassificationHead {
       out: pooled, input: cls, weight: context.weight(slots.pooler.weight),
       bias: context.weights[slots.pooler.bias], arena: arena)
     tanhForward(pooled)
+    guard let logits else { return Activations(cls: cls, pooled: pooled, dropped: pooled) }
     var dropped = pooled
     if context.dropoutKey != nil, dropoutRate > 0 {
       dropped = arena.matrix(batch.sentences, width)
@@ -38,18 +40,26 @@ struct ClassificationHead {
     return Activations(cls: cls, pooled: pooled, dropped: dropped)
   }
 
-  /// Adds to the head's gradients and, where given, overwrites `dCls` (sentences, hidden) with that of its input.
+  /// Adds to the head's gradients and, where given, overwrites `dCls` (sentences, hidden) with that of its input. Either
+  /// gradient of what the head gives may be missing.
   func backward(
-    dLogits: Matrix, dCls: Matrix?, _ activations: Activations, gradient: ParameterBuffer, _ context: PassContext
+    dLogits: Matrix?, dPooled: Matrix?, dCls: Matrix?, _ activations: Activations, gradient: ParameterBuffer,
+    _ context: PassContext
   ) {
     let batch = context.batch
     let d = context.arena.matrix(batch.sentences, configuration.hiddenSize)
-    // logits = dropped·Wc + bc
-    linearBackward(
-      dInput: d, dWeight: gradient[slots.classifier.weight], dBias: gradient[slots.classifier.bias], dOut: dLogits,
-      input: activations.dropped, weight: context.weights[slots.classifier.weight], arena: context.arena)
-    // dropped = dropout(tanh(cls·Wp + bp))
-    drop(d, context)
+    if let dLogits {
+      // logits = dropped·Wc + bc
+      linearBackward(
+        dInput: d, dWeight: gradient[slots.classifier.weight], dBias: gradient[slots.classifier.bias], dOut: dLogits,
+        input: activations.dropped, weight: context.weights[slots.classifier.weight], arena: context.arena)
+      // dropped = dropout(pooled)
+      drop(d, context)
+    } else {
+      d.fill(0)
+    }
+    if let dPooled { add(dPooled, to: d) }
+    // pooled = tanh(cls·Wp + bp)
     tanhBackward(d: d, output: activations.pooled)
     linearBackward(
       dInput: dCls, dWeight: gradient[slots.pooler.weight], dBias: gradient[slots.pooler.bias], dOut: d,

@@ -17,7 +17,8 @@ package struct Encoder: Sendable {
     let layers = parameters.layers.prefix(taps.depth(of: configuration)).flatMap {
       [$0.qkv.weight, $0.attentionOutput.weight, $0.intermediate.weight, $0.output.weight]
     }
-    return layers + (taps.logits ? [parameters.pooler.weight, parameters.classifier.weight] : [])
+    guard taps.readsHead else { return layers }
+    return layers + [parameters.pooler.weight] + (taps.contains(.logits) ? [parameters.classifier.weight] : [])
   }
 
   /// Runs the layers that `taps` needs over a packed batch, without keeping what a backward pass would need.
@@ -41,10 +42,8 @@ package struct Encoder: Sendable {
 
   /// The last layer's output at each sentence's first token, which is all that the head reads. (sentences, hidden)
   package func firstTokens(_ batch: Batch, weights: ParameterBuffer, arena: Arena) -> Matrix {
-    var taps = TapSelection()
-    taps.logits = true
     let context = PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: nil)
-    guard let head = run(context, taps, keeps: false).head else { preconditionFailure("logits have a head") }
+    guard let head = run(context, [.logits], keeps: false).head else { preconditionFailure("logits have a head") }
     return head.cls
   }
 
@@ -55,8 +54,7 @@ package struct Encoder: Sendable {
     let context = PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: dropout)
     let logits = arena.matrix(batch.sentences, configuration.labels.count)
     let head = classificationHead.forward(logits: logits, cls: firstTokens, context)
-    var taps = Taps()
-    taps.logits = logits
+    let taps = Taps([.logits: .matrix(logits), .pooled: .matrix(head.pooled)])
     return EncoderPass(encoder: self, context: context, taps: taps, embeddings: nil, layers: [], head: head)
   }
 
@@ -66,20 +64,21 @@ package struct Encoder: Sendable {
     let (tokens, width) = (context.batch.tokens.count, configuration.hiddenSize)
     var taps = Taps()
     // Allocated before anything temporary, so that giving scratch back leaves them.
-    let logits = selection.logits ? arena.matrix(context.batch.sentences, configuration.labels.count) : nil
-    for layer in selection.scores {
-      taps.scores[layer] = AttentionMaps(context.batch, heads: configuration.heads, arena: arena)
+    let logits =
+      selection.contains(.logits) ? arena.matrix(context.batch.sentences, configuration.labels.count) : nil
+    for layer in selection[.scores] {
+      taps[.scores(layer)] = .maps(AttentionMaps(context.batch, heads: configuration.heads, arena: arena))
     }
     let shared = keeps ? nil : (0..<2).map { _ in arena.matrix(tokens, width) }
     // Without a backward pass two buffers take turns, except where a tap keeps a hidden state.
     func hiddenState(_ layer: Int) -> Matrix {
-      if let shared, !selection.hidden.contains(layer) { return shared[layer % 2] }
+      if let shared, !selection.contains(.hidden(layer)) { return shared[layer % 2] }
       return arena.matrix(tokens, width)
     }
     var hidden = hiddenState(0)
     let embeddings = Embeddings(slots: parameters, configuration: configuration)
     let embedded = embeddings.forward(out: hidden, context)
-    if selection.hidden.contains(0) { taps.hidden[0] = hidden }
+    if selection.contains(.hidden(0)) { taps[.hidden(0)] = .matrix(hidden) }
 
     var layers: [EncoderLayer.Activations] = []
     for index in 0..<depth {
@@ -91,23 +90,28 @@ package struct Encoder: Sendable {
         case nil: nil
         }
       let slots = parameters.layers[index].qkv
-      let kept = selection.values.contains(index + 1) ? QKV(work.need, slots: slots, context) : nil
+      let kept = selection.readsProjections(at: index + 1) ? QKV(work.need, slots: slots, context) : nil
       let mark = arena.mark
       let qkv = kept ?? QKV(work.need, slots: slots, context)
       let activations = layer(index).forward(
         out: out, rows: work.output ?? .all, input: hidden, qkv: qkv, need: work.need,
-        scores: taps.scores[index + 1], context)
+        scores: taps[.scores(index + 1)]?.maps, context)
       if keeps { layers.append(activations) } else { arena.reset(to: mark) }
-      if kept != nil { taps.values[index + 1] = qkv.parts.values }
+      for kind in [Tap.Kind.queries, .keys, .values] {
+        let tap = Tap(kind, layer: index + 1)
+        if selection.contains(tap) { taps[tap] = .matrix(qkv.parts[kind]) }
+      }
       hidden = out ?? hidden
-      if selection.hidden.contains(index + 1) { taps.hidden[index + 1] = hidden }
+      if selection.contains(.hidden(index + 1)) { taps[.hidden(index + 1)] = .matrix(hidden) }
     }
     var head: ClassificationHead.Activations?
-    if let logits {
+    if selection.readsHead {
       // The last layer gave each sentence's first token only, or a tap wanted all.
       let cls = hidden.rows == context.batch.sentences ? hidden : OutputRows.first.rows(of: hidden, context)
-      head = classificationHead.forward(logits: logits, cls: cls, context)
-      taps.logits = logits
+      let activations = classificationHead.forward(logits: logits, cls: cls, context)
+      if selection.contains(.pooled) { taps[.pooled] = .matrix(activations.pooled) }
+      taps[.logits] = logits.map(TapValue.matrix)
+      head = activations
     }
     return EncoderPass(
       encoder: self, context: context, taps: taps, embeddings: embedded, layers: layers, head: head)
@@ -172,9 +176,11 @@ package struct EncoderPass {
     _ d: TapGradients, gradient: ParameterBuffer, headOnly: Bool, completed: (_ start: Int) -> Void = { _ in }
   ) {
     var current: Matrix?
-    if let dLogits = d.dLogits, let head {
+    let (dLogits, dPooled) = (d[.logits]?.matrix, d[.pooled]?.matrix)
+    if dLogits != nil || dPooled != nil, let head {
       let dCls = headOnly ? nil : context.arena.matrix(context.batch.sentences, width)
-      encoder.classificationHead.backward(dLogits: dLogits, dCls: dCls, head, gradient: gradient, context)
+      encoder.classificationHead.backward(
+        dLogits: dLogits, dPooled: dPooled, dCls: dCls, head, gradient: gradient, context)
       current = dCls
     }
     guard !headOnly, let embeddings else { return }
@@ -187,19 +193,16 @@ package struct EncoderPass {
       if let all = current { OutputRows.first.add(dCls, to: all, context) }
     }
     for index in stride(from: top - 1, through: 0, by: -1) {
-      if let tap = d.dHidden[index + 1] {
+      if let tap = d[.hidden(index + 1)]?.matrix {
         let sum = current ?? zeros()
         add(tap, to: sum)
         current = sum
       }
-      current = encoder.layer(index).backward(
-        d: current, layers[index],
-        EncoderLayer.TapsBackward(dScores: d.dScores[index + 1], dValues: d.dValues[index + 1]), gradient: gradient,
-        context)
+      current = encoder.layer(index).backward(d: current, layers[index], d, gradient: gradient, context)
       completed(slots.layers[index].qkv.weight.offset)
     }
     let dEmbedded = current ?? zeros()
-    if let tap = d.dHidden[0] { add(tap, to: dEmbedded) }
+    if let tap = d[.hidden(0)]?.matrix { add(tap, to: dEmbedded) }
     Embeddings(slots: slots, configuration: encoder.configuration).backward(
       d: dEmbedded, embeddings, gradient: gradient, context)
   }

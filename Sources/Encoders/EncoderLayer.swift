@@ -54,12 +54,18 @@ struct EncoderLayer {
       if let scores { attention.scores(scores, queries: qkv.parts.queries, keys: qkv.parts.keys, context) }
       return Activations(input: input, qkv: qkv, need: need, output: nil)
     }
-    let output = forwardOutput(out: out, rows: rows, input: input, qkv: qkv, scores: scores, context)
+    var parts = qkv.parts
+    if rows == .first, need.queries == .all, scores == nil {
+      // A tap is of all tokens' queries, of which only the first ones ask.
+      parts.queries = rows.rows(of: parts.queries, context)
+    }
+    let output = forwardOutput(out: out, rows: rows, input: input, parts, scores: scores, context)
     return Activations(input: input, qkv: qkv, need: need, output: output)
   }
 
   private func forwardOutput(
-    out: Matrix, rows: OutputRows, input: Matrix, qkv: QKV, scores: AttentionMaps?, _ context: PassContext
+    out: Matrix, rows: OutputRows, input: Matrix, _ parts: SelfAttention.Projections, scores: AttentionMaps?,
+    _ context: PassContext
   ) -> Output {
     let arena = context.arena
     let weights = context.weights
@@ -67,7 +73,7 @@ struct EncoderLayer {
     let probabilities = AttentionMaps(context.batch, heads: configuration.heads, arena: arena)
     let attended = arena.matrix(count, width)
     attention.forward(
-      context: attended, qkv.parts, rows: rows, probabilities: probabilities, scores: scores, context)
+      context: attended, parts, rows: rows, probabilities: probabilities, scores: scores, context)
 
     let attentionSum = arena.matrix(count, width)
     let attentionStatistics = LayerNormStatistics(rows: count, arena: arena)
@@ -106,17 +112,13 @@ struct EncoderLayer {
 
   // MARK: Backward
 
-  /// Gradients that reach a layer besides that of its output.
-  struct TapsBackward {
-    let dScores: AttentionMaps?
-    let dValues: Matrix?
-  }
-
   /// Returns the gradient of the input (tokens, hidden), given that of the output, which is used up.
   ///
-  /// - Parameter d: (rows, hidden); `nil` where no loss reaches the output.
+  /// - Parameters:
+  ///   - d: (rows, hidden); `nil` where no loss reaches the output.
+  ///   - dTaps: what reaches the layer besides.
   func backward(
-    d: Matrix?, _ activations: Activations, _ taps: TapsBackward, gradient: ParameterBuffer, _ context: PassContext
+    d: Matrix?, _ activations: Activations, _ dTaps: TapGradients, gradient: ParameterBuffer, _ context: PassContext
   ) -> Matrix {
     let arena = context.arena
     // Where the output is that of all tokens, its gradient's memory becomes the input's.
@@ -128,9 +130,9 @@ struct EncoderLayer {
     if let d, let output = activations.output {
       let dContext = backwardOutput(d: d, output, gradient: gradient, context)
       if inPlace == nil { output.rows.add(d, to: dInput, context) }
-      var dScores = taps.dScores
-      if dScores == nil, output.rows == .first, case .everything = activations.need {
-        // Scores were tapped of all tokens and no loss read them: queries that did not ask have a gradient of zero.
+      var dScores = dTaps[.scores(index + 1)]?.maps
+      if dScores == nil, output.rows == .first, activations.need.queries == .all {
+        // A tap is of all tokens: of scores, queries that did not ask have a gradient of zero.
         dScores = AttentionMaps(context.batch, heads: configuration.heads, arena: arena)
         dScores?.fill(0)
       }
@@ -140,11 +142,13 @@ struct EncoderLayer {
         probabilities: output.probabilities, dScores: dScores, context)
     } else {
       dQKV.fill(0)
-      if let dScores = taps.dScores {
+      if let dScores = dTaps[.scores(index + 1)]?.maps {
         attention.backward(d: dQKV.parts, dScores: dScores, activations.qkv.parts, context)
       }
     }
-    if let dValues = taps.dValues { add(dValues, to: dQKV.parts.values) }
+    for kind in [Tap.Kind.queries, .keys, .values] {
+      if let d = dTaps[Tap(kind, layer: index + 1)]?.matrix { add(d, to: dQKV.parts[kind]) }
+    }
     // qkv = input·Wqkv + bqkv
     activations.qkv.backward(dQKV, dInput: dInput, input: activations.input, gradient: gradient, context)
     return dInput

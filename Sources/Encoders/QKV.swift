@@ -3,16 +3,20 @@ import Text
 
 /// A layer's queries, keys and values, or their gradients: as few products as what is wanted of the layer allows.
 struct QKV {
-  /// What the layer is run for.
-  enum Need {
-    /// Its output.
-    case everything
-    /// Its output at each sentence's first token.
-    case firstQueries
-    /// A tap on its attention scores, and nothing above.
-    case queriesAndKeys
-    /// A tap on its values, and nothing above.
-    case values
+  /// What is read of the layer, by what lies above or by taps.
+  struct Need {
+    /// Whose queries; `nil` where nobody asks.
+    let queries: OutputRows?
+    let keys: Bool
+    let values: Bool
+
+    static let everything = Need(queries: .all, keys: true, values: true)
+
+    /// What is computed, in the order of the stacked weight's rows.
+    var parts: [(index: Int, rows: OutputRows)] {
+      let rows = [queries, keys ? .all : nil, values ? .all : nil]
+      return rows.indices.compactMap { index in rows[index].map { (index, $0) } }
+    }
   }
 
   /// One product: some of the stacked weight's rows, over all tokens or the first ones.
@@ -30,32 +34,23 @@ struct QKV {
   init(_ need: Need, slots: AffineSlots, _ context: PassContext) {
     self.slots = slots
     let width = slots.weight.columns
-    func block(_ first: Int, _ count: Int, _ rows: OutputRows = .all) -> Block {
-      Block(
-        matrix: context.arena.matrix(rows.count(in: context.batch), count * width),
-        weightRows: first * width..<(first + count) * width, rows: rows)
+    // Neighbours of the same rows are one product.
+    var runs: [(first: Int, count: Int, rows: OutputRows)] = []
+    for part in need.parts {
+      if let last = runs.last, last.rows == part.rows, last.first + last.count == part.index {
+        runs[runs.count - 1].count += 1
+      } else {
+        runs.append((part.index, 1, part.rows))
+      }
     }
-    func part(_ block: Block, _ index: Int) -> Matrix { block.matrix.columns(index * width..<(index + 1) * width) }
     let none = Matrix(base: context.arena.allocate(0), rows: 0, columns: width)
-    switch need {
-    case .everything:
-      let all = block(0, 3)
-      blocks = [all]
-      parts = .init(queries: part(all, 0), keys: part(all, 1), values: part(all, 2))
-    case .firstQueries:
-      let queries = block(0, 1, .first)
-      let others = block(1, 2)
-      blocks = [queries, others]
-      parts = .init(queries: queries.matrix, keys: part(others, 0), values: part(others, 1))
-    case .queriesAndKeys:
-      let both = block(0, 2)
-      blocks = [both]
-      parts = .init(queries: part(both, 0), keys: part(both, 1), values: none)
-    case .values:
-      let values = block(2, 1)
-      blocks = [values]
-      parts = .init(queries: none, keys: none, values: values.matrix)
+    var matrices = [none, none, none]
+    blocks = runs.map { first, count, rows in
+      let matrix = context.arena.matrix(rows.count(in: context.batch), count * width)
+      for index in 0..<count { matrices[first + index] = matrix.columns(index * width..<(index + 1) * width) }
+      return Block(matrix: matrix, weightRows: first * width..<(first + count) * width, rows: rows)
     }
+    parts = .init(queries: matrices[0], keys: matrices[1], values: matrices[2])
   }
 
   /// parts = input·W + b. input: (tokens, hidden)

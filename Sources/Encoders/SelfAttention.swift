@@ -17,11 +17,21 @@ struct SelfAttention {
   /// Queries, keys and values, or their gradients, of all heads side by side.
   struct Projections {
     /// (tokens, hidden), or (sentences, hidden) where only first tokens ask.
-    let queries: Matrix
+    var queries: Matrix
     /// (tokens, hidden)
     let keys: Matrix
     /// (tokens, hidden)
     let values: Matrix
+
+    /// What a tap sees.
+    subscript(kind: Tap.Kind) -> Matrix {
+      switch kind {
+      case .queries: queries
+      case .keys: keys
+      case .values: values
+      case .hidden, .scores, .pooled, .logits: preconditionFailure("\(kind) is no projection")
+      }
+    }
   }
 
   private func columns(_ head: Int) -> Range<Int> { head * headSize..<(head + 1) * headSize }

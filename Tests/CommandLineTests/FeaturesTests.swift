@@ -26,8 +26,11 @@ struct FeaturesTests {
       for layer in 0...2 { expected["\(row).hidden.\(layer)"] = [length, 18] }
       for layer in 1...2 {
         expected["\(row).attention.\(layer)"] = [3, length, length]
-        expected["\(row).values.\(layer)"] = [3, length, 6]
+        for projection in ["queries", "keys", "values"] {
+          expected["\(row).\(projection).\(layer)"] = [3, length, 6]
+        }
       }
+      expected["\(row).pooled"] = [18]
       expected["\(row).logits"] = [3]
     }
     #expect(Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.shape) }) == expected)
@@ -66,7 +69,7 @@ struct FeaturesTests {
     #expect(run.status == 0)
     #expect(run.errors.contains("headless: has no classification head"), "\(run)")
     let file = try SafetensorsFile("\(workspace.path)/f.safetensors")
-    #expect(file.tensors.count == 3 * 7)
+    #expect(file.tensors.count == 3 * 11)
     #expect(file["0.logits"] == nil)
   }
 

@@ -90,12 +90,8 @@ struct GradientGoldenTests {
     let labelWeight = try #require(json["labelWeight"]?.double)
     var studentTaps = TapSelection()
     var teacherTaps = TapSelection()
-    studentTaps.logits = labelWeight != 0 || tapsEverything
-    if tapsEverything {
-      studentTaps.hidden = Set(0...student.configuration.layers)
-      studentTaps.scores = Set(1...student.configuration.layers)
-      studentTaps.values = studentTaps.scores
-    }
+    if labelWeight != 0 { studentTaps.insert(.logits) }
+    if tapsEverything { studentTaps = TapSelection(allOf: student.configuration, head: true) }
     for weighted in adaptors {
       studentTaps.formUnion(weighted.adaptor.studentTaps)
       teacherTaps.formUnion(weighted.adaptor.teacherTaps)
@@ -107,9 +103,10 @@ struct GradientGoldenTests {
       let features = teacher.infer(part, weights: teacherWeights, taps: teacherTaps, arena: arena)
       let pass = student.forward(part, weights: weights, taps: studentTaps, arena: arena, dropout: nil)
       let d = pass.makeGradients()
-      if let logits = pass.taps.logits {
+      if studentTaps.contains(.logits) {
         hard += crossEntropy(
-          logits: logits, labels: part.labels, dLogits: labelWeight == 0 ? nil : d.logits(),
+          logits: pass.taps.matrix(.logits), labels: part.labels,
+          dLogits: labelWeight == 0 ? nil : d.matrix(.logits),
           scale: labelWeight / Double(counts.sentences), arena: arena)
       }
       for (index, weighted) in adaptors.enumerated() {
@@ -122,7 +119,7 @@ struct GradientGoldenTests {
       pass.backward(d, gradient: gradient, headOnly: false)
     }
     return Result(
-      hard: studentTaps.logits ? hard / Double(counts.sentences) : nil,
+      hard: studentTaps.contains(.logits) ? hard / Double(counts.sentences) : nil,
       terms: zip(adaptors, sums).map { $1 / $0.adaptor.count(counts) }, gradient: gradient)
   }
 

@@ -8,12 +8,7 @@ struct TeacherCacheDamageTests {
   typealias Fixture = TeacherCacheFixture
 
   private static let sentences = Array(Fixture.sentences.prefix(3))
-  private static var taps: TapSelection {
-    var taps = TapSelection()
-    taps.values = [4]
-    taps.logits = true
-    return taps
-  }
+  private static let taps: TapSelection = [Tap(.values, layer: 4), .logits]
 
   /// A cache of three sentences in one file, and that file's bytes.
   private func filled() throws -> (fixture: Fixture, segment: String, bytes: [UInt8], live: [[Float]]) {

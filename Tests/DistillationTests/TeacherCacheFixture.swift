@@ -39,12 +39,10 @@ final class TeacherCacheFixture {
 
   /// Every kind of tap.
   static var everything: TapSelection {
-    var taps = TapSelection()
-    taps.scores = [2, 4]
-    taps.values = [4]
-    taps.hidden = [0, 3]
-    taps.logits = true
-    return taps
+    [
+      .scores(2), .scores(4), Tap(.queries, layer: 3), Tap(.keys, layer: 1), Tap(.values, layer: 4), .hidden(0),
+      .hidden(3), .pooled, .logits,
+    ]
   }
 
   func live(_ taps: TapSelection = everything) -> LiveTeacher {
@@ -124,11 +122,11 @@ final class TeacherCacheFixture {
       func add(_ matrix: Matrix) {
         for row in 0..<matrix.rows { for column in 0..<matrix.columns { values.append(matrix[row, column]) } }
       }
-      if let logits = taps.logits { add(logits.rows(sentence..<sentence + 1)) }
-      for (_, matrix) in taps.hidden.sorted(by: { $0.key < $1.key }) { add(matrix.rows(rows)) }
-      for (_, matrix) in taps.values.sorted(by: { $0.key < $1.key }) { add(matrix.rows(rows)) }
-      for (_, maps) in taps.scores.sorted(by: { $0.key < $1.key }) {
-        for head in 0..<maps.heads { add(maps.map(sentence: sentence, head: head)) }
+      for (tap, value) in taps.all {
+        switch value {
+        case .matrix(let matrix): add(matrix.rows(tap.kind.isOfHead ? sentence..<sentence + 1 : rows))
+        case .maps(let maps): for head in 0..<maps.heads { add(maps.map(sentence: sentence, head: head)) }
+        }
       }
       return values
     }

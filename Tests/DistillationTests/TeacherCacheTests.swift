@@ -54,17 +54,15 @@ struct TeacherCacheTests {
     #expect(hits(fixture.cached(), shuffled) == shuffled.count)
   }
 
-  @Test("a stage may ask for any taps", arguments: 0..<5)
-  func everyKindOfTap(kind: Int) throws {
+  /// Each kind by itself, and projections beside scores.
+  private static let selections: [TapSelection] =
+    Tap.Kind.allCases.map { TapSelection($0, layers: $0.isOfHead ? [0] : [1, 4]) } + [
+      [.scores(3), Tap(.values, layer: 3)], [Tap(.queries, layer: 2), Tap(.values, layer: 2)],
+    ]
+
+  @Test("a stage may ask for any taps", arguments: selections)
+  func everyKindOfTap(taps: TapSelection) throws {
     let fixture = try Fixture()
-    var taps = TapSelection()
-    switch kind {
-    case 0: taps.logits = true
-    case 1: taps.scores = [1, 4]
-    case 2: taps.values = [2]
-    case 3: taps.hidden = [0, 4]
-    default: (taps.scores, taps.values) = ([3], [3])
-    }
     let live = Fixture.features(fixture.live(taps))
     #expect(Fixture.features(fixture.cached(taps)) == live && Fixture.features(fixture.cached(taps)) == live)
     #expect(hits(fixture.cached(taps)) == live.count)
@@ -80,7 +78,8 @@ struct TeacherCacheTests {
 
     #expect(hits(fixture.cached(precision: .fp16)) == 0)
     for change: (inout TapSelection) -> Void in [
-      { $0.logits = false }, { $0.scores = [2] }, { $0.scores = [1, 4] }, { $0.values = [] }, { $0.hidden = [0, 2] },
+      { $0[.logits] = [] }, { $0[.scores] = [2] }, { $0[.scores] = [1, 4] }, { $0[.values] = [] },
+      { $0[.hidden] = [0, 2] }, { $0[.queries] = [2] }, { $0[.pooled] = [] },
     ] {
       var taps = Fixture.everything
       change(&taps)

@@ -23,17 +23,15 @@ struct DropoutTests {
 
     /// Each sentence's logits and hidden states, one list of numbers a tap.
     func taps(_ batch: Batch, dropout: DropoutKey?) -> [[[Float]]] {
-      var selection = TapSelection()
-      selection.logits = true
-      selection.hidden = Set(0...encoder.configuration.layers)
+      let layers = 0...encoder.configuration.layers
+      let selection = TapSelection(.hidden, layers: layers).union([.logits])
       let arena = Arena()
       defer { withExtendedLifetime(arena) {} }
       let taps = encoder.forward(batch, weights: weights, taps: selection, arena: arena, dropout: dropout).taps
       return (0..<batch.sentences).map { sentence in
         let rows = batch.starts[sentence]..<batch.starts[sentence + 1]
-        let logits = taps.logits.map { Array($0.rows(sentence..<sentence + 1).values) } ?? []
-        return [logits]
-          + selection.hidden.sorted().map { layer in taps.hidden[layer].map { Array($0.rows(rows).values) } ?? [] }
+        return [Array(taps.matrix(.logits).rows(sentence..<sentence + 1).values)]
+          + layers.map { Array(taps.matrix(.hidden($0)).rows(rows).values) }
       }
     }
   }

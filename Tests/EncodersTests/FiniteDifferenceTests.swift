@@ -63,15 +63,10 @@ struct FiniteDifferenceTests {
   }
 
   /// A tap by itself; layer 2 is the student's highest, of which the head reads only first tokens.
-  static let idleTaps: [TapSelection] = {
-    var taps = [TapSelection](repeating: TapSelection(), count: 4)
-    taps[0].scores = [2]
-    taps[1].values = [2]
-    taps[2].hidden = [2]
-    taps[3].scores = [1, 2]
-    taps[3].values = [1, 2]
-    return taps
-  }()
+  static let idleTaps: [TapSelection] = [
+    [.scores(2)], [.hidden(2)], [Tap(.queries, layer: 2)], [Tap(.keys, layer: 2)], [Tap(.values, layer: 2)], [.pooled],
+    TapSelection(.scores, layers: [1, 2]).union(TapSelection(.values, layers: [1, 2])),
+  ]
 
   @Test("a tap that no loss reads changes no gradient", arguments: idleTaps)
   func idleTap(taps: TapSelection) throws {
@@ -128,7 +123,7 @@ struct FiniteDifferenceTests {
       let counts = GlobalCounts(lengths: (0..<batch.sentences).map(batch.length))
       var taps = others
       var teacherTaps = TapSelection()
-      taps.logits = labelWeight != 0
+      if labelWeight != 0 { taps.insert(.logits) }
       for weighted in adaptors {
         taps.formUnion(weighted.adaptor.studentTaps)
         teacherTaps.formUnion(weighted.adaptor.teacherTaps)
@@ -138,11 +133,13 @@ struct FiniteDifferenceTests {
         batch, weights: weights, taps: taps, arena: arena, dropout: DropoutKey(seed: 3, step: 9))
       let d = gradient.map { _ in pass.makeGradients() }
       var loss = 0.0
-      if let logits = pass.taps.logits, labelWeight != 0 {
+      if labelWeight != 0 {
         let scale = labelWeight / Double(counts.sentences)
         loss +=
           scale
-          * crossEntropy(logits: logits, labels: batch.labels, dLogits: d?.logits(), scale: scale, arena: arena)
+          * crossEntropy(
+            logits: pass.taps.matrix(.logits), labels: batch.labels, dLogits: d?.matrix(.logits), scale: scale,
+            arena: arena)
       }
       for weighted in adaptors {
         let scale = weighted.weight / weighted.adaptor.count(counts)

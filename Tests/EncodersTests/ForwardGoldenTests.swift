@@ -7,16 +7,12 @@ import Testing
 struct ForwardGoldenTests {
   static let models = ["teacher", "student", "student-narrow", "student-relu"]
 
-  @Test("logits, hidden states, attention scores and values agree with PyTorch", arguments: models, [false, true])
+  @Test("every tap agrees with PyTorch", arguments: models, [false, true])
   func agreesWithPyTorch(model: String, keepsActivations: Bool) throws {
     let (encoder, weights) = try GoldenFixtures.model(model)
     let expected = try GoldenFixtures.tensors("forward/\(model).safetensors")
     let layers = encoder.configuration.layers
-    var selection = TapSelection()
-    selection.logits = true
-    selection.hidden = Set(0...layers)
-    selection.scores = Set(1...layers)
-    selection.values = Set(1...layers)
+    let selection = TapSelection(allOf: encoder.configuration, head: true)
     for json in try GoldenFixtures.json("forward/batches.json").elements {
       let name = try GoldenFixtures.require(json["name"]?.string)
       let batch = try GoldenFixtures.batch(json)
@@ -32,13 +28,17 @@ struct ForwardGoldenTests {
         let worst = zip(found, wanted).map { abs($0 - $1) }.max() ?? .infinity
         #expect(worst < 1e-5, "\(model) \(name).\(key): off by \(worst)")
       }
-      try compare("logits", Array(taps.logits!.values))
-      for layer in 0...layers { try compare("hidden.\(layer)", Array(taps.hidden[layer]!.values)) }
+      try compare("logits", Array(taps.matrix(.logits).values))
+      try compare("pooled", Array(taps.matrix(.pooled).values))
+      for layer in 0...layers { try compare("hidden.\(layer)", Array(taps.matrix(.hidden(layer)).values)) }
       for layer in 1...layers {
-        let values = taps.values[layer]!
-        try compare(
-          "values.\(layer)", (0..<values.rows).flatMap { row in Array(values.rows(row..<row + 1).values) })
-        let scores = taps.scores[layer]!
+        for kind in [Tap.Kind.queries, .keys, .values] {
+          let projection = taps.matrix(Tap(kind, layer: layer))
+          try compare(
+            "\(kind).\(layer)",
+            (0..<projection.rows).flatMap { row in Array(projection.rows(row..<row + 1).values) })
+        }
+        let scores = taps.maps(.scores(layer))
         var all: [Float] = []
         var probabilities: [Float] = []
         for sentence in 0..<batch.sentences {
@@ -59,15 +59,14 @@ struct ForwardGoldenTests {
   func stopsAtTheHighestTap() throws {
     let (encoder, weights) = try GoldenFixtures.model("teacher")
     let batch = try GoldenFixtures.batch(try GoldenFixtures.json("forward/batches.json").elements[0])
-    var selection = TapSelection()
-    selection.hidden = [1]
+    let selection: TapSelection = [.hidden(1)]
     #expect(selection.depth(of: encoder.configuration) == 1)
     // Were a later layer run, its infinite weights would show.
     weights[encoder.parameters.layers[1].qkv.weight].fill(.infinity)
     let arena = Arena()
     defer { withExtendedLifetime(arena) {} }
     let taps = encoder.infer(batch, weights: weights, taps: selection, arena: arena)
-    #expect(taps.logits == nil)
-    #expect(taps.hidden[1]!.values.first { !$0.isFinite } == nil)
+    #expect(taps[.logits] == nil)
+    #expect(taps.matrix(.hidden(1)).values.first { !$0.isFinite } == nil)
   }
 }

@@ -5,8 +5,8 @@
 
 `--pairs` reads two tab-separated sentences from each line. `--headless` expects no logits, of a model without a
 classifier, for which transformers would draw one. The features file holds, for each line i from 0: `i.logits`
-(classes), `i.hidden.0` … `i.hidden.L` (n, width), `i.attention.1` … `i.attention.L` (heads, n, n) probabilities and
-`i.values.1` … `i.values.L` (heads, n, head size).
+(classes), `i.pooled` (width), `i.hidden.0` … `i.hidden.L` (n, width), `i.attention.1` … `i.attention.L` (heads, n, n)
+probabilities, and as many `i.queries.1`, `i.keys.1` and `i.values.1` … (heads, n, head size).
 Exit status 1 where a tensor is missing, misshapen, unknown or further away than the tolerance.
 """
 
@@ -23,7 +23,7 @@ from tokenised_rows import read_rows, tokenise
 
 
 class Features:
-    """transformers' model with its value projections kept."""
+    """transformers' model with what it does not return kept."""
 
     def __init__(self, directory: Path):
         model = AutoModelForSequenceClassification.from_pretrained(
@@ -31,13 +31,17 @@ class Features:
         )
         self.model = model.eval()
         self.heads = model.config.num_attention_heads
-        self.values: dict[int, Tensor] = {}
+        self.kept: dict[str, Tensor] = {}
         for number, layer in enumerate(model.base_model.encoder.layer, start=1):
-            layer.attention.self.value.register_forward_hook(self._keep(number))
+            attention = layer.attention.self
+            for name, module in (("queries", attention.query), ("keys", attention.key), ("values", attention.value)):
+                module.register_forward_hook(self._keep(f"{name}.{number}"))
+        model.base_model.pooler.register_forward_hook(self._keep("pooled"))
 
-    def _keep(self, number: int):
+    def _keep(self, name: str):
         def hook(_module, _inputs, output: Tensor) -> None:
-            self.values[number] = output[0].reshape(output.shape[1], self.heads, -1).transpose(0, 1)
+            row = output[0]
+            self.kept[name] = row if row.dim() == 1 else row.reshape(len(row), self.heads, -1).transpose(0, 1)
 
         return hook
 
@@ -48,8 +52,7 @@ class Features:
         features = {"logits": output.logits[0]}
         features |= {f"hidden.{i}": hidden[0] for i, hidden in enumerate(output.hidden_states)}
         features |= {f"attention.{i}": attention[0] for i, attention in enumerate(output.attentions, start=1)}
-        features |= {f"values.{i}": values for i, values in self.values.items()}
-        return features
+        return features | self.kept
 
 
 def main() -> int:
@@ -72,7 +75,7 @@ def main() -> int:
         unknown = set(file.keys())
         for i, row in enumerate(rows):
             for name, expected in reference.of(row).items():
-                if name == "logits" and arguments.headless:
+                if name in ("logits", "pooled") and arguments.headless:
                     continue
                 key = f"{i}.{name}"
                 if key not in unknown:

@@ -55,7 +55,10 @@ class Taps:
     logits: Tensor  # (classes)
     hidden: list[Tensor]  # 0 … L, each (n, width)
     scores: list[Tensor]  # layers 1 … L from index 0, each (heads, n, n): before the softmax, over √d_head
-    values: list[Tensor]  # layers 1 … L from index 0, each (heads, n, d_head)
+    queries: list[Tensor]  # layers 1 … L from index 0, each (heads, n, d_head), as are keys and values
+    keys: list[Tensor]
+    values: list[Tensor]
+    pooled: Tensor  # (width)
 
 
 class Encoder:
@@ -99,7 +102,7 @@ class Encoder:
             + self.weights[f"{embeddings}.token_type_embeddings.weight"][types]
         )
         hidden = [self._normalise(x, f"{embeddings}.LayerNorm")]
-        scores, values = [], []
+        scores, queries, keys, values = [], [], [], []
         for layer in range(self.layers):
             name = f"bert.encoder.layer.{layer}"
             x = hidden[-1]
@@ -108,6 +111,8 @@ class Encoder:
                 for part in ("query", "key", "value")
             )
             scores.append(query @ key.transpose(1, 2) / math.sqrt(query.shape[-1]))
+            queries.append(query)
+            keys.append(key)
             values.append(value)
             context = (torch.softmax(scores[-1], dim=-1) @ value).transpose(0, 1).reshape(x.shape[0], -1)
             attended = self._linear(context, f"{name}.attention.output.dense") + x
@@ -116,7 +121,7 @@ class Encoder:
             output = self._linear(expanded, f"{name}.output.dense") + attended
             hidden.append(self._normalise(output, f"{name}.output.LayerNorm"))
         pooled = torch.tanh(self._linear(hidden[-1][0], "bert.pooler.dense"))
-        return Taps(self._linear(pooled, "classifier"), hidden, scores, values)
+        return Taps(self._linear(pooled, "classifier"), hidden, scores, queries, keys, values, pooled)
 
     def forward_batch(self, batch: Batch) -> list[Taps]:
         return [self.forward(tokens, types) for tokens, types in batch.sentences()]

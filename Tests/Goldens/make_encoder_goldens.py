@@ -81,25 +81,33 @@ def make_projections(
 def packed_taps(encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
     with torch.no_grad():
         taps = encoder.forward_batch(batch)
-    tensors = {"logits": torch.stack([t.logits for t in taps])}
+    tensors = {name: torch.stack([getattr(t, name) for t in taps]) for name in ("logits", "pooled")}
     for layer in range(encoder.layers + 1):
         tensors[f"hidden.{layer}"] = torch.cat([t.hidden[layer] for t in taps])
     for layer in range(encoder.layers):
         scores = [t.scores[layer] for t in taps]
         tensors[f"scores.{layer + 1}"] = torch.cat([s.flatten() for s in scores])
         tensors[f"attention.{layer + 1}"] = torch.cat([torch.softmax(s, dim=-1).flatten() for s in scores])
-        tensors[f"values.{layer + 1}"] = torch.cat([t.values[layer].transpose(0, 1).flatten(1) for t in taps])
+        for name in ("queries", "keys", "values"):
+            rows = [getattr(t, name)[layer].transpose(0, 1).flatten(1) for t in taps]
+            tensors[f"{name}.{layer + 1}"] = torch.cat(rows)
     return tensors
 
 
 def check_against_transformers(directory: Path, batch: Batch, tensors: dict[str, Tensor]) -> None:
     """transformers' padded and masked forward in float64 must agree on every real token."""
     model = BertForSequenceClassification.from_pretrained(directory, attn_implementation="eager").double().eval()
-    values: dict[int, Tensor] = {}
+    kept: dict[str, Tensor] = {}
+
+    def keep(module: torch.nn.Module, name: str) -> None:
+        module.register_forward_hook(lambda _module, _inputs, output: kept.__setitem__(name, output))
+
+    keep(model.bert.pooler, "pooled")
     for number, layer in enumerate(model.bert.encoder.layer, start=1):
-        layer.attention.self.value.register_forward_hook(
-            lambda _module, _inputs, output, number=number: values.__setitem__(number, output)
-        )
+        attention = layer.attention.self
+        keep(attention.query, f"queries.{number}")
+        keep(attention.key, f"keys.{number}")
+        keep(attention.value, f"values.{number}")
     lengths = batch.lengths
     ids = torch.zeros(len(lengths), max(lengths), dtype=torch.long)
     types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
@@ -119,12 +127,12 @@ def check_against_transformers(directory: Path, batch: Batch, tensors: dict[str,
 
     expected = {"logits": output.logits}
     expected |= {f"hidden.{i}": unpadded(h) for i, h in enumerate(output.hidden_states)}
-    expected |= {f"values.{i}": unpadded(v) for i, v in values.items()}
+    expected |= {name: x if name == "pooled" else unpadded(x) for name, x in kept.items()}
     expected |= {
         f"attention.{i}": torch.cat([a[b, :, :n, :n].flatten() for b, n in enumerate(lengths)])
         for i, a in enumerate(output.attentions, start=1)
     }
-    assert set(tensors) - set(expected) == {f"scores.{i}" for i in values}
+    assert set(tensors) - set(expected) == {f"scores.{i}" for i in range(1, len(output.attentions) + 1)}
     for key, value in expected.items():
         assert value.shape == tensors[key].shape, key
         assert value.dtype == torch.float64, key

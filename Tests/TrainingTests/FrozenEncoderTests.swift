@@ -47,8 +47,7 @@ struct FrozenEncoderTests {
   @Test("with dropout in the encoder, or taps on it, nothing is remembered")
   func notRemembered() throws {
     var configuration = try GoldenFixtures.configuration("student")
-    var taps = TapSelection()
-    taps.logits = true
+    var taps: TapSelection = [.logits]
     func outputs() -> FrozenEncoderOutputs? {
       var layout = ParameterLayout()
       return .forHead(of: Encoder(configuration, layout: &layout), taps: taps, rows: 3)
@@ -59,7 +58,7 @@ struct FrozenEncoderTests {
     #expect(outputs() == nil)
     configuration.attentionDropout = 0
     #expect(outputs() != nil)
-    taps.values = [1]
+    taps.insert(Tap(.values, layer: 1))
     #expect(outputs() == nil)
   }
 }

@@ -9,17 +9,17 @@ struct AttentionDivergence: Adaptor {
   let pairs: [LayerPair]
   let heads: Int
 
-  var studentTaps: TapSelection { .scores(pairs.map(\.student)) }
-  var teacherTaps: TapSelection { .scores(pairs.map(\.teacher)) }
+  var studentTaps: TapSelection { TapSelection(.scores, layers: pairs.map(\.student)) }
+  var teacherTaps: TapSelection { TapSelection(.scores, layers: pairs.map(\.teacher)) }
 
   func count(_ counts: GlobalCounts) -> Double { Double(pairs.count * heads * counts.tokens) }
 
   func accumulate(_ pair: TapPair, scale: Double) -> Double {
     var total = 0.0
     for layers in pairs {
-      let teacher = pair.teacher.scores[layers.teacher]!
-      let student = pair.student.scores[layers.student]!
-      let dScores = pair.dStudent?.scores(layers.student)
+      let teacher = pair.teacher.maps(.scores(layers.teacher))
+      let student = pair.student.maps(.scores(layers.student))
+      let dScores = pair.dStudent?.maps(.scores(layers.student))
       for sentence in 0..<pair.batch.sentences {
         for head in 0..<heads {
           total += klDivergence(

@@ -9,20 +9,20 @@ struct HiddenDirection: Adaptor {
   let pairs: [LayerPair]
   let projections: Projections
 
-  var studentTaps: TapSelection { .hidden(pairs.map(\.student)) }
-  var teacherTaps: TapSelection { .hidden(pairs.map(\.teacher)) }
+  var studentTaps: TapSelection { TapSelection(.hidden, layers: pairs.map(\.student)) }
+  var teacherTaps: TapSelection { TapSelection(.hidden, layers: pairs.map(\.teacher)) }
 
   func count(_ counts: GlobalCounts) -> Double { Double(pairs.count * counts.sentences) }
 
   func accumulate(_ pair: TapPair, scale: Double) -> Double {
     var total = 0.0
     for (index, layers) in pairs.enumerated() {
-      let dHidden = pair.dStudent?.hidden(layers.student)
+      let dHidden = pair.dStudent?.matrix(.hidden(layers.student))
       let mark = pair.arena.mark
       defer { pair.arena.reset(to: mark) }
-      let cls = firstTokens(pair.student.hidden[layers.student]!, pair)
+      let cls = firstTokens(pair.student.matrix(.hidden(layers.student)), pair)
       let student = projections.forward(cls, pair: index, pair)
-      let teacher = firstTokens(pair.teacher.hidden[layers.teacher]!, pair)
+      let teacher = firstTokens(pair.teacher.matrix(.hidden(layers.teacher)), pair)
       let u = pair.arena.matrix(student.rows, student.columns)
       u.copy(from: student)
       let norms = normalize(u)

@@ -9,21 +9,21 @@ struct HiddenError: Adaptor {
   let projections: Projections
   let teacherWidth: Int
 
-  var studentTaps: TapSelection { .hidden(pairs.map(\.student)) }
-  var teacherTaps: TapSelection { .hidden(pairs.map(\.teacher)) }
+  var studentTaps: TapSelection { TapSelection(.hidden, layers: pairs.map(\.student)) }
+  var teacherTaps: TapSelection { TapSelection(.hidden, layers: pairs.map(\.teacher)) }
 
   func count(_ counts: GlobalCounts) -> Double { Double(pairs.count * counts.tokens * teacherWidth) }
 
   func accumulate(_ pair: TapPair, scale: Double) -> Double {
     var total = 0.0
     for (index, layers) in pairs.enumerated() {
-      let dHidden = pair.dStudent?.hidden(layers.student)
+      let dHidden = pair.dStudent?.matrix(.hidden(layers.student))
       let mark = pair.arena.mark
       defer { pair.arena.reset(to: mark) }
-      let student = pair.student.hidden[layers.student]!
+      let student = pair.student.matrix(.hidden(layers.student))
       let projected = projections.forward(student, pair: index, pair)
       let d = dHidden.map { _ in pair.arena.zeros(projected.rows, projected.columns) }
-      total += squaredError(projected, pair.teacher.hidden[layers.teacher]!, d: d, scale: Float(2 * scale))
+      total += squaredError(projected, pair.teacher.matrix(.hidden(layers.teacher)), d: d, scale: Float(2 * scale))
       if let d, let dHidden, let gradient = pair.gradient {
         projections.backward(dX: dHidden, d: d, x: student, pair: index, gradient: gradient, pair)
       }

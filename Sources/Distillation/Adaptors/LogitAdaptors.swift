@@ -11,18 +11,18 @@ struct LogitError: Adaptor {
   let temperatureScaling: Bool
 
   let pairs: [LayerPair] = []
-  var studentTaps: TapSelection { .logitsOnly }
-  var teacherTaps: TapSelection { .logitsOnly }
+  var studentTaps: TapSelection { [.logits] }
+  var teacherTaps: TapSelection { [.logits] }
 
   func count(_ counts: GlobalCounts) -> Double { Double(counts.sentences * classes) }
 
   func accumulate(_ pair: TapPair, scale: Double) -> Double {
-    let dLogits = pair.dStudent?.logits()
+    let dLogits = pair.dStudent?.matrix(.logits)
     let mark = pair.arena.mark
     defer { pair.arena.reset(to: mark) }
     let factor = temperatureScaling ? temperature * temperature : 1
-    let s = softened(pair.student.logits!, temperature, softmax: onProbabilities, pair.arena)
-    let t = softened(pair.teacher.logits!, temperature, softmax: onProbabilities, pair.arena)
+    let s = softened(pair.student.matrix(.logits), temperature, softmax: onProbabilities, pair.arena)
+    let t = softened(pair.teacher.matrix(.logits), temperature, softmax: onProbabilities, pair.arena)
     guard let dLogits else { return factor * squaredError(s, t, d: nil, scale: 0) }
     let d = pair.arena.tile(s.rows, s.columns)
     d.fill(0)
@@ -42,18 +42,18 @@ struct LogitCrossEntropy: Adaptor {
   let temperatureScaling: Bool
 
   let pairs: [LayerPair] = []
-  var studentTaps: TapSelection { .logitsOnly }
-  var teacherTaps: TapSelection { .logitsOnly }
+  var studentTaps: TapSelection { [.logits] }
+  var teacherTaps: TapSelection { [.logits] }
 
   func count(_ counts: GlobalCounts) -> Double { Double(counts.sentences) }
 
   func accumulate(_ pair: TapPair, scale: Double) -> Double {
-    let dLogits = pair.dStudent?.logits()
+    let dLogits = pair.dStudent?.matrix(.logits)
     let mark = pair.arena.mark
     defer { pair.arena.reset(to: mark) }
     let factor = temperatureScaling ? temperature * temperature : 1
-    let s = softened(pair.student.logits!, temperature, softmax: false, pair.arena)
-    let t = softened(pair.teacher.logits!, temperature, softmax: false, pair.arena)
+    let s = softened(pair.student.matrix(.logits), temperature, softmax: false, pair.arena)
+    let t = softened(pair.teacher.matrix(.logits), temperature, softmax: false, pair.arena)
     let d = dLogits.map { _ in pair.arena.tile(s.rows, s.columns) }
     d?.fill(0)
     // The cross-entropy is the divergence, with the same gradient p_S − p_T, plus the teacher's entropy.

@@ -10,8 +10,8 @@ struct ValueRelationDivergence: Adaptor {
   let studentHeadSize: Int
   let teacherHeadSize: Int
 
-  var studentTaps: TapSelection { .values(pairs.map(\.student)) }
-  var teacherTaps: TapSelection { .values(pairs.map(\.teacher)) }
+  var studentTaps: TapSelection { TapSelection(.values, layers: pairs.map(\.student)) }
+  var teacherTaps: TapSelection { TapSelection(.values, layers: pairs.map(\.teacher)) }
 
   func count(_ counts: GlobalCounts) -> Double { Double(pairs.count * heads * counts.tokens) }
 
@@ -19,9 +19,9 @@ struct ValueRelationDivergence: Adaptor {
     let arena = pair.arena
     var total = 0.0
     for layers in pairs {
-      let teacher = pair.teacher.values[layers.teacher]!
-      let student = pair.student.values[layers.student]!
-      let dValues = pair.dStudent?.values(layers.student)
+      let teacher = pair.teacher.matrix(Tap(.values, layer: layers.teacher))
+      let student = pair.student.matrix(Tap(.values, layer: layers.student))
+      let dValues = pair.dStudent?.matrix(Tap(.values, layer: layers.student))
       for sentence in 0..<pair.batch.sentences {
         let rows = pair.batch.starts[sentence]..<pair.batch.starts[sentence + 1]
         for head in 0..<heads {

@@ -13,19 +13,19 @@ struct CacheIdentity: Sendable {
   let layout: EntryLayout
 
   /// Raised where the same weights would give other features, or bytes another meaning.
-  private static let version = 1
+  private static let version = 2
   /// The most bytes of a description, several times what 256 layers need.
   static let longestDescription = 1 << 16
 
   init(_ fingerprint: TeacherFingerprint, taps: TapSelection, precision: TeacherCacheSettings.Precision) {
-    func layers(_ layers: Set<Int>) -> JSON { .array(layers.sorted().map(JSON.integer)) }
     var members = JSONObject()
     members["version"] = .integer(Self.version)
     for (key, value) in fingerprint.members { members[key] = value }
-    members["hidden"] = layers(taps.hidden)
-    members["scores"] = layers(taps.scores)
-    members["values"] = layers(taps.values)
-    members["logits"] = .bool(taps.logits)
+    var layers = JSONObject()
+    for kind in Tap.Kind.allCases where !taps[kind].isEmpty {
+      layers[kind.rawValue] = .array(taps[kind].sorted().map(JSON.integer))
+    }
+    members["taps"] = .object(layers)
     members["precision"] = .string(precision.rawValue)
     description = JSON.object(members).bytes()
     self.precision = precision

@@ -2,53 +2,33 @@ import Encoders
 import Kernels
 import Text
 
-/// The order of a sentence's values in its entry: logits; hidden states (length, hidden) by layer; values
-/// (length, hidden) by layer; attention scores (heads, length, length) by layer. Nothing is padded.
+/// A sentence's values in its entry: tap after tap in their order, each as its shape says. Nothing is padded.
 struct EntryLayout: Sendable {
-  private let hidden: [Int]
-  private let scores: [Int]
-  private let values: [Int]
-  private let classes: Int
-  private let width: Int
-  private let heads: Int
+  private let taps: [(tap: Tap, shape: Tap.Shape)]
 
   init(_ configuration: EncoderConfiguration, taps: TapSelection) {
-    hidden = taps.hidden.sorted()
-    scores = taps.scores.sorted()
-    values = taps.values.sorted()
-    classes = taps.logits ? configuration.labels.count : 0
-    width = configuration.hiddenSize
-    heads = configuration.heads
+    self.taps = taps.inOrder.map { ($0, $0.shape(in: configuration)) }
   }
 
   /// The number of values of a sentence; `nil` where there are more than any memory holds.
   func count(length: Int) -> Int? {
-    let rows = length.multipliedReportingOverflow(by: width * (hidden.count + values.count))
-    let pairs = length.multipliedReportingOverflow(by: length)
-    let maps = pairs.partialValue.multipliedReportingOverflow(by: heads * scores.count)
-    guard length >= 0, !rows.overflow, !pairs.overflow, !maps.overflow,
-      max(rows.partialValue, maps.partialValue) < 1 << 48
-    else { return nil }
-    return classes + rows.partialValue + maps.partialValue
+    var total = 0
+    for (_, shape) in taps {
+      guard let count = shape.count(length: length), total + count < 1 << 48 else { return nil }
+      total += count
+    }
+    return total
   }
 
   /// Taps of a batch to be filled, in `arena`.
   func allocate(_ batch: Batch, arena: Arena) -> Taps {
-    let tokens = batch.tokens.count
-    func byLayer<Tap>(_ layers: [Int], _ make: () -> Tap) -> [Int: Tap] {
-      Dictionary(uniqueKeysWithValues: layers.map { ($0, make()) })
-    }
-    return Taps(
-      logits: classes > 0 ? arena.matrix(batch.sentences, classes) : nil,
-      hidden: byLayer(hidden) { arena.matrix(tokens, width) },
-      scores: byLayer(scores) { AttentionMaps(batch, heads: heads, arena: arena) },
-      values: byLayer(values) { arena.matrix(tokens, width) })
+    Taps(Dictionary(uniqueKeysWithValues: taps.map { ($0.tap, $0.shape.allocate(batch, arena: arena)) }))
   }
 
   /// Calls `body` for every piece of a sentence's values that is contiguous in the taps, in the order of the entry,
   /// with how many floats after it are padding.
   private func forEachPiece(
-    of sentence: Int, in batch: Batch, _ taps: Taps,
+    of sentence: Int, in batch: Batch, _ values: Taps,
     _ body: (_ base: UnsafeMutablePointer<Float>, _ count: Int, _ padding: Int) -> Void
   ) {
     func pieces(_ matrix: Matrix) {
@@ -56,13 +36,15 @@ struct EntryLayout: Sendable {
       for row in 0..<matrix.rows { body(matrix.base + row * matrix.stride, matrix.columns, 0) }
     }
     let rows = batch.starts[sentence]..<batch.starts[sentence + 1]
-    if classes > 0, let logits = taps.logits { pieces(logits.rows(sentence..<sentence + 1)) }
-    for layer in hidden { pieces(taps.hidden[layer]!.rows(rows)) }
-    for layer in values { pieces(taps.values[layer]!.rows(rows)) }
-    for layer in scores {
-      for head in 0..<heads {
-        let map = taps.scores[layer]!.map(sentence: sentence, head: head)
-        for row in 0..<map.rows { body(map.base + row * map.stride, map.columns, map.stride - map.columns) }
+    for (tap, shape) in taps {
+      switch shape {
+      case .tokens, .heads: pieces(values.matrix(tap).rows(rows))
+      case .sentences: pieces(values.matrix(tap).rows(sentence..<sentence + 1))
+      case .maps(let heads):
+        for head in 0..<heads {
+          let map = values.maps(tap).map(sentence: sentence, head: head)
+          for row in 0..<map.rows { body(map.base + row * map.stride, map.columns, map.stride - map.columns) }
+        }
       }
     }
   }

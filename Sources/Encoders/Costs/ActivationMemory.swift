@@ -8,6 +8,15 @@ package struct ActivationMemory {
   private func matrix(_ rows: Double, _ columns: Int) -> Double { rows * Double(columns) }
   private func maps(_ configuration: EncoderConfiguration) -> Double { Double(configuration.heads) * text.mapElements }
 
+  /// What taps of some kinds hold.
+  private func numbers(
+    _ taps: TapSelection, _ configuration: EncoderConfiguration, of kinds: (Tap.Kind) -> Bool
+  ) -> Double {
+    taps.inOrder.filter { kinds($0.kind) }.reduce(0) {
+      $0 + $1.shape(in: configuration).count(text, padded: true)
+    }
+  }
+
   private func rows(_ output: OutputRows?) -> Double {
     switch output {
     case .all: text.tokens
@@ -18,12 +27,7 @@ package struct ActivationMemory {
 
   private func projections(_ need: QKV.Need, _ configuration: EncoderConfiguration) -> Double {
     let width = configuration.hiddenSize
-    return switch need {
-    case .everything: matrix(text.tokens, 3 * width)
-    case .firstQueries: matrix(text.sentences, width) + matrix(text.tokens, 2 * width)
-    case .queriesAndKeys: matrix(text.tokens, 2 * width)
-    case .values: matrix(text.tokens, width)
-    }
+    return need.parts.reduce(0) { $0 + matrix(rows($1.rows), width) }
   }
 
   /// What lies behind a layer's projections: probabilities, context, sums, and the feed-forward's inner rows.
@@ -38,14 +42,14 @@ package struct ActivationMemory {
   package func inference(_ configuration: EncoderConfiguration, taps: TapSelection) -> (kept: Double, most: Double) {
     let width = configuration.hiddenSize
     let depth = taps.depth(of: configuration)
-    var kept = matrix(text.tokens, 3 * width) + Double(taps.scores.count) * maps(configuration)
-    kept += Double(taps.hidden.count) * matrix(text.tokens, width)
+    var kept = matrix(text.tokens, 3 * width)
+    kept += numbers(taps, configuration) { $0 == .scores || $0 == .hidden }
     var most = kept
     for layer in stride(from: 1, through: depth, by: 1) {
       let work = taps.work(at: layer, depth: depth)
       if case .first = work.output { kept += matrix(text.sentences, width) }
       var temporary = output(work.output, configuration)
-      if taps.values.contains(layer) {
+      if taps.readsProjections(at: layer) {
         kept += projections(work.need, configuration)
       } else {
         temporary += projections(work.need, configuration)
@@ -76,9 +80,8 @@ package struct ActivationMemory {
       if case .all = work.output {} else { kept += matrix(text.tokens, width) }
       most = max(most, temporary)
     }
-    // Taps and their gradients; hidden states and values are there anyway.
-    kept += 2 * Double(taps.scores.count) * maps(configuration)
-    kept += Double(taps.hidden.count + taps.values.count) * matrix(text.tokens, width)
+    // Scores, and the gradients of taps; all other taps are there anyway.
+    kept += numbers(taps, configuration) { $0 == .scores } + numbers(taps, configuration) { !$0.isOfHead }
     if let projected { most = max(most, 2 * matrix(text.tokens, projected)) }
     return kept + most
   }

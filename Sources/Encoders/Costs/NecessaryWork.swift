@@ -52,26 +52,19 @@ package struct NecessaryWork: Sendable, Equatable {
       func project(_ rows: Double, _ parts: Int) {
         work.linear += linear(rows, parts * width, width, backward: backward)
       }
-      switch need {
-      case .everything: project(text.tokens, 3)
-      case .firstQueries:
-        project(text.sentences, 1)
-        project(text.tokens, 2)
-      case .queriesAndKeys: project(text.tokens, 2)
-      case .values: project(text.tokens, 1)
-      }
+      for part in need.parts { project(part.rows == .first ? text.sentences : text.tokens, 1) }
       project(rows, 1)
       work.linear += 2 * linear(rows, inner, width, backward: backward)
       // Scores and contexts; backward, two products for each.
       let own = if case .first = output { text.tokens } else { text.squares }
       let perPair = (backward ? 3 : 1) * 2 * Double(width)
-      work.attention += perPair * (taps.scores.contains(layer) ? text.squares : output == nil ? 0 : own)
+      work.attention += perPair * (taps.contains(.scores(layer)) ? text.squares : output == nil ? 0 : own)
       work.attention += perPair * (output == nil ? 0 : own)
       work.elements +=
         (backward ? 3 : 1)
         * (rows * Double(6 * width + 2 * inner) + (output == nil ? 0 : own) * 2 * Double(configuration.heads))
     }
-    if taps.logits { work = work + head(configuration, text: text) * (backward ? 3 : 1) }
+    if taps.readsHead { work = work + head(configuration, text: text) * (backward ? 3 : 1) }
     work.elements += (backward ? 3 : 1) * text.tokens * Double(3 * width)
     return work
   }

@@ -43,9 +43,7 @@ struct Evaluation {
     self.teacher = teacher
     self.objective = objective
     self.places = places
-    var taps = objective.studentTaps
-    taps.logits = true
-    packed = PackedWeights(student.linearWeights(for: taps), of: weights)
+    packed = PackedWeights(student.linearWeights(for: objective.studentTaps.union([.logits])), of: weights)
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: nil) }
   }
 
@@ -95,8 +93,7 @@ struct Evaluation {
   private func compute(_ batch: Batch, _ counts: GlobalCounts, _ arena: Arena) -> Part {
     arena.reset()
     let features = teacher?.features(of: batch, arena: arena) ?? Taps()
-    var selection = objective.studentTaps
-    selection.logits = true
+    let selection = objective.studentTaps.union([.logits])
     let taps = student.infer(batch, weights: weights, packed: packed, taps: selection, arena: arena)
     var sums = objective.zero
     objective.accumulateAdaptors(
@@ -104,7 +101,7 @@ struct Evaluation {
         batch: batch, teacher: features, student: taps, dStudent: nil, weights: weights, gradient: nil,
         arena: arena),
       counts: counts, into: &sums)
-    let logits = taps.logits!
+    let logits = taps.matrix(.logits)
     if batch.labels.allSatisfy({ $0 >= 0 }) {
       sums.values[0] += crossEntropy(logits: logits, labels: batch.labels, dLogits: nil, scale: 0, arena: arena)
     }

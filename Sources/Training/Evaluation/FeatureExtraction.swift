@@ -5,8 +5,8 @@ import Text
 
 extension ClassifierModel {
   /// Writes what a stage can tap of each row i, from 0, as F32 tensors of a safetensors file: `i.hidden.0` to
-  /// `i.hidden.L` (n, width), `i.attention.1` to `.L` (heads, n, n) probabilities, `i.values.1` to `.L`
-  /// (heads, n, head size), and `i.logits` (classes) if the head is a trained one.
+  /// `i.hidden.L` (n, width), `i.attention.1` to `.L` (heads, n, n) probabilities, `i.queries.1`, `i.keys.1` and
+  /// `i.values.1` to `.L` (heads, n, head size), and of a trained head `i.pooled` (width) and `i.logits` (classes).
   ///
   /// Rows are computed one for each worker at a time, so memory does not grow with the dataset.
   package func writeFeatures(of data: TokenizedDataset, to path: String, pool: WorkerPool) throws {
@@ -44,35 +44,43 @@ extension ClassifierModel {
   }
 
   private func featureShapes(length: Int) -> [(name: String, shape: [Int])] {
-    let (layers, heads) = (configuration.layers, configuration.heads)
-    return (0...layers).map { ("hidden.\($0)", [length, configuration.hiddenSize]) }
-      + (1...layers).map { ("attention.\($0)", [heads, length, length]) }
-      + (1...layers).map { ("values.\($0)", [heads, length, configuration.headSize]) }
-      + (hasTrainedHead ? [("logits", [configuration.labels.count])] : [])
+    exported.inOrder.map { tap in
+      let shape =
+        switch tap.shape(in: configuration) {
+        case .tokens(let width): [length, width]
+        case .heads(let heads, let size): [heads, length, size]
+        case .maps(let heads): [heads, length, length]
+        case .sentences(let width): [width]
+        }
+      return (tap.featureName, shape)
+    }
   }
+
+  private var exported: TapSelection { TapSelection(allOf: configuration, head: hasTrainedHead) }
 
   /// All features of a batch of one sentence.
   private func features(of batch: Batch, arena: Arena) -> [Feature] {
     arena.reset()
-    var selection = TapSelection()
-    selection.hidden = Set(0...configuration.layers)
-    selection.scores = Set(1...configuration.layers)
-    selection.values = selection.scores
-    selection.logits = hasTrainedHead
-    let taps = encoder.infer(batch, weights: weights, taps: selection, arena: arena)
-    var features = taps.hidden.map { Feature(name: "hidden.\($0)", values: $1.inOrder) }
-    for (layer, scores) in taps.scores {
-      let maps = (0..<configuration.heads).map { scores.map(sentence: 0, head: $0) }
-      for map in maps { softmaxForward(out: map, scores: map) }
-      features.append(Feature(name: "attention.\(layer)", values: maps.flatMap(\.inOrder)))
+    let taps = encoder.infer(batch, weights: weights, taps: exported, arena: arena)
+    return exported.inOrder.map { tap in
+      let parts: [Matrix]
+      switch tap.shape(in: configuration) {
+      case .tokens, .sentences: parts = [taps.matrix(tap)]
+      case .heads(let heads, let size):
+        parts = (0..<heads).map { taps.matrix(tap).columns($0 * size..<($0 + 1) * size) }
+      case .maps(let heads):
+        parts = (0..<heads).map { taps.maps(tap).map(sentence: 0, head: $0) }
+        for map in parts { softmaxForward(out: map, scores: map) }
+      }
+      return Feature(name: tap.featureName, values: parts.flatMap(\.inOrder))
     }
-    for (layer, values) in taps.values {
-      let size = configuration.headSize
-      let heads = (0..<configuration.heads).map { values.columns($0 * size..<($0 + 1) * size) }
-      features.append(Feature(name: "values.\(layer)", values: heads.flatMap(\.inOrder)))
-    }
-    if let logits = taps.logits { features.append(Feature(name: "logits", values: logits.inOrder)) }
-    return features
+  }
+}
+
+extension Tap {
+  /// Scores are written as probabilities.
+  fileprivate var featureName: String {
+    kind.isOfHead ? kind.rawValue : "\(kind == .scores ? "attention" : kind.rawValue).\(layer)"
   }
 }
 

@@ -14,18 +14,19 @@ package struct SentenceAttention: Sendable {
   ///   - layers: from 1.
   init(_ encoder: Encoder, _ weights: ParameterBuffer, of batch: Batch, layers: Set<Int>) {
     let arena = Worker(gradient: nil).arena
-    var selection = TapSelection()
-    selection.scores = layers
-    selection.logits = true
+    let selection = TapSelection(.scores, layers: layers).union([.logits])
     let taps = encoder.infer(batch, weights: weights, taps: selection, arena: arena)
-    self.layers = taps.scores.mapValues { scores in
-      (0..<encoder.configuration.heads).map { head in
-        let map = scores.map(sentence: 0, head: head)
-        softmaxForward(out: map, scores: map)
-        return map.inOrder
-      }
-    }
-    logits = taps.logits?.inOrder ?? []
+    self.layers = Dictionary(
+      uniqueKeysWithValues: layers.map { layer in
+        let scores = taps.maps(.scores(layer))
+        let maps = (0..<scores.heads).map { head in
+          let map = scores.map(sentence: 0, head: head)
+          softmaxForward(out: map, scores: map)
+          return map.inOrder
+        }
+        return (layer, maps)
+      })
+    logits = taps.matrix(.logits).inOrder
   }
 }
 

@@ -64,9 +64,7 @@ package struct MemoryPlan: Sendable, Equatable {
       var arena = Double(threads) * Self.activations(stage, shapes, places: places, longest: train.longest)
       if plan.validation != nil {
         // Weights are packed for validation, which has arenas of its own.
-        var taps = stage.studentTaps
-        taps.logits = true
-        arena += Self.packed(shapes.student, taps: taps) ?? 0
+        arena += Self.packed(shapes.student, taps: stage.studentTaps.union([.logits])) ?? 0
         arena += Double(threads) * Self.validationArena(stage, shapes, train: train)
       }
       if stage.keepsOutputs {
@@ -153,17 +151,13 @@ package struct MemoryPlan: Sendable, Equatable {
   ) -> Double {
     let memory = ActivationMemory(text)
     var teacher = (kept: 0.0, most: 0.0)
-    if let configuration = shapes.teacher, stage.teacherTaps != TapSelection() {
+    if let configuration = shapes.teacher, !stage.teacherTaps.isEmpty {
       teacher = memory.inference(configuration, taps: stage.teacherTaps)
     }
-    var taps = stage.studentTaps
-    let own: Double
-    if learns && !stage.keepsOutputs {
-      own = memory.training(shapes.student, taps: taps, projected: stage.projectedWidth)
-    } else {
-      taps.logits = true
-      own = memory.inference(shapes.student, taps: taps).most
-    }
+    let own =
+      learns && !stage.keepsOutputs
+      ? memory.training(shapes.student, taps: stage.studentTaps, projected: stage.projectedWidth)
+      : memory.inference(shapes.student, taps: stage.studentTaps.union([.logits])).most
     return floatBytes * max(teacher.most, teacher.kept + own)
   }
 }

@@ -108,13 +108,10 @@ package struct RunPlan: Sendable {
     let each = cache.precision == .fp16 ? 2.0 : 4.0
     var seen: [TapSelection] = []
     var bytes = 0.0
-    for taps in stages.map(\.teacherTaps) where taps != TapSelection() && !seen.contains(taps) {
+    for taps in stages.map(\.teacherTaps) where !taps.isEmpty && !seen.contains(taps) {
       seen.append(taps)
       for text in [train.all, validation?.all].compactMap({ $0 }) {
-        let values =
-          text.tokens * Double(teacher.hiddenSize * (taps.hidden.count + taps.values.count))
-          + text.squares * Double(teacher.heads * taps.scores.count)
-          + (taps.logits ? text.sentences * Double(teacher.labels.count) : 0)
+        let values = taps.inOrder.reduce(0) { $0 + $1.shape(in: teacher).count(text, padded: false) }
         // A header of 72 bytes stands before each.
         bytes += each * values + 72 * text.sentences
       }

@@ -81,7 +81,7 @@ package struct StagePlan: Sendable {
     let pairs = (adaptors ?? []).map(\.adaptor.pairs.count)
     func work(_ text: TextFigures, taps: TapSelection, learns: Bool, hasTeacher: Bool = true) -> Work {
       var work = Work()
-      if hasTeacher, let teacher = shapes.teacher, teacherTaps != TapSelection() {
+      if hasTeacher, let teacher = shapes.teacher, !teacherTaps.isEmpty {
         work.teacher = .encoder(teacher, taps: teacherTaps, text: text, backward: false)
       }
       work.student = .encoder(shapes.student, taps: taps, text: text, backward: learns && !headOnly)
@@ -99,9 +99,8 @@ package struct StagePlan: Sendable {
     var later = work(batches.mean, taps: studentTaps, learns: true, hasTeacher: !isCached)
     if keepsOutputs { later.student = .head(shapes.student, text: batches.mean) * 3 }
     laterWork = later
-    var taps = studentTaps
-    taps.logits = true
-    validationWork = validation.map { work($0.all, taps: taps, learns: false) } ?? Work()
+    validationWork =
+      validation.map { work($0.all, taps: studentTaps.union([.logits]), learns: false) } ?? Work()
   }
 
   /// Passes over the validation data in the epoch, from 0.

@@ -109,9 +109,7 @@ extension StageRun {
   /// The first layer of the teacher, else of the student, whose output for a sentence is not finite.
   private func origin(in row: Int) -> NonFiniteDiagnosis.Origin? {
     let batch = inputs.train.batch([row])
-    var studentTaps = TapSelection()
-    studentTaps.logits = true
-    let student = FrozenModel(student.encoder, weights: weights, taps: studentTaps)
+    let student = FrozenModel(student.encoder, weights: weights, taps: [.logits])
     if let teacher = session.teacher, !objective.adaptors.isEmpty,
       let place = firstNonFinitePlace(of: batch, teacher)
     {
@@ -122,10 +120,9 @@ extension StageRun {
 
   private func firstNonFinitePlace(of batch: Batch, _ model: FrozenModel) -> String? {
     let arena = Arena()
-    var selection = TapSelection()
     let depth = model.taps.depth(of: model.encoder.configuration)
-    selection.hidden = Set(0...depth)
-    selection.logits = model.taps.logits
+    var selection = TapSelection(.hidden, layers: 0...depth)
+    if model.taps.contains(.logits) { selection.insert(.logits) }
     let taps = model.infer(batch, taps: selection, arena: arena)
     func isFinite(_ matrix: Matrix) -> Bool {
       (0..<matrix.rows).allSatisfy { row in
@@ -133,9 +130,9 @@ extension StageRun {
       }
     }
     for layer in 0...depth {
-      if let hidden = taps.hidden[layer], !isFinite(hidden) { return layer == 0 ? "embeddings" : "layer \(layer)" }
+      if !isFinite(taps.matrix(.hidden(layer))) { return layer == 0 ? "embeddings" : "layer \(layer)" }
     }
-    if let logits = taps.logits, !isFinite(logits) { return "classification head" }
+    if selection.contains(.logits), !isFinite(taps.matrix(.logits)) { return "classification head" }
     return nil
   }
 

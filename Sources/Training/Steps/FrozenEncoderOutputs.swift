@@ -28,9 +28,7 @@ package final class FrozenEncoderOutputs: @unchecked Sendable {
   }
 
   static func areEnough(for taps: TapSelection, of configuration: EncoderConfiguration) -> Bool {
-    var logits = TapSelection()
-    logits.logits = true
-    return taps == logits && configuration.hiddenDropout == 0 && configuration.attentionDropout == 0
+    taps.readsHeadOnly && configuration.hiddenDropout == 0 && configuration.attentionDropout == 0
   }
 
   /// The outputs of a micro-batch, computed unless all of it is known. (sentences, hidden)

@@ -32,8 +32,7 @@ package struct StageObjective: Sendable {
   var zero: Sums { Sums(values: [Double](repeating: 0, count: adaptors.count + 1)) }
 
   var studentTaps: TapSelection {
-    var taps = TapSelection()
-    taps.logits = labelWeight != 0
+    var taps: TapSelection = labelWeight != 0 ? [.logits] : []
     for weighted in adaptors { taps.formUnion(weighted.adaptor.studentTaps) }
     return taps
   }
@@ -46,9 +45,9 @@ package struct StageObjective: Sendable {
 
   /// Adds the gradients of a micro-batch's part of the objective to the student's taps, and its sums to `sums`.
   func accumulate(_ pair: TapPair, counts: GlobalCounts, into sums: inout Sums) {
-    if labelWeight != 0, let logits = pair.student.logits {
+    if labelWeight != 0 {
       sums.values[0] += crossEntropy(
-        logits: logits, labels: pair.batch.labels, dLogits: pair.dStudent?.logits(),
+        logits: pair.student.matrix(.logits), labels: pair.batch.labels, dLogits: pair.dStudent?.matrix(.logits),
         scale: labelWeight / Double(counts.sentences), arena: pair.arena)
     }
     accumulateAdaptors(pair, counts: counts, into: &sums)

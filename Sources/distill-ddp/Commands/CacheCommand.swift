@@ -1,5 +1,6 @@
 import ArgumentParser
 import Distillation
+import Encoders
 import JSON
 import Training
 
@@ -87,11 +88,10 @@ extension TeacherCacheDirectory.Folder {
   /// Teacher, precision and taps, as its identity names them.
   fileprivate var facts: [String] {
     func text(_ key: String) -> String { (identity?[key]?.string ?? "?").escapedForDisplay }
-    var taps = ["scores", "values", "hidden"].compactMap { key -> String? in
-      let layers = (identity?[key]?.array ?? []).compactMap(\.int)
-      return layers.isEmpty ? nil : "\(key) \(layers.map(String.init).joined(separator: ","))"
+    let taps = Tap.Kind.allCases.compactMap { kind -> String? in
+      guard let layers = identity?["taps"]?[kind.rawValue]?.array?.compactMap(\.int) else { return nil }
+      return kind.isOfHead ? kind.rawValue : "\(kind.rawValue) \(layers.map(String.init).joined(separator: ","))"
     }
-    if identity?["logits"]?.bool == true { taps.append("logits") }
     return [String(text("teacher").prefix(12)), text("precision"), taps.joined(separator: " ")]
   }
 }

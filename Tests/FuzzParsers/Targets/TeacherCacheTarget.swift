@@ -17,7 +17,7 @@ extension FuzzTarget {
     return FuzzTarget(
       "teacher-cache",
       parts: [[Array(original[..<24]), Array(original[24..<opening])] + entries.flatMap { [$0.header, $0.values] }],
-      words: ["NTRY", "DDPCACHE", "{", "}", "\"version\":1", "\"hidden\":[", "9223372036854775807"],
+      words: ["NTRY", "DDPCACHE", "{", "}", "\"version\":2", "\"hidden\":[", "9223372036854775807"],
       bombs: [
         { original + .repeating("NTRY", 1 << 20) }, { original + [UInt8](repeating: 0, count: 8 << 20) },
         // The same entry, sound, over and over.
@@ -87,8 +87,7 @@ private struct TinyTeacher {
     let encoder = Encoder(configuration, layout: &layout)
     let weights = ParameterBuffer(layout)
     weights.initialize(layout.entries, seed: 1)
-    var taps = TapSelection()
-    (taps.hidden, taps.scores, taps.logits) = ([0, 1], [1], true)
+    let taps: TapSelection = [.hidden(0), .hidden(1), .scores(1), .logits]
     live = LiveTeacher(FrozenModel(encoder, weights: weights, taps: taps), taps: taps)
     fingerprint = TeacherFingerprint(configuration, weights: weights, threads: 1)
     var batch = Batch()
@@ -112,7 +111,7 @@ private struct TinyTeacher {
     let taps = cached.features(of: batch, arena: arena)
     let notices = cached.takeCounts().notices
     promise(!notices.contains { $0.utf8.contains { $0 < 0x20 } })
-    let matrices = [taps.logits].compactMap { $0 } + taps.hidden.sorted { $0.key < $1.key }.map(\.value)
+    let matrices = [Tap.logits, .hidden(0), .hidden(1)].map(taps.matrix)
     return matrices.flatMap { matrix in (0..<matrix.count).map { matrix.base[$0] } }
   }
 
