@@ -5,17 +5,23 @@ import Text
 /// What losses are divided by: sums over the global batch (or a whole validation set), known from sentence lengths
 /// before anything is computed, and so the same on every rank.
 package struct GlobalCounts: Sendable, Equatable {
-  package private(set) var sentences = 0
-  package private(set) var tokens = 0
+  package let sentences: Int
+  /// Sentences with a label.
+  package let labelled: Int
+  package let tokens: Int
   /// Σ length²: pairs of tokens of the same sentence.
-  package private(set) var tokenPairs = 0
+  package let tokenPairs: Int
 
-  package init<Lengths: Sequence>(lengths: Lengths) where Lengths.Element == Int {
+  /// - Parameter labelled: how many have a label; nil for all.
+  package init<Lengths: Sequence>(lengths: Lengths, labelled: Int? = nil) where Lengths.Element == Int {
+    var (sentences, tokens, tokenPairs) = (0, 0, 0)
     for length in lengths {
       sentences += 1
       tokens += length
       tokenPairs += length * length
     }
+    (self.sentences, self.tokens, self.tokenPairs) = (sentences, tokens, tokenPairs)
+    self.labelled = labelled ?? sentences
   }
 }
 

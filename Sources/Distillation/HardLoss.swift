@@ -3,7 +3,7 @@ import Glibc
 import Kernels
 import Text
 
-/// Cross-entropy between a model's logits and the rows' labels, summed over a micro-batch.
+/// Cross-entropy between a model's logits and the labels of the rows that have one, summed over a micro-batch.
 ///
 /// Returns the sum; where gradients are wanted, adds `scale` times softmax(z) − onehot(label).
 package func crossEntropy(
@@ -17,7 +17,8 @@ package func crossEntropy(
   var total = 0.0
   for row in 0..<logits.rows {
     let label = Int(labels[row])
-    precondition(label >= 0 && label < logits.columns, "a row without a label has no hard loss")
+    guard label >= 0 else { continue }
+    precondition(label < logits.columns, "a label is one of the classes")
     let values = logits.rows(row..<row + 1).values
     // −log p[label] from logits, which a vanishing probability would lose.
     let largest = values.max() ?? 0

@@ -66,6 +66,29 @@ import Testing
     }
   }
 
+  /// 103 labelled rows and 61 without, of which a batch of 10 has a few or, at a share of 4 %, mostly none.
+  @Test(arguments: ["concatenate", "{labelled: 0.04}"])
+  func textsWithoutLabelsGiveTheSameBytesOnAnyNumberOfRanks(mix: String) throws {
+    let workspace = try TinyWorkspace()
+    let sentences = TinyWorkspace.sentences(61, seed: 3)
+    try workspace.write(sentences.map { $0.text + "\n" }.joined(), to: "texts.txt")
+    let runs = try (1...4).map { ranks in
+      try workspace.train(
+        .everyAdaptor,
+        set: Self.uneven + [
+          "training.microBatches=8", "run.directory=on-\(ranks)", "data.unlabelled=[{text: texts.txt}]",
+          "data.mix=\(mix)",
+        ], ranks: ranks, threads: ranks == 1 ? 2 : 1)
+    }
+    let hard = runs[0].events("step").map { $0["hard"]?.double ?? .nan }
+    #expect(hard.count == 50 && hard.allSatisfy { $0 >= 0 } && hard.contains { $0 > 0 })
+    #expect(hard.contains(0) == (mix == "{labelled: 0.04}"))
+    for run in runs.dropFirst() {
+      #expect(run.weightBytes("last") == runs[0].weightBytes("last"), "\(run.directory)")
+      #expect(run.comparableEvents == runs[0].comparableEvents, "\(run.directory)")
+    }
+  }
+
   @Test func gradientsInHalfTheBytesGiveNearlyTheSameRun() throws {
     let workspace = try TinyWorkspace()
     let runs = try ["float32", "bfloat16"].map {

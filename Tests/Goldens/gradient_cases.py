@@ -106,6 +106,11 @@ def all_cases() -> list[Case]:
         Case("hard-relu", "student-relu", [], labelWeight=1.0),
         Case("hard-one-sentence", "student-narrow", [], labelWeight=1.0, batch="one-sentence"),
     ]
-    cases = hard + _logit_cases() + _attention_cases() + _hidden_cases() + _mixtures()
+    masked = [
+        Case("hard-masked", "student", [], labelWeight=1.0, batch="masked"),
+        Case("mix-masked", "student", _mixtures()[0].adaptors, labelWeight=0.75, batch="masked"),
+        Case("mix-unlabelled", "student", _mixtures()[0].adaptors, labelWeight=0.75, batch="unlabelled"),
+    ]
+    cases = hard + _logit_cases() + _attention_cases() + _hidden_cases() + _mixtures() + masked
     assert len({case.name for case in cases}) == len(cases)
     return cases

@@ -133,15 +133,19 @@ def batch_losses(
     label_weight: float,
     adaptors: list[Adaptor],
     projections: dict[str, Tensor],
-    global_lengths: list[int] | None = None,
+    global_batch: Batch | None = None,
 ) -> Losses:
-    """The losses of `batch`, a part of a global batch with these lengths (by default the whole of it)."""
-    lengths = global_lengths or batch.lengths
+    """The losses of `batch`, a part of a global batch (by default the whole of it). A label of -1 is none."""
+    whole = global_batch or batch
+    lengths = whole.lengths
     student_taps = student.forward_batch(batch)
     with torch.no_grad():
         teacher_taps = teacher.forward_batch(batch)
-    hard = sum(-torch.log_softmax(taps.logits, dim=-1)[label] for taps, label in zip(student_taps, batch.labels))
-    hard = hard / len(lengths)
+    labelled = [(taps, label) for taps, label in zip(student_taps, batch.labels) if label >= 0]
+    hard = torch.zeros((), dtype=student_taps[0].logits.dtype)
+    for taps, label in labelled:
+        hard = hard - torch.log_softmax(taps.logits, dim=-1)[label]
+    hard = hard / max(1, sum(label >= 0 for label in whole.labels))
     terms = []
     for adaptor in adaptors:
         total = torch.zeros((), dtype=hard.dtype)

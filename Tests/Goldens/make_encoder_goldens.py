@@ -7,7 +7,7 @@ import argparse
 import json
 import math
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy
@@ -29,6 +29,8 @@ MODELS = {
     "student-relu": dict(hidden_size=12, num_hidden_layers=2, intermediate_size=13, hidden_act="relu"),
 }
 # (length of the first sentence, length of the second or 0), [CLS] and [SEP] included.
+# Labels of the batch "uneven" by the name of the batch that has them; -1 is none.
+LABELS = {"masked": [-1, 2, -1, 0], "unlabelled": [-1, -1, -1, -1]}
 BATCHES = {"uneven": [(4, 3), (2, 0), (11, 0), (2, 3)], "one-sentence": [(5, 4)], "long": [(16, 0), (2, 0)]}
 
 
@@ -173,7 +175,7 @@ def write_gradients(root: Path, batches: dict[str, Batch], random: numpy.random.
 
         def losses(part: Batch):
             arguments = (student, teacher, part, case.labelWeight, case.adaptors, projections)
-            return batch_losses(*arguments, global_lengths=batch.lengths)
+            return batch_losses(*arguments, global_batch=batch)
 
         expected = losses(batch)
         d_parameters = gradients(expected.total, parameters)
@@ -233,6 +235,7 @@ def main() -> None:
     random = numpy.random.default_rng(2022)
     batches = {name: make_batch(sentences, random) for name, sentences in BATCHES.items()}
     write_forward(root, batches)
+    batches |= {name: replace(batches["uneven"], labels=labels) for name, labels in LABELS.items()}
     write_gradients(root, batches, random)
     write_steps(root, random)
     size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())

@@ -63,6 +63,36 @@ struct TokenizedDatasetTests {
 }
 
 struct SamplerTests {
+  @Test("mixed rows come in their share, each kind as often as any other of it", arguments: [0.01, 0.25, 0.5, 0.9])
+  func mixture(share: Double) {
+    let labels = (0..<103).map { Int32($0 % 5 == 0 ? 1 : -1) }
+    let sampler = Sampler(labels: labels, share: share, seed: 2022, shuffle: true)
+    var visits = [Int](repeating: 0, count: 103)
+    for epoch in 0..<9 {
+      let order = sampler.order(epoch: epoch)
+      #expect(order.count == 103)
+      for start in 0..<90 {
+        let labelled = order[start..<start + 13].count { labels[$0] >= 0 }
+        #expect(abs(Double(labelled) - 13 * share) < 1.5)
+      }
+      for row in order { visits[row] += 1 }
+      let (some, others) = (visits.indices.filter { labels[$0] >= 0 }, visits.indices.filter { labels[$0] < 0 })
+      for kind in [some, others] {
+        let counts = kind.map { visits[$0] }
+        #expect(counts.max()! - counts.min()! <= 1)
+      }
+      #expect(order == sampler.order(epoch: epoch))
+    }
+    #expect(sampler.order(epoch: 0) != Sampler(labels: labels, share: share, seed: 1, shuffle: true).order(epoch: 0))
+  }
+
+  @Test("without shuffling a mixture is in the order of the file")
+  func orderedMixture() {
+    let sampler = Sampler(labels: [-1, 0, -1, 2, -1, -1], share: 0.5, seed: 1, shuffle: false)
+    #expect(sampler.order(epoch: 0) == [1, 0, 3, 2, 1, 4])
+    #expect(sampler.order(epoch: 1) == [3, 5, 1, 0, 3, 2])
+  }
+
   @Test func everyEpochHoldsEveryRowOnce() {
     let sampler = Sampler(count: 1000, seed: 2022, shuffle: true)
     let orders = (0..<3).map { sampler.order(epoch: $0) }

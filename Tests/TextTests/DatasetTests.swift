@@ -23,6 +23,27 @@ struct DatasetTests {
     #expect(try examples(source, labels: nil).map(\.label) == [nil, nil, nil, nil])
   }
 
+  @Test func missingLabelsAreNoneWhereAllowed() throws {
+    let directory = try TemporaryDirectory()
+    let text = try directory.write("text.txt", "a\nb\nc\n")
+    var lines = DatasetSource(
+      format: .lines(labelsPath: try directory.write("labels.txt", "2\n\n-1\n")), path: text)
+    var csv = DatasetSource(format: .csv, path: try directory.write("data.csv", "text,label\na,2\nb,\nc,-1\n"))
+    var json = DatasetSource(
+      format: .jsonl,
+      path: try directory.write(
+        "data.jsonl",
+        #"{"text": "a", "label": "positive"}"# + "\n" + #"{"text": "b", "label": null}"# + "\n"
+          + #"{"text": "c"}"# + "\n"))
+    for source in [lines, csv, json] { #expect(throws: DatasetError.self) { try source.read(labels: Self.labels) } }
+    (lines.missingLabels, csv.missingLabels, json.missingLabels) = (.unlabelled, .unlabelled, .unlabelled)
+    for source in [lines, csv, json] { #expect(try examples(source).map(\.label) == [2, nil, nil]) }
+    // Anything else is still a mistake, and a class may be called -1.
+    let error = #expect(throws: DatasetError.self) { try csv.read(labels: ["a", "b"]) }
+    #expect("\(error!)".hasSuffix("found \"2\"") && "\(error!)".contains("or for none an empty label, -1 or null"))
+    #expect(try examples(lines, labels: ["-1", "0", "1"]).map(\.label) == [2, nil, 0])
+  }
+
   @Test func linesOfStandardInput() throws {
     #expect(try Examples(lines: Array("a\n\nb".utf8), name: "standard input").count == 3)
     let error = #expect(throws: DatasetError.self) { try Examples(lines: [97, 10, 98, 0xE9], name: "standard input") }

@@ -147,7 +147,7 @@ private func layerMap(from first: Int) -> String {
       #"data.train.split: expected train, validation or test, found "dev""#),
     Mistake(
       "data.train={format: glue/sst2, path: d, labelColumn: 1}",
-      "data.train.labelColumn: does not go with format, which has path, split"),
+      "data.train.labelColumn: does not go with format, which has path, split, missingLabels"),
     Mistake(
       "data.train={format: glue/sst2, path: d, split: test}",
       "data.train: stage only learns from labels, and there are none; give labels or labelColumn, or labelWeight 0"),
@@ -165,10 +165,10 @@ private func layerMap(from first: Int) -> String {
     Mistake("data.train=null", "data.train: missing; give the training data, such as {text: FILE, labels: FILE}"),
     Mistake(
       "data.train={text: a, labels: b, textColumn: c}",
-      "data.train.textColumn: does not go with text, which has labels"),
+      "data.train.textColumn: does not go with text, which has labels, missingLabels"),
     Mistake(
       "data.train={csv: a, header: false}",
-      "data.train.header: does not go with csv, which has textColumn, pairColumn, labelColumn"),
+      "data.train.header: does not go with csv, which has textColumn, pairColumn, labelColumn, missingLabels"),
     Mistake(
       "data.train={tsv: a, header: false, labelColumn: 1}",
       "data.train.textColumn: missing; give the column's number from 0, as there is no header"),
@@ -182,6 +182,22 @@ private func layerMap(from first: Int) -> String {
       "data.train={text: a}",
       "data.train: stage only learns from labels, and there are none; give labels or labelColumn, or labelWeight 0"),
     Mistake("data.validation={text: a}", "data.validation: validation needs labels; give labels or labelColumn"),
+    Mistake("data.unlabelled={text: a}", "data.unlabelled: expected a list of sources, found a mapping; put it in [ ]"),
+    Mistake(
+      "data.unlabelled=[{text: a}]",
+      "data.unlabelled: text without labels teaches the stage only nothing, as it has no adaptors; remove it, or give the "
+        + "stage data: {unlabelled: []}"),
+    Mistake(
+      "data.mix={labelled: 0.5}",
+      "data.mix: there is no text without labels to mix with; give unlabelled, or mix: concatenate"),
+    Mistake(
+      "data.mix={labelled: 1}",
+      "data.mix: expected concatenate or {labelled: a number above 0, below 1}, found a mapping"),
+    Mistake(
+      "stages.0.data={mix: {labelled: 0.5}}",
+      "stages.0.data.mix: there is no text without labels to mix with; give unlabelled, or mix: concatenate"),
+    Mistake(
+      "data.train.missingLabels=maybe", #"data.train.missingLabels: expected error or unlabelled, found "maybe""#),
   ])
   func dataAreChecked(mistake: Mistake) { check(mistake) }
 

@@ -38,6 +38,13 @@ private let shipped = [
     }
   }
 
+  @Test("logits are compared as they are: softened probabilities teach next to nothing", arguments: shipped)
+  func compareLogits(name: String) throws {
+    for adaptor in try read(name).stages.flatMap(\.adaptors) where adaptor.kind == .logitMSE {
+      #expect(adaptor.on == .logits && adaptor.temperature == 1)
+    }
+  }
+
   @Test func directoryHoldsNoOthers() throws {
     let files = try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "configs").path)
     #expect(Set(files) == Set(shipped.map { "\($0).yaml" }))
@@ -49,7 +56,7 @@ private let shipped = [
     #expect(both.stages == first.stages + second.stages)
     #expect(second.student.source == .model(first.run.directory + "/best"))
     #expect(both.stages[0].update == .encoder && both.stages[0].checkpoint.monitor == "val_distillation")
-    #expect(both.stages[1].update == .head && both.stages[1].adaptors.map(\.kind) == [.logitMSE])
+    #expect(both.stages[1].update == .all && both.stages[1].adaptors.map(\.kind) == [.logitMSE])
     let teacher = try read("finetune").run.directory + "/best"
     #expect(both.teacher?.model == teacher)
   }
@@ -62,6 +69,7 @@ private let shipped = [
     train.textColumn = .index(3)
     train.pairColumn = .index(4)
     train.labelColumn = .index(0)
+    train.missingLabels = .unlabelled
     var validation = DatasetSource(format: .csv, path: "yes")
     validation.textColumn = .name("3")
     validation.labelColumn = .name("null")
@@ -99,6 +107,13 @@ private let shipped = [
     first.adaptors = [hidden, attention, logits, hidden]
     first.labelWeight = 0
     first.update = .encoder
+    var text = DatasetSource(format: .lines(labelsPath: nil), path: "texts.txt")
+    text.labelColumn = nil
+    var table = DatasetSource(format: .jsonl, path: "t.jsonl")
+    table.labelColumn = nil
+    table.textColumn = .name("on")
+    first.unlabelled.sources = [table, text]
+    first.unlabelled.mix = .labelled(share: 1.0 / 3)
     first.initialize = .last
     first.training.optimizer = .sgd
     first.training.duration = .steps(9)

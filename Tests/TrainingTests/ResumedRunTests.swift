@@ -20,6 +20,28 @@ import Training
     }
   }
 
+  @Test("nor with texts without labels, which two stages mix differently")
+  func unlabelledTexts() throws {
+    let workspace = try RunWorkspace()
+    let overrides = [
+      "data.unlabelled=[{text: \"\(workspace.path)/texts.txt\"}]", "data.mix={labelled: 0.3}",
+      "stages.second.data={mix: concatenate, unlabelled: [{text: \"\(workspace.path)/texts.txt\"}, "
+        + "{text: \"\(workspace.path)/validation.txt\"}]}",
+    ]
+    var notices: [String] = []
+    try workspace.run(workspace.configuration("whole", set: overrides)) { notices.append($0) }
+    let expected = try workspace.result(of: "whole")
+    // 47 labelled rows, 30 texts and in the second stage 19 more, in batches of 7, twice.
+    #expect(expected.count { $0.contains(#""event":"step""#) } == 2 * 11 + 2 * 14)
+    #expect(notices.contains { $0.contains("validation.txt: 19 of 19 rows are also in the validation data") })
+    for calls in [1, 8, 16, 22, 23, 27, 40] {
+      let configuration = try workspace.configuration("stopped-\(calls)", set: overrides)
+      #expect(try workspace.run(configuration, stoppingAt: calls) == .interrupted(signal: 15))
+      #expect(try workspace.run(configuration, resume: .auto) == .finished)
+      #expect(try workspace.result(of: "stopped-\(calls)") == expected, "stopped at \(calls)")
+    }
+  }
+
   @Test("so do many stops, whatever states are kept", arguments: [2, 5], [1, 3])
   func manyStops(steps: Int, keep: Int) throws {
     let workspace = try RunWorkspace()

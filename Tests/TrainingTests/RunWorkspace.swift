@@ -26,10 +26,11 @@ final class RunWorkspace {
       try write(vocabulary.map { $0 + "\n" }.joined(), to: "\(model)/vocab.txt")
       try write(#"{"tokenizer_class": "BertTokenizer", "do_lower_case": true}"#, to: "\(model)/tokenizer_config.json")
     }
-    for (name, rows) in [("train", 47), ("validation", 19)] {
+    for (name, rows) in [("train", 47), ("validation", 19), ("texts", 30)] {
+      let salt = name == "texts" ? 5 : 0
       // Sentences of 1 to 9 words; the label says whether the first is from the list's second half.
       let sentences = (0..<rows).map { row in
-        (0...row * 7 % 9).map { Self.words[(row * row * 31 + $0 * $0 * 17 + $0) % Self.words.count] }
+        (0...row * 7 % 9).map { Self.words[(row * row * 31 + $0 * $0 * 17 + $0 + salt * (row + 1)) % Self.words.count] }
       }
       try write(sentences.map { $0.joined(separator: " ") + "\n" }.joined(), to: "\(name).txt")
       let labels = sentences.map { sentence in Self.words.firstIndex(of: sentence[0])! < Self.words.count / 2 ? 0 : 2 }

@@ -5,14 +5,47 @@ package struct Sampler: Sendable, Equatable {
   /// Whether each epoch has an order of its own; otherwise all have that of the file.
   package let shuffle: Bool
 
+  /// Nil where each epoch has every row once.
+  private let mixture: Mixture?
+
+  /// Two kinds of rows that alternate in fixed shares.
+  private struct Mixture: Sendable, Equatable {
+    /// Rows with a label and rows without.
+    let labelled: [Int]
+    let unlabelled: [Int]
+    let share: Double
+  }
+
   package init(count: Int, seed: UInt64, shuffle: Bool) {
     self.count = count
     self.seed = seed
     self.shuffle = shuffle
+    mixture = nil
   }
+
+  /// Mixes rows with and without a label so that of any rows in succession `share` have one, to within a row. An epoch has
+  /// as many rows as there are; each kind is gone through from its beginning to its end, again and again, and goes on in
+  /// the next epoch where the last one stopped.
+  /// - Parameters:
+  ///   - labels: those of all rows, negative where there is none; both kinds must occur.
+  ///   - share: of rows with a label, in (0, 1).
+  package init(labels: [Int32], share: Double, seed: UInt64, shuffle: Bool) {
+    count = labels.count
+    self.seed = seed
+    self.shuffle = shuffle
+    let mixture = Mixture(
+      labelled: labels.indices.filter { labels[$0] >= 0 }, unlabelled: labels.indices.filter { labels[$0] < 0 },
+      share: share)
+    precondition(!mixture.labelled.isEmpty && !mixture.unlabelled.isEmpty, "a mixture needs rows of both kinds")
+    self.mixture = mixture
+  }
+
+  /// Whether a row may come more than once in an epoch.
+  package var repeatsRows: Bool { mixture != nil }
 
   /// The rows in the order of an epoch. (count)
   package func order(epoch: Int) -> [Int] {
+    if let mixture { return order(mixture, epoch: epoch) }
     var order = Array(0..<count)
     guard shuffle, count > 1 else { return order }
     // Mixed twice, so that seeds and epochs that follow one another start far apart.
@@ -22,6 +55,29 @@ package struct Sampler: Sendable, Equatable {
       order.swapAt(last, Int(random.next(below: UInt64(last + 1))))
     }
     return order
+  }
+
+  private func order(_ mixture: Mixture, epoch: Int) -> [Int] {
+    func labelled(before row: Int) -> Int { Int((mixture.share * Double(row)).rounded()) }
+    let total = labelled(before: count)
+    // Seeds of their own, so that two kinds of as many rows are not shuffled alike.
+    var labelledRows = succession(mixture.labelled, total, epoch: epoch, seed: seed)[...]
+    var otherRows = succession(mixture.unlabelled, count - total, epoch: epoch, seed: ~seed)[...]
+    return (0..<count).map { row in
+      labelled(before: row + 1) > labelled(before: row) ? labelledRows.removeFirst() : otherRows.removeFirst()
+    }
+  }
+
+  /// The rows of one kind that an epoch takes, where each epoch takes as many.
+  private func succession(_ rows: [Int], _ taken: Int, epoch: Int, seed: UInt64) -> [Int] {
+    var result: [Int] = []
+    while result.count < taken {
+      let position = epoch * taken + result.count
+      let pass = Sampler(count: rows.count, seed: seed, shuffle: shuffle).order(epoch: position / rows.count)
+      let rest = pass[(position % rows.count)...].prefix(taken - result.count)
+      result += rest.map { rows[$0] }
+    }
+    return result
   }
 
   /// The rows of an epoch cut into batches, of which the last may be short.

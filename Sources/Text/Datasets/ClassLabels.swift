@@ -3,10 +3,13 @@ import JSON
 /// The classes of a task, and how a file names them: by name, or by number from 0.
 struct ClassLabels {
   let names: [String]
+  /// Whether an empty label, -1 and null say that a row has none.
+  let allowsNone: Bool
   private let places: KeyTable
 
-  init(names: [String]) {
+  init(names: [String], allowsNone: Bool = false) {
     self.names = names
+    self.allowsNone = allowsNone
     var places = KeyTable()
     for place in names.indices { _ = places.insert(place, in: names) }
     self.places = places
@@ -20,6 +23,7 @@ struct ClassLabels {
     {
       return Int32(id)
     }
+    if allowsNone, text.isEmpty || text == "-1" { return -1 }
     throw Mismatch(expected: expected, found: text.quoted)
   }
 
@@ -27,6 +31,7 @@ struct ClassLabels {
     switch json {
     case .string(let text): return try id(of: text)
     case .integer(let number): return try id(of: String(number))
+    case .null where allowsNone, nil where allowsNone: return -1
     default: throw Mismatch(expected: expected, found: json?.summary ?? "nothing")
     }
   }
@@ -39,6 +44,10 @@ struct ClassLabels {
   }
 
   private var expected: String {
+    classes + (allowsNone ? ", or for none an empty label, -1 or null" : "")
+  }
+
+  private var classes: String {
     guard names.count > 1 else { return "0" + (names.first.map { " or \($0.escapedForDisplay)" } ?? "") }
     let shown = names.prefix(20).map(\.escapedForDisplay).joined(separator: ", ")
     return "0…\(names.count - 1) or one of \(shown)\(names.count > 20 ? ", …" : "")"

@@ -6,14 +6,16 @@ extension DatasetSource {
   /// - Throws: `DatasetError`, naming file, line and reason, at the first row that is not as it should be.
   package func read(labels: [String]?) throws(DatasetError) -> Examples {
     func file() throws(DatasetError) -> DatasetText { try DatasetText(path: path) }
-    let classes = labels.map { ClassLabels(names: $0) }
-    return switch format {
-    case .lines(let labelsPath): try readLines(file(), labelsPath, classes)
-    case .csv: try readCSV(file(), classes)
-    case .tsv(let header): try readTSV(file(), header: header, classes)
-    case .jsonl: try readJSONL(file(), classes)
+    let classes = labels.map { ClassLabels(names: $0, allowsNone: missingLabels == .unlabelled) }
+    switch format {
+    case .lines(let labelsPath): return try readLines(file(), labelsPath, classes)
+    case .csv: return try readCSV(file(), classes)
+    case .tsv(let header): return try readTSV(file(), header: header, classes)
+    case .jsonl: return try readJSONL(file(), classes)
     case .layout(let layout, let split):
-      try layout.source(split, in: path, withLabels: labels != nil).read(labels: labels)
+      var source = try layout.source(split, in: path, withLabels: labels != nil)
+      source.missingLabels = missingLabels
+      return try source.read(labels: labels)
     }
   }
 

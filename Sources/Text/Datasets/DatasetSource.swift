@@ -19,12 +19,20 @@ package struct DatasetSource: Sendable, Equatable {
     case index(Int)
   }
 
+  /// What an empty label, `-1` or null means.
+  package enum MissingLabels: String, Sendable, CaseIterable {
+    case error
+    /// The row is text without a label.
+    case unlabelled
+  }
+
   package var format: Format
   package var path: String
   package var textColumn = Column.name("text")
   /// The second sentence of a pair.
   package var pairColumn: Column?
   package var labelColumn: Column? = .name("label")
+  package var missingLabels = MissingLabels.error
   /// Whether rows of a TSV with too few fields are left out rather than an error.
   var skipsShortRows = false
 

@@ -40,7 +40,29 @@ package struct TokenizedDataset: Sendable {
     labels = examples.labels
   }
 
+  /// The rows of several datasets, one after the other.
+  package init(joining parts: [TokenizedDataset]) {
+    var tokens: [Int32] = []
+    var types: [UInt8] = []
+    var starts = [0]
+    var labels: [Int32] = []
+    for part in parts {
+      starts.append(contentsOf: part.starts.dropFirst().lazy.map { [base = tokens.count] in base + $0 })
+      tokens += part.tokens
+      types += part.types
+      labels += part.labels
+    }
+    (self.tokens, self.types, self.starts, self.labels) = (tokens, types, starts, labels)
+    truncatedRows = parts.reduce(0) { $0 + $1.truncatedRows }
+  }
+
   package var count: Int { labels.count }
+
+  /// How many rows have a label.
+  package var labelledRows: Int { labels.count { $0 >= 0 } }
+
+  /// The token ids of a row.
+  package func tokens(_ row: Int) -> ArraySlice<Int32> { tokens[starts[row]..<starts[row + 1]] }
 
   /// The tokens of a row, special ones included.
   package func length(_ row: Int) -> Int { starts[row + 1] - starts[row] }

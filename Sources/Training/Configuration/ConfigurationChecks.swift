@@ -34,6 +34,7 @@ extension RunConfiguration {
             + "to prevent; use float32, or microBatches: auto", at: reader.node(key), path: key)
       }
       checkGradients(of: stage, path, reader)
+      checkTexts(of: stage, path, reader)
       checkMonitor(of: stage, path, reader)
     }
   }
@@ -50,6 +51,22 @@ extension RunConfiguration {
       reader.report(
         "validation needs labels; give labels or labelColumn", at: reader.node("data.validation"),
         path: "data.validation")
+    }
+  }
+
+  private func checkTexts(of stage: StageSettings, _ path: String, _ reader: ConfigurationReader) {
+    let texts = stage.unlabelled
+    let own = "\(path).data"
+    let key = reader.hasNode(own) ? own : "data"
+    if !texts.sources.isEmpty, stage.adaptors.isEmpty {
+      reader.report(
+        "text without labels teaches the stage \(stage.name) nothing, as it has no adaptors; remove it, or give the stage "
+          + "data: {unlabelled: []}", at: reader.node("\(key).unlabelled"), path: "\(key).unlabelled")
+    }
+    if case .labelled = texts.mix, texts.sources.isEmpty, data.train.missingLabels == .error {
+      reader.report(
+        "there is no text without labels to mix with; give unlabelled, or mix: concatenate",
+        at: reader.node("\(key).mix"), path: "\(key).mix")
     }
   }
 
@@ -98,6 +115,21 @@ extension RunConfiguration {
 }
 
 extension ConfigurationReader {
+  /// Whether there is a node at a path itself.
+  fileprivate func hasNode(_ path: String) -> Bool {
+    var node = root
+    for key in path.split(separator: ".") {
+      if case .sequence(let elements) = node.content, let index = Int(key), elements.indices.contains(index) {
+        node = elements[index]
+      } else if let child = node[String(key)] {
+        node = child
+      } else {
+        return false
+      }
+    }
+    return true
+  }
+
   /// The node at a path, or the nearest one above it.
   fileprivate func node(_ path: String) -> ConfigurationNode {
     var node = root

@@ -29,6 +29,9 @@ final class ConfigurationSection {
   /// The value under `key`.
   func value(_ key: String) -> ConfigurationNode? { isPresent ? node[key] : nil }
 
+  /// Where `key` stands in any configuration: its path with `N` for positions in lists.
+  func patternOfKey(_ key: String) -> String { pattern.isEmpty ? key : "\(pattern).\(key)" }
+
   // MARK: Describing
 
   /// Makes `key` known: the one place where a key is described.
@@ -45,7 +48,7 @@ final class ConfigurationSection {
     _ meaning: String
   ) {
     known.append(key)
-    reader.describe(ConfigurationKey(path: pattern(of: key), form: form, default: value(), meaning: meaning))
+    reader.describe(ConfigurationKey(path: patternOfKey(key), form: form, default: value(), meaning: meaning))
   }
 
   /// Reports a key that has no place here, because of what another one says.
@@ -110,7 +113,7 @@ final class ConfigurationSection {
 
   private func sectionDescribed<Value>(_ key: String, _ body: (ConfigurationSection) -> Value) -> Value {
     reader.section(
-      value(key), path: path(of: key), pattern: pattern(of: key), under: node, reportsMissing: reportsMissing, body)
+      value(key), path: path(of: key), pattern: patternOfKey(key), under: node, reportsMissing: reportsMissing, body)
   }
 
   // MARK: Reporting
@@ -146,6 +149,4 @@ final class ConfigurationSection {
       reader.report("unknown key; \(remedy)", at: value.keyPlace, path: path(of: isWord ? key : quoted(key)))
     }
   }
-
-  private func pattern(of key: String) -> String { pattern.isEmpty ? key : "\(pattern).\(key)" }
 }

@@ -8,17 +8,18 @@ extension DatasetSource {
   /// The keys that go with a format.
   static func options(of format: String) -> [String] {
     switch format {
-    case "text": ["labels"]
-    case "tsv": ["header", "textColumn", "pairColumn", "labelColumn"]
-    case "format": ["path", "split"]
-    default: ["textColumn", "pairColumn", "labelColumn"]
+    case "text": ["labels", "missingLabels"]
+    case "tsv": ["header", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
+    case "format": ["path", "split", "missingLabels"]
+    default: ["textColumn", "pairColumn", "labelColumn", "missingLabels"]
     }
   }
 
   /// - Parameter split: The part of a benchmark's task that is meant where none is named.
   init(_ section: ConfigurationSection, split: DatasetLayout.Split) {
     Self.describe(section)
-    let keys = Self.formats + ["path", "split", "labels", "header", "textColumn", "pairColumn", "labelColumn"]
+    let keys =
+      Self.formats + ["path", "split", "labels", "header", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
     let given = keys.filter { section.value($0) != nil }
     let formats = given.filter(Self.formats.contains)
     self.init(format: .csv, path: "")
@@ -48,9 +49,10 @@ extension DatasetSource {
       let layout = section.readDescribed("format", .layout)
       let split = section.readDescribed("split", .choice) ?? split
       if let layout { self = DatasetSource(layout, split, path: path) }
-      return
     default: self.format = .csv
     }
+    if let missing = section.readDescribed("missingLabels", Expected<MissingLabels>.choice) { missingLabels = missing }
+    if format == "format" { return }
     if format == "text" {
       labelColumn = nil
     } else {
@@ -76,6 +78,10 @@ extension DatasetSource {
       "the column of the second text of a pair")
     section.describe(
       "labelColumn", columns, default: .value(columns.json(standard.labelColumn)), "the column of the label")
+    let missing = Expected<MissingLabels>.choice
+    section.describe(
+      "missingLabels", missing, default: .value(missing.json(standard.missingLabels)),
+      "what a label means that is empty, `-1` or null: an `error`, or a row to be learned from as `unlabelled` text")
     section.describe("format", .layout, "a [dataset](#datasets-by-name) whose files are known")
     section.describe("path", .directory, "with `format`: the directory of the dataset")
     section.describe(

@@ -67,6 +67,13 @@ extension Expected where Value == Double {
     ) { $0 > bound && $0 <= last }
   }
 
+  static func number(above bound: Double, below end: Double) -> Expected {
+    number(
+      "a number above \(plain(bound)), below \(plain(end))",
+      ValueForm.Bounds(lower: bound, includesLower: false, upper: end, includesUpper: false)
+    ) { $0 > bound && $0 < end }
+  }
+
   static func number(from first: Double, to last: Double) -> Expected {
     number(
       "a number from \(plain(first)) to \(plain(last))",

@@ -52,7 +52,7 @@ extension RunConfiguration {
   private init(_ section: ConfigurationSection) {
     let run = section.section("run", "Where a run lives and how it behaves on this machine") { RunSettings($0) }
     let task = section.section("task", "What is predicted") { TaskSettings($0) }
-    let data = section.section("data", "The labelled sentences") { DataSettings($0) }
+    let data = section.section("data", "The texts that are learned from") { DataSettings($0) }
     let teacher = section.sectionUnlessNull(
       "teacher", "The model learned from; needed by stages with adaptors and by `student.fromTeacher`"
     ) { TeacherSettings($0) }
@@ -62,7 +62,8 @@ extension RunConfiguration {
     let training = section.section("training", "What every stage inherits") {
       TrainingSettings($0, inheriting: TrainingSettings())
     }
-    let stages = StageSettings.readAll(section, inheriting: training, monitors: data.validation != nil)
+    let stages = StageSettings.readAll(
+      section, inheriting: training, unlabelled: data.unlabelled, monitors: data.validation != nil)
     self.init(run: run, data: data, student: student, stages: stages)
     self.task = task
     if task.labels == nil { self.task.labels = data.labels(section) }
@@ -199,6 +200,7 @@ extension DataSettings {
       self.init(train: train ?? none)
     }
     if let validation { self.validation = validation }
+    unlabelled = UnlabelledSettings(section, inheriting: UnlabelledSettings())
     section.read(
       "maxLength", .integer(3...65_536), into: &maxLength,
       "longest sequence in tokens, special tokens included; longer ones are truncated")

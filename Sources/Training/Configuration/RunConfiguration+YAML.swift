@@ -40,6 +40,7 @@ extension RunConfiguration {
         writer.write("validation", flow: "null")
       }
       writer.write("maxLength", number: data.maxLength)
+      data.unlabelled.write(to: &writer)
     }
     if let teacher {
       writer.section("teacher") { teacher.write(to: &$0) }
@@ -62,28 +63,33 @@ extension RunConfiguration {
 extension DatasetSource {
   fileprivate func write(as key: String, to writer: inout YAMLWriter) {
     writer.section(key) { writer in
-      switch format {
-      case .lines(let labelsPath):
-        writer.write("text", path)
-        writer.write("labels", flow: labelsPath.map(YAMLWriter.scalar) ?? "null")
-        return
-      case .csv:
-        writer.write("csv", path)
-      case .tsv(let header):
-        writer.write("tsv", path)
-        writer.write("header", flag: header)
-      case .jsonl:
-        writer.write("jsonl", path)
-      case .layout(let layout, let split):
-        writer.write("format", layout.name)
-        writer.write("path", path)
-        writer.write("split", split.rawValue)
-        return
-      }
-      writer.write("textColumn", flow: textColumn.flow)
-      writer.write("pairColumn", flow: pairColumn?.flow ?? "null")
-      writer.write("labelColumn", flow: labelColumn?.flow ?? "null")
+      writeKeys(to: &writer)
+      writer.write("missingLabels", missingLabels.rawValue)
     }
+  }
+
+  func writeKeys(to writer: inout YAMLWriter) {
+    switch format {
+    case .lines(let labelsPath):
+      writer.write("text", path)
+      writer.write("labels", flow: labelsPath.map(YAMLWriter.scalar) ?? "null")
+      return
+    case .csv:
+      writer.write("csv", path)
+    case .tsv(let header):
+      writer.write("tsv", path)
+      writer.write("header", flag: header)
+    case .jsonl:
+      writer.write("jsonl", path)
+    case .layout(let layout, let split):
+      writer.write("format", layout.name)
+      writer.write("path", path)
+      writer.write("split", split.rawValue)
+      return
+    }
+    writer.write("textColumn", flow: textColumn.flow)
+    writer.write("pairColumn", flow: pairColumn?.flow ?? "null")
+    writer.write("labelColumn", flow: labelColumn?.flow ?? "null")
   }
 }
 
@@ -187,6 +193,7 @@ extension StageSettings {
       writer.section(adaptor.kind.rawValue) { adaptor.write(to: &$0) }
     }
     writer.write("labelWeight", number: labelWeight)
+    writer.section("data") { unlabelled.write(to: &$0) }
     writer.write("update", update.rawValue)
     writer.write("initialize", initialize.rawValue)
     training.write(to: &writer)

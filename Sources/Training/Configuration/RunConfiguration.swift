@@ -104,16 +104,34 @@ package struct TaskSettings: Sendable, Equatable {
   package init() {}
 }
 
-/// The labelled sentences.
+/// The texts that are learned from.
 package struct DataSettings: Sendable, Equatable {
   /// May lack labels only where every stage has `labelWeight` 0.
   package var train: DatasetSource
+  /// What every stage inherits.
+  package var unlabelled = UnlabelledSettings()
   /// `nil` trains without validation: no metric is monitored and the last checkpoint counts as the best.
   package var validation: DatasetSource?
   /// The longest sequence in tokens, special tokens included; longer ones are truncated.
   package var maxLength = 128
 
   package init(train: DatasetSource) { self.train = train }
+}
+
+/// Texts without labels that a stage learns from besides the training data, through its adaptors alone.
+package struct UnlabelledSettings: Sendable, Equatable {
+  /// How rows with and without labels come together in an epoch.
+  package enum Mix: Sendable, Equatable {
+    /// Every row once.
+    case concatenate
+    /// This share of each batch has labels, in (0, 1).
+    case labelled(share: Double)
+  }
+
+  package var sources: [DatasetSource] = []
+  package var mix = Mix.concatenate
+
+  package init() {}
 }
 
 /// The model learned from, never updated.

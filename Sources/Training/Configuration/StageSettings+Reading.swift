@@ -141,7 +141,8 @@ extension StageSettings {
   ///
   /// - Parameter monitors: Whether there is validation data, so that a metric can pick the best checkpoint.
   static func readAll(
-    _ section: ConfigurationSection, inheriting training: TrainingSettings, monitors: Bool
+    _ section: ConfigurationSection, inheriting training: TrainingSettings, unlabelled: UnlabelledSettings,
+    monitors: Bool
   ) -> [StageSettings] {
     section.describe(
       "stages", .list(of: .mapping, count: 1...Int.max), default: .required,
@@ -155,7 +156,7 @@ extension StageSettings {
     var names: Set<String> = []
     return elements.map { node, path in
       let stage = reader.section(node, path: path, pattern: "stages.N", under: node, reportsMissing: true) { section in
-        StageSettings(section, inheriting: training, monitors: monitors)
+        StageSettings(section, inheriting: training, unlabelled: unlabelled, monitors: monitors)
       }
       if !stage.name.isEmpty, !names.insert(stage.name).inserted {
         reader.report(
@@ -166,11 +167,18 @@ extension StageSettings {
     }
   }
 
-  private init(_ section: ConfigurationSection, inheriting inherited: TrainingSettings, monitors: Bool) {
+  private init(
+    _ section: ConfigurationSection, inheriting inherited: TrainingSettings,
+    unlabelled inheritedTexts: UnlabelledSettings,
+    monitors: Bool
+  ) {
     self.init(name: section.require("name", .stageName, "unique; names the stage's directory") ?? "")
     adaptors = Self.readAdaptors(section)
     section.read(
       "labelWeight", .number(from: 0, to: 1e6), into: &labelWeight, "weight of the hard-label loss")
+    unlabelled = section.section("data", "the stage's own texts without labels, in place of the run's") { section in
+      UnlabelledSettings(section, inheriting: inheritedTexts)
+    }
     section.read("update", .choice, into: &update, "which parameters are updated")
     section.read(
       "initialize", .choice, into: &initialize,

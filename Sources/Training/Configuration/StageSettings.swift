@@ -22,6 +22,8 @@ package struct StageSettings: Sendable, Equatable {
   package var adaptors: [AdaptorSettings] = []
   /// The weight of the hard-label loss.
   package var labelWeight: Double = 1
+  /// Texts without labels, the run's unless the stage has its own.
+  package var unlabelled = UnlabelledSettings()
   package var update = Update.all
   package var initialize = Start.best
   /// The configuration's `training` with what this stage overrides.

@@ -51,7 +51,7 @@ struct Evaluation {
   func run(_ data: TokenizedDataset) throws -> Outcome? {
     let parts = cut(data)
     if let packed { places.pool.pack(packed) }
-    let counts = GlobalCounts(lengths: (0..<data.count).lazy.map { data.length($0) })
+    let counts = GlobalCounts(of: 0..<data.count, in: data)
     let own = indices(ofRank: places.ranks.rank, of: parts.count)
     var results = [[UInt8]](repeating: [], count: own.count)
     results.withUnsafeMutableBufferPointer { results in
@@ -102,9 +102,7 @@ struct Evaluation {
         arena: arena),
       counts: counts, into: &sums)
     let logits = taps.matrix(.logits)
-    if batch.labels.allSatisfy({ $0 >= 0 }) {
-      sums.values[0] += crossEntropy(logits: logits, labels: batch.labels, dLogits: nil, scale: 0, arena: arena)
-    }
+    sums.values[0] += crossEntropy(logits: logits, labels: batch.labels, dLogits: nil, scale: 0, arena: arena)
     return Part(logits: Array(logits.values), sums: sums)
   }
 

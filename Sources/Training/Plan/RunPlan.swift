@@ -30,24 +30,25 @@ package struct RunPlan: Sendable {
     self.configuration = configuration
     let shapes = try ModelShapes(configuration)
     self.shapes = shapes
-    var tokens: TokenizedDataset?
+    var training: TrainingData?
     let vocabulary = shapes.student.vocabularySize
     if let assumed {
       train = DatasetFigures(rows: assumed.rows, meanLength: assumed.meanLength, vocabulary: vocabulary)
       validation = nil
     } else {
       let tokenizer = try Tokenizer(directory: shapes.tokenizerDirectory)
-      func read(_ source: DatasetSource) throws -> TokenizedDataset {
-        try TokenizedDataset(
-          source.read(labels: shapes.student.labels), tokenizer: tokenizer,
-          maxLength: configuration.data.maxLength, threads: threads)
+      let data = try TrainingData(
+        configuration, labels: shapes.student.labels, tokenizer: tokenizer, threads: threads)
+      train = DatasetFigures(data.all, vocabulary: vocabulary)
+      validation = try configuration.data.validation.map { source in
+        DatasetFigures(
+          try TokenizedDataset(
+            source.read(labels: shapes.student.labels), tokenizer: tokenizer,
+            maxLength: configuration.data.maxLength, threads: threads), vocabulary: vocabulary)
       }
-      let data = try read(configuration.data.train)
-      train = DatasetFigures(data, vocabulary: vocabulary)
-      validation = try configuration.data.validation.map { DatasetFigures(try read($0), vocabulary: vocabulary) }
-      tokens = data
+      training = data
     }
-    stages = try Self.stages(configuration, shapes, train, validation, tokens)
+    stages = try Self.stages(configuration, shapes, train, validation, training)
   }
 
   /// The plan of a run that has read its data.
@@ -55,17 +56,22 @@ package struct RunPlan: Sendable {
     self.configuration = configuration
     shapes = ModelShapes(inputs)
     let vocabulary = shapes.student.vocabularySize
-    train = DatasetFigures(inputs.train, vocabulary: vocabulary)
+    train = DatasetFigures(inputs.training.all, vocabulary: vocabulary)
     validation = inputs.validation.map { DatasetFigures($0, vocabulary: vocabulary) }
-    stages = try Self.stages(configuration, shapes, train, validation, inputs.train)
+    stages = try Self.stages(configuration, shapes, train, validation, inputs.training)
   }
 
   private static func stages(
     _ configuration: RunConfiguration, _ shapes: ModelShapes, _ train: DatasetFigures, _ validation: DatasetFigures?,
-    _ tokens: TokenizedDataset?
+    _ training: TrainingData?
   ) throws -> [StagePlan] {
-    try configuration.stages.map {
-      try StagePlan($0, configuration, shapes, train: train, validation: validation, tokens: tokens)
+    try configuration.stages.enumerated().map { index, stage in
+      let own = training.flatMap { $0.sets.count == 1 ? nil : $0[index] }
+      return try StagePlan(
+        stage, configuration, shapes,
+        train: own.map { DatasetFigures($0, vocabulary: shapes.student.vocabularySize) } ?? train,
+        validation: validation, tokens: training?[index],
+        sampler: training?.sampler(stage: index, stage, seed: configuration.run.seed))
     }
   }
 

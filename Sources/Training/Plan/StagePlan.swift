@@ -44,7 +44,7 @@ package struct StagePlan: Sendable {
   /// - Throws: where adaptors do not fit the models, or no batch is whole.
   init(
     _ settings: StageSettings, _ configuration: RunConfiguration, _ shapes: ModelShapes, train: DatasetFigures,
-    validation: DatasetFigures?, tokens: TokenizedDataset?
+    validation: DatasetFigures?, tokens: TokenizedDataset?, sampler: Sampler?
   ) throws {
     self.settings = settings
     var layout = ParameterLayout()
@@ -69,7 +69,8 @@ package struct StagePlan: Sendable {
     epochs = try StageRun.epochBatches(settings.training, rows: train.rows)
     let batches = BatchFigures(
       train, data: tokens, batchSize: settings.training.batchSize,
-      sampler: Sampler(count: train.rows, seed: configuration.run.seed, shuffle: settings.training.shuffle),
+      sampler: sampler
+        ?? Sampler(count: train.rows, seed: configuration.run.seed, shuffle: settings.training.shuffle),
       vocabulary: shapes.student.vocabularySize)
     self.batches = batches
     let projects = layout.entries.contains { $0.role == .projection }

@@ -103,6 +103,10 @@ struct ModelCard {
       ("labels", model.configuration.labels.joined(separator: ", ")),
       ("training data", Self.dataset(configuration.data.train).name),
     ]
+    if !stage.unlabelled.sources.isEmpty {
+      rows.append(
+        ("text without labels", stage.unlabelled.sources.map { Self.dataset($0).name }.joined(separator: ", ")))
+    }
     if let validation = configuration.data.validation {
       rows.append(("validation data", Self.dataset(validation).name))
     }

@@ -9,9 +9,12 @@ struct NonFiniteDiagnosis {
   let what: String
   /// The model and layer where it first shows; `nil` where it shows only in sums.
   let origin: Origin?
-  /// Rows of the training data, from 1, that give it alone; all of the batch's where none does.
+  /// Rows of the training data, from 1, that give it alone; all of the batch's where none does. Those of texts without
+  /// labels are counted on behind the labelled file's.
   let rows: [Int]
-  /// The same rows as the model sees them, the first few.
+  /// The first few of them in words: `row 3`, or `row 3 of texts.txt`.
+  let places: [String]
+  /// The same rows as the model sees them.
   let sentences: [String]
   let source: String
 
@@ -30,7 +33,7 @@ struct NonFiniteDiagnosis {
     var lines = ["stage \(stage), step \(step): \(what) is not a finite number: \(remedy)"]
     if let origin { lines.append("first found in \(origin)") }
     lines.append("in \(source.escapedForDisplay):")
-    lines += zip(rows, sentences).map { "row \($0): \($1)" }
+    lines += zip(places, sentences).map { "\($0): \($1)" }
     if rows.count > sentences.count { lines.append("and \(rows.count - sentences.count) more rows") }
     return lines.joined(separator: "\n  ")
   }
@@ -69,6 +72,11 @@ extension StageRun {
     let shown = found.prefix(Self.mostSentences)
     return NonFiniteDiagnosis(
       what: what, origin: isSure ? origin(in: found[0]) : nil, rows: found.map { $0 + 1 },
+      places: shown.map { row in
+        let origin = inputs.training.origin(of: row, stage: settings, configuration)
+        let isText = origin.path != configuration.data.train.path
+        return "row \(origin.row + 1)" + (isText ? " of \(origin.path.escapedForDisplay)" : "")
+      },
       sentences: shown.map(sentence), source: configuration.data.train.path)
   }
 
@@ -92,7 +100,7 @@ extension StageRun {
     var pending = [samples]
     while let part = pending.popLast(), found.count < Self.mostSentences {
       let result = try gradientStep.run(
-        samples: part, data: inputs.train, microBatches: settings.training.microBatches,
+        samples: part, data: rows, microBatches: settings.training.microBatches,
         dropout: dropoutKey(step: progress.step), updated: updated)
       let norm = optimizer.globalNorm(gradientStep.gradient, rows: result.rows, pool: places.pool)
       guard !result.losses.total.isFinite || !norm.isFinite else { continue }
@@ -108,7 +116,7 @@ extension StageRun {
 
   /// The first layer of the teacher, else of the student, whose output for a sentence is not finite.
   private func origin(in row: Int) -> NonFiniteDiagnosis.Origin? {
-    let batch = inputs.train.batch([row])
+    let batch = rows.batch([row])
     let student = FrozenModel(student.encoder, weights: weights, taps: [.logits])
     if let teacher = session.teacher, !objective.adaptors.isEmpty,
       let place = firstNonFinitePlace(of: batch, teacher)
@@ -138,7 +146,7 @@ extension StageRun {
 
   /// A row's first tokens, safe to show.
   private func sentence(_ row: Int) -> String {
-    let tokens = inputs.train.batch([row]).tokens
+    let tokens = rows.batch([row]).tokens
     let shown = tokens.prefix(16).map { inputs.tokenizer.token(of: $0) ?? "#\($0)" }.joined(separator: " ")
     return shown.quoted + (tokens.count > 16 ? " …" : "")
   }

@@ -140,8 +140,9 @@ extension RunConfiguration {
     if let teacher { inputs.append(("teacher.model", teacher.model)) }
     if case .model(let model) = student.source { inputs.append(("student.model", model)) }
     if let tokenizer = student.tokenizer { inputs.append(("student.tokenizer", tokenizer)) }
-    for (key, source) in [("data.train", data.train), ("data.validation", data.validation)] {
-      guard let source else { continue }
+    let texts = (data.unlabelled.sources + stages.flatMap(\.unlabelled.sources)).map { ("data.unlabelled", $0) }
+    let validation = data.validation.map { [("data.validation", $0)] } ?? []
+    for (key, source) in [("data.train", data.train)] + validation + texts {
       inputs.append((key, source.path))
       if case .lines(let labels?) = source.format { inputs.append(("\(key).labels", labels)) }
     }

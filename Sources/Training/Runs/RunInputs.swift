@@ -7,7 +7,7 @@ struct RunInputs: Sendable {
   let teacher: ClassifierModel?
   let student: ClassifierModel
   let tokenizer: Tokenizer
-  let train: TokenizedDataset
+  let training: TrainingData
   let validation: TokenizedDataset?
   /// Where the teacher's features are kept.
   let cache: TeacherCache?
@@ -22,14 +22,15 @@ struct RunInputs: Sendable {
       try teacher.checkLength(configuration.data.maxLength)
       try Self.checkVocabularies(student: student, tokenizer, teacher: teacher)
     }
-    train = try Self.train(configuration, student, tokenizer, threads: threads)
+    training = try TrainingData(
+      configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads)
     validation = try Self.validation(configuration, student, tokenizer, threads: threads)
     if let teacher, let settings = configuration.teacher?.cache {
       cache = TeacherCache(settings, teacher: teacher, threads: threads)
     } else {
       cache = nil
     }
-    notices = student.notices + (teacher?.notices ?? [])
+    notices = student.notices + (teacher?.notices ?? []) + (validation.map(training.duplicates) ?? [])
   }
 
   static func usesTeacherLogits(_ configuration: RunConfiguration) -> Bool {
@@ -57,25 +58,23 @@ struct RunInputs: Sendable {
       role: .teacher)
   }
 
-  static func train(
-    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, threads: Int
-  ) throws -> TokenizedDataset {
-    let learner = configuration.stages.first { $0.labelWeight != 0 }
-    return try read(
-      configuration.data.train, configuration, student, tokenizer, threads,
-      needsLabels: learner.map { "stage \($0.name) has labelWeight \($0.labelWeight)" })
-  }
-
   static func validation(
     _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, threads: Int
   ) throws -> TokenizedDataset? {
     let monitor = configuration.stages.first { stage in
       ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"].contains(stage.checkpoint.monitor)
     }
-    return try configuration.data.validation.map {
-      try read(
-        $0, configuration, student, tokenizer, threads,
-        needsLabels: monitor.map { "stage \($0.name) monitors \($0.checkpoint.monitor ?? "")" })
+    return try configuration.data.validation.map { source in
+      let examples = try source.read(labels: student.configuration.labels)
+      guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
+      let suffices = source.missingLabels == .unlabelled && examples.labels.contains { $0 >= 0 }
+      if let monitor, !suffices, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
+        throw ModelError(
+          "\(source.path): row \(row + 1) has no label, but stage \(monitor.name) monitors "
+            + "\(monitor.checkpoint.monitor ?? "")")
+      }
+      return try TokenizedDataset(
+        examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: threads)
     }
   }
 
@@ -94,18 +93,5 @@ struct RunInputs: Sendable {
           + "differ at token \(differs): \(tokenizer.token(of: differs).map { "\"\($0)\"" } ?? "none") and "
           + "\(other.token(of: differs).map { "\"\($0)\"" } ?? "none"); use a student with the teacher's vocabulary")
     }
-  }
-
-  private static func read(
-    _ source: DatasetSource, _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer,
-    _ threads: Int, needsLabels: String?
-  ) throws -> TokenizedDataset {
-    let examples = try source.read(labels: student.configuration.labels)
-    guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
-    if let needsLabels, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
-      throw ModelError("\(source.path): row \(row + 1) has no label, but \(needsLabels)")
-    }
-    return try TokenizedDataset(
-      examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: threads)
   }
 }

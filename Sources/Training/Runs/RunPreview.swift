@@ -29,6 +29,8 @@ package struct RunPreview: Sendable {
   package private(set) var notices: [String] = []
   package private(set) var teacher: Model?
   package private(set) var student: Model?
+  private var training: TrainingData?
+  /// With texts without labels.
   package private(set) var train: Data?
   package private(set) var validation: Data?
   package private(set) var stages: [StageOverview] = []
@@ -94,10 +96,13 @@ package struct RunPreview: Sendable {
     _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer
   ) {
     let threads = configuration.run.threads ?? 1
-    if findFiles(of: configuration.data.train, "data.train") {
-      train = attempt("data.train") {
-        Data(try RunInputs.train(configuration, student, tokenizer, threads: threads))
+    let texts = configuration.texts.map { findFiles(of: $0, "data.unlabelled") }
+    if findFiles(of: configuration.data.train, "data.train"), !texts.contains(false) {
+      training = attempt("data.train") {
+        try TrainingData(
+          configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads)
       }
+      train = training.map { Data($0.all) }
     }
     if let source = configuration.data.validation, findFiles(of: source, "data.validation") {
       let data = attempt("data.validation") {
@@ -115,6 +120,9 @@ package struct RunPreview: Sendable {
         [("data.validation", $0)]
       } ?? [])
     for (key, source) in sources where findFiles(of: source, key) { attempt(key) { try source.read(labels: labels) } }
+    for source in configuration.texts where findFiles(of: source, "data.unlabelled") {
+      attempt("data.unlabelled") { try source.read(labels: nil) }
+    }
   }
 
   /// Whether a source's files can be opened. Those that cannot are all reported, where reading stops at the first.
@@ -145,7 +153,7 @@ package struct RunPreview: Sendable {
         }
         if let adaptor { adaptors.append(adaptor) }
       }
-      guard let rows = train?.rows else { continue }
+      guard let rows = training?[index].count else { continue }
       let batches = attempt(key) { try StageRun.epochBatches(stage.training, rows: rows) } ?? []
       stages.append(
         StageOverview(
@@ -158,6 +166,13 @@ package struct RunPreview: Sendable {
           labelWeight: stage.labelWeight,
           monitor: configuration.data.validation == nil ? nil : stage.checkpoint.monitor))
     }
+  }
+}
+
+extension RunConfiguration {
+  /// The sources of texts without labels, of all stages.
+  fileprivate var texts: [DatasetSource] {
+    stages.flatMap(\.unlabelled.sources).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 }
 

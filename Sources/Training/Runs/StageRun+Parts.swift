@@ -16,11 +16,11 @@ extension StageRun {
   }
 
   /// Finds what would stop a stage, before the stages ahead of it have run for hours.
-  static func check(_ settings: StageSettings, inputs: RunInputs) throws {
+  static func check(_ settings: StageSettings, index: Int, inputs: RunInputs) throws {
     var layout = ParameterLayout()
     _ = Encoder(inputs.student.configuration, layout: &layout)
     _ = try makeAdaptors(settings, inputs: inputs, layout: &layout)
-    _ = try epochBatches(settings.training, rows: inputs.train.count)
+    _ = try epochBatches(settings.training, rows: inputs.training[index].count)
   }
 
   /// The stage's adaptors, their projections added to the layout. Every stage's student has the shape of the first.

@@ -37,14 +37,13 @@ extension StageRun {
     let clock = ContinuousClock()
     let start = clock.now
     guard let outcome = try evaluation.run(data) else { return nil }
-    let hasLabels = data.labels.allSatisfy { $0 >= 0 }
+    let labelled = (0..<data.count).filter { data.labels[$0] >= 0 }
     let losses = objective.losses(
-      outcome.sums, counts: GlobalCounts(lengths: (0..<data.count).lazy.map { data.length($0) }),
-      hasLabels: hasLabels)
+      outcome.sums, counts: GlobalCounts(of: 0..<data.count, in: data), hasLabels: !labelled.isEmpty)
     var metrics: [(name: String, value: Double)] = []
-    if hasLabels, let hard = losses.hard {
+    if let hard = losses.hard {
       let scores = ClassificationMetrics(
-        labels: data.labels.map(Int.init), predictions: outcome.logits.map(\.indexOfLargest),
+        labels: labelled.map { Int(data.labels[$0]) }, predictions: labelled.map { outcome.logits[$0].indexOfLargest },
         classes: student.configuration.labels.count)
       metrics += [
         ("val_loss", hard), ("val_accuracy", scores.accuracy), ("val_macro_f1", scores.macroF1),

@@ -23,6 +23,9 @@ final class StageRun {
   var places: Places { session.places }
 
   let student: ClassifierModel
+  /// What this stage learns from.
+  let rows: TokenizedDataset
+  private let sampler: Sampler
   /// The student's parameters, then the adaptors' projections.
   let weights: ParameterBuffer
   let objective: StageObjective
@@ -57,6 +60,8 @@ final class StageRun {
     directory = try session.directory?.stage(settings.name)
     start = clock.now
     let (configuration, inputs, places) = (session.configuration, session.inputs, session.places)
+    rows = inputs.training[index]
+    sampler = inputs.training.sampler(stage: index, settings, seed: configuration.run.seed)
 
     var layout = ParameterLayout()
     let encoder = Encoder(student.configuration, layout: &layout)
@@ -78,14 +83,15 @@ final class StageRun {
     gradientStep = GradientStep(
       student: encoder, teacher: teacher, objective: objective, weights: weights, places: places,
       wire: training.wirePrecision,
-      frozenOutputs: settings.update == .head
-        ? .forHead(of: encoder, taps: objective.studentTaps, rows: inputs.train.count) : nil)
+      // A row that comes twice in a batch would be written by two workers.
+      frozenOutputs: settings.update == .head && !sampler.repeatsRows
+        ? .forHead(of: encoder, taps: objective.studentTaps, rows: rows.count) : nil)
     evaluation = Evaluation(
       student: encoder, weights: weights, teacher: teacher, objective: objective, places: places)
     updated = Self.updatedParameters(settings.update, of: layout)
     optimizer = Optimizer(
       training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout, updated: updated)
-    epochBatches = try Self.epochBatches(training, rows: inputs.train.count)
+    epochBatches = try Self.epochBatches(training, rows: rows.count)
     steps = epochBatches.reduce(0, +)
     schedule = Schedule(training.schedule, peak: training.learningRate, totalSteps: steps)
     selection = directory.map { CheckpointSelection(settings.checkpoint, directory: $0) }
@@ -113,8 +119,6 @@ final class StageRun {
     } else {
       try session.journal.record(.stageStarted(overview))
     }
-    let sampler = Sampler(
-      count: inputs.train.count, seed: configuration.run.seed, shuffle: settings.training.shuffle)
     if progress.validationPending { try conclude(savesState: false) }
     var before = 0
     for (epoch, batches) in epochBatches.enumerated() {
@@ -145,7 +149,7 @@ final class StageRun {
     let learningRate = schedule.learningRate(at: progress.step)
     let dropout = dropoutKey(step: progress.step)
     let result = try gradientStep.run(
-      samples: samples, next: next, data: inputs.train, microBatches: settings.training.microBatches,
+      samples: samples, next: next, data: rows, microBatches: settings.training.microBatches,
       dropout: dropout, updated: updated)
     let losses = result.losses
     // Sums are the same on every rank, and so is what follows from them.
@@ -163,7 +167,7 @@ final class StageRun {
     let elapsed = (clock.now - began).seconds
     progress.steppingSeconds += elapsed
     progress.sentences += samples.count
-    let tokens = samples.reduce(0) { $0 + inputs.train.length($1) }
+    let tokens = samples.reduce(0) { $0 + rows.length($1) }
     let waiting = result.exposedCommunication.seconds
     recent.add(seconds: elapsed, waiting: waiting, sentences: samples.count, tokens: tokens)
     inEpoch.add(seconds: elapsed, waiting: waiting, sentences: samples.count, tokens: tokens)

@@ -73,7 +73,9 @@ package struct Trainer {
     }
     let (inputs, identity) = try together {
       let inputs = try RunInputs(configuration.reading(locations), threads: places.pool.workers)
-      for stage in configuration.stages { try StageRun.check(stage, inputs: inputs) }
+      for (index, stage) in configuration.stages.enumerated() {
+        try StageRun.check(stage, index: index, inputs: inputs)
+      }
       return (inputs, try RunIdentity(configuration, inputs, threads: places.pool.workers))
     }
     try RankAgreement.require(identity, among: places.ranks)
@@ -205,7 +207,7 @@ package struct Trainer {
       taps.formUnion(StageObjective(labelWeight: 0, adaptors: adaptors).teacherTaps)
     }
     let vocabulary = teacher.configuration.vocabularySize
-    let words = [inputs.train, inputs.validation].compactMap { $0 }.reduce(into: Set<Int>()) {
+    let words = [inputs.training.all, inputs.validation].compactMap { $0 }.reduce(into: Set<Int>()) {
       $0.formUnion($1.words(of: 0..<$1.count, vocabulary: vocabulary))
     }
     return try places.freeze(teacher, for: taps, words: words.sorted())
@@ -239,8 +241,9 @@ package struct Trainer {
       directory: configuration.run.directory, ranks: places.ranks.size, threads: places.pool.workers,
       simd: simdLevel, blas: "OpenBLAS \(blas.core)", teacher: configuration.teacher?.model,
       teacherParameters: inputs.teacher?.parameterCount, studentParameters: inputs.student.parameterCount,
-      trainRows: inputs.train.count, trainMeanLength: inputs.train.meanLength,
-      truncatedRows: inputs.train.truncatedRows, validationRows: inputs.validation?.count,
+      trainRows: inputs.training.trainRows, unlabelledRows: inputs.training.all.count - inputs.training.trainRows,
+      trainMeanLength: inputs.training.all.meanLength, truncatedRows: inputs.training.all.truncatedRows,
+      validationRows: inputs.validation?.count,
       stageOperations: plan.stages.map(\.operations))
   }
 }

@@ -29,6 +29,8 @@ package struct RunOverview: Sendable {
   package let teacherParameters: Int?
   package let studentParameters: Int
   package let trainRows: Int
+  /// Of texts without labels, besides.
+  package let unlabelledRows: Int
   package let trainMeanLength: Double
   package let truncatedRows: Int
   package let validationRows: Int?
@@ -145,6 +147,7 @@ extension TrainingEvent {
         "simd": .string(run.simd), "blas": .string(run.blas), "teacher": run.teacher.map(JSON.string) ?? .null,
         "teacher_parameters": run.teacherParameters.map(JSON.integer) ?? .null,
         "student_parameters": .integer(run.studentParameters), "train_rows": .integer(run.trainRows),
+        "unlabelled_rows": .integer(run.unlabelledRows),
         "validation_rows": run.validationRows.map(JSON.integer) ?? .null,
       ]
     case .stageStarted(let stage):

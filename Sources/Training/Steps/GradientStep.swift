@@ -97,7 +97,7 @@ package struct GradientStep: Sendable {
     let isAlone = places.ranks.size == 1
     let step = Step(
       data: data, parts: parts, sharing: Sharing(microBatches, microBatches: parts.count, places: places),
-      counts: GlobalCounts(lengths: samples.lazy.map { data.length($0) }), dropout: dropout,
+      counts: GlobalCounts(of: samples, in: data), dropout: dropout,
       headOnly: ranges.allSatisfy { student.parameters.headRange.contains($0.lowerBound) }, ranges: ranges,
       segments: GradientSegments(
         of: ranges, in: student.parameters, least: isAlone ? .max : leastSegment, workers: workers.count),
@@ -273,6 +273,13 @@ extension ParameterBuffer {
 
   fileprivate func add(_ other: ParameterBuffer, _ ranges: [Range<Int>]) {
     for range in ranges { Kernels.add(UnsafeBufferPointer(other.values[part: range]), to: values[part: range]) }
+  }
+}
+
+extension GlobalCounts {
+  /// Those of some rows.
+  init(of rows: some Sequence<Int>, in data: TokenizedDataset) {
+    self.init(lengths: rows.lazy.map { data.length($0) }, labelled: rows.count { data.labels[$0] >= 0 })
   }
 }
 

@@ -3,7 +3,8 @@ import Encoders
 import Kernels
 import Text
 
-/// What a stage minimises: labelWeight · hard + Σ weight · adaptor, each a sum divided by a count of the global batch.
+/// What a stage minimises: labelWeight · hard + Σ weight · adaptor, each a sum divided by a count of the global batch: that
+/// of the hard loss counts the rows that have a label.
 package struct StageObjective: Sendable {
   let labelWeight: Double
   let adaptors: [WeightedAdaptor]
@@ -48,7 +49,7 @@ package struct StageObjective: Sendable {
     if labelWeight != 0 {
       sums.values[0] += crossEntropy(
         logits: pair.student.matrix(.logits), labels: pair.batch.labels, dLogits: pair.dStudent?.matrix(.logits),
-        scale: labelWeight / Double(counts.sentences), arena: pair.arena)
+        scale: labelWeight / Double(max(1, counts.labelled)), arena: pair.arena)
     }
     accumulateAdaptors(pair, counts: counts, into: &sums)
   }
@@ -60,11 +61,11 @@ package struct StageObjective: Sendable {
     }
   }
 
-  /// - Parameter hasLabels: whether the first sum means something.
+  /// - Parameter hasLabels: whether the first sum means something. Of no labelled rows it is 0, and so is the loss.
   func losses(_ sums: Sums, counts: GlobalCounts, hasLabels: Bool) -> Losses {
     let terms = adaptors.indices.map { sums.values[$0 + 1] / adaptors[$0].adaptor.count(counts) }
     let distillation = zip(adaptors, terms).reduce(0) { $0 + $1.0.weight * $1.1 }
-    let hard = hasLabels ? sums.values[0] / Double(counts.sentences) : nil
+    let hard = hasLabels ? sums.values[0] / Double(max(1, counts.labelled)) : nil
     return Losses(
       total: labelWeight * (hard ?? 0) + distillation, hard: hard, adaptors: terms, distillation: distillation)
   }

@@ -74,9 +74,10 @@ final class TrainingConsole {
     }
     printLine("student of \(grouped(run.studentParameters)) parameters")
     let truncated = run.truncatedRows > 0 ? ", \(grouped(run.truncatedRows)) truncated" : ""
+    let texts = run.unlabelledRows > 0 ? " and \(grouped(run.unlabelledRows)) without labels" : ""
     let validation = run.validationRows.map { "\(grouped($0)) validation rows" } ?? "no validation data"
     printLine(
-      "\(grouped(run.trainRows)) training rows (\(fixed(run.trainMeanLength, 1)) tokens on average\(truncated)), "
+      "\(grouped(run.trainRows)) training rows\(texts) (\(fixed(run.trainMeanLength, 1)) tokens on average\(truncated)), "
         + validation)
   }
 

@@ -27,10 +27,10 @@ package struct ConfigurationKey: Sendable {
     // One of everything, so that reading it asks for every key there is.
     let everything = """
       run: {directory: d}
-      data: {train: {text: t}, validation: {text: v}}
+      data: {train: {text: t}, validation: {text: v}, unlabelled: [{text: u}]}
       teacher: {model: t, cache: {path: c}}
       student: {fromTeacher: {layers: [1]}, config: {}}
-      stages: [{name: a, adaptors: [\(adaptors.joined(separator: ", "))]}]
+      stages: [{name: a, adaptors: [\(adaptors.joined(separator: ", "))], data: {unlabelled: [{text: u}]}}]
       sweep: {seeds: [1]}
       """
     guard let root = try? ConfigurationNode(yaml: everything, origin: "", isFile: false) else { return [] }
@@ -41,7 +41,11 @@ package struct ConfigurationKey: Sendable {
 
   /// The key that this one repeats elsewhere: a stage's for one of `training`, a validation file's for a training file's.
   var original: String? {
-    for (copy, original) in [("stages.N.", "training."), ("data.validation.", "data.train.")] {
+    let copies = [
+      ("stages.N.data.unlabelled.N.", "data.train."), ("stages.N.data.", "data."), ("stages.N.", "training."),
+      ("data.validation.", "data.train."), ("data.unlabelled.N.", "data.train."),
+    ]
+    for (copy, original) in copies {
       guard path.hasPrefix(copy) else { continue }
       let path = original + path.dropFirst(copy.count)
       return Self.paths.contains(path) ? path : nil

@@ -23,7 +23,8 @@ struct RunIdentity: Sendable, Equatable {
   private static let insignificant = [
     "run.directory", "run.overwrite", "run.threads", "run.logEverySeconds", "run.resume", "run.saveStateEverySteps",
     "run.saveStateEveryMinutes", "run.keepStates", "run.onFailedSave", "run.maxFailedSaves", "run.stuckRank",
-    "run.tensorboard", "run.csv", "data.train", "data.validation", "teacher.model", "teacher.cache.path",
+    "run.tensorboard", "run.csv", "data.train", "data.validation", "data.unlabelled", "data.mix", "teacher.model",
+    "teacher.cache.path",
     "teacher.cache.maxBytes", "student.model",
     "student.tokenizer",
     // Stages hold what they inherit.
@@ -38,6 +39,7 @@ struct RunIdentity: Sendable, Equatable {
       yaml: configuration.resolvedYAML(), origin: "the resolved configuration", isFile: false)
     traits = root.leaves(path: "").filter { trait in
       !Self.insignificant.contains { trait.name == $0 || trait.name.hasPrefix("\($0).") }
+        && !trait.name.contains(".data.unlabelled")
     }
   }
 
@@ -52,7 +54,9 @@ struct RunIdentity: Sendable, Equatable {
     func add(_ name: String, _ digest: SHA256?) {
       traits.append(Trait(name: name, value: digest.map { "\($0)" } ?? "none"))
     }
-    add("the training data", inputs.train.digest())
+    for (index, data) in inputs.training.sets.enumerated() {
+      add(index == 0 ? "the training data" : "the training data, set \(index + 1)", data.digest())
+    }
     add("the validation data", inputs.validation?.digest())
     add("the tokenizer", tokenizer.digest())
     add("the teacher's weights", inputs.teacher?.weights.digest(threads: threads))

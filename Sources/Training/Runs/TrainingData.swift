@@ -1,0 +1,127 @@
+import Text
+
+/// The rows that stages learn from: those of `data.train`, then those of texts without labels.
+struct TrainingData: Sendable {
+  /// Each different set of rows, in the order of the first stage that has it.
+  let sets: [TokenizedDataset]
+  /// By stage.
+  private let setOfStage: [Int]
+  /// Every row of every set once.
+  let all: TokenizedDataset
+  /// The texts without labels, and which rows of `all` they are.
+  let texts: [(source: DatasetSource, rows: Range<Int>)]
+  /// How many rows `data.train` has.
+  let trainRows: Int
+
+  /// The rows of a stage, by its position.
+  subscript(stage: Int) -> TokenizedDataset { sets[setOfStage[stage]] }
+
+  /// Reads all sources, each once.
+  init(_ configuration: RunConfiguration, labels: [String], tokenizer: Tokenizer, threads: Int) throws {
+    func tokenize(_ examples: Examples) throws -> TokenizedDataset {
+      try TokenizedDataset(
+        examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: threads)
+    }
+    let source = configuration.data.train
+    let examples = try Self.read(source, labels: labels)
+    try Self.check(examples, configuration)
+    let train = try tokenize(examples)
+    var parts = [train]
+    var sources: [DatasetSource] = []
+    for text in configuration.stages.flatMap(\.unlabelled.sources) where !sources.contains(text) {
+      let rows = try Self.read(text, labels: nil)
+      guard rows.hasPairs == examples.hasPairs else {
+        throw ModelError(
+          "\(text.path): expected \(examples.hasPairs ? "pairs of texts" : "single texts"), as \(source.path) has; "
+            + "\(examples.hasPairs ? "give pairColumn" : "remove pairColumn")")
+      }
+      sources.append(text)
+      parts.append(try tokenize(rows))
+    }
+    let choices = configuration.stages.map(\.unlabelled.sources)
+    var different: [[DatasetSource]] = []
+    for choice in choices where !different.contains(choice) { different.append(choice) }
+    func join(_ choice: [DatasetSource]) -> TokenizedDataset {
+      choice.isEmpty
+        ? train : TokenizedDataset(joining: [train] + choice.map { parts[1 + (sources.firstIndex(of: $0) ?? 0)] })
+    }
+    sets = different.map(join)
+    setOfStage = choices.map { different.firstIndex(of: $0) ?? 0 }
+    all = different.firstIndex(of: sources).map { [sets] in sets[$0] } ?? TokenizedDataset(joining: parts)
+    var start = train.count
+    texts = zip(sources, parts.dropFirst()).map { source, part in
+      defer { start += part.count }
+      return (source, start..<start + part.count)
+    }
+    trainRows = train.count
+  }
+
+  private static func read(_ source: DatasetSource, labels: [String]?) throws -> Examples {
+    let examples = try source.read(labels: labels)
+    guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
+    return examples
+  }
+
+  /// Where a stage learns from labels, rows have one, or some do where some need not.
+  private static func check(_ examples: Examples, _ configuration: RunConfiguration) throws {
+    let source = configuration.data.train
+    if let stage = configuration.stages.first(where: { $0.labelWeight != 0 }) {
+      let reason = "but stage \(stage.name) has labelWeight \(stage.labelWeight)"
+      if source.missingLabels == .error, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
+        throw ModelError("\(source.path): row \(row + 1) has no label, \(reason)")
+      }
+      if examples.labels.allSatisfy({ $0 < 0 }) {
+        throw ModelError("\(source.path): none of \(examples.count) rows has a label, \(reason)")
+      }
+    }
+    for stage in configuration.stages {
+      let labelled = examples.labels.count { $0 >= 0 }
+      if stage.adaptors.isEmpty, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
+        throw ModelError(
+          "\(source.path): row \(row + 1) has no label, and stage \(stage.name) has no adaptors to learn from it with")
+      }
+      guard case .labelled = stage.unlabelled.mix else { continue }
+      if labelled == 0 || labelled == examples.count && stage.unlabelled.sources.isEmpty {
+        throw ModelError(
+          "stage \(stage.name): data.mix: expected rows with and without labels, found \(labelled) of \(examples.count) "
+            + "rows of \(source.path) with one; use mix: concatenate")
+      }
+    }
+  }
+
+  /// The order in which a stage visits its rows.
+  func sampler(stage index: Int, _ settings: StageSettings, seed: UInt64) -> Sampler {
+    let (rows, shuffle) = (self[index], settings.training.shuffle)
+    return switch settings.unlabelled.mix {
+    case .concatenate: Sampler(count: rows.count, seed: seed, shuffle: shuffle)
+    case .labelled(let share): Sampler(labels: rows.labels, share: share, seed: seed, shuffle: shuffle)
+    }
+  }
+
+  /// The file a row of a stage is from, and which of its rows it is, from 0.
+  func origin(of row: Int, stage: StageSettings, _ configuration: RunConfiguration) -> (path: String, row: Int) {
+    var row = row
+    let counts =
+      [trainRows]
+      + stage.unlabelled.sources.map { source in
+        texts.first { $0.source == source }?.rows.count ?? 0
+      }
+    for (source, count) in zip([configuration.data.train] + stage.unlabelled.sources, counts) {
+      if row < count { return (source.path, row) }
+      row -= count
+    }
+    return (configuration.data.train.path, row)
+  }
+
+  /// Tells of texts that are validation rows too: what the teacher says of them would flatter the student there.
+  func duplicates(of validation: TokenizedDataset) -> [String] {
+    let known = Set((0..<validation.count).lazy.map { validation.tokens($0) })
+    return texts.compactMap { source, rows in
+      let found = rows.filter { known.contains(all.tokens($0)) }
+      guard let first = found.first else { return nil }
+      return "\(source.path): \(found.count) of \(rows.count) rows are also in the validation data (the first is row "
+        + "\(first - rows.lowerBound + 1)); the student learns the teacher's answers to them, which flatters its metrics: "
+        + "remove them from either file"
+    }
+  }
+}
