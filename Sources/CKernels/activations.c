@@ -95,3 +95,38 @@ CK_MAP(ck_relu, relu)
 CK_MAP_BACKWARD(ck_relu_backward, relu_slope)
 CK_MAP(ck_tanh, tanh_)
 CK_MAP_BACKWARD(ck_tanh_backward, tanh_slope)
+
+// x (rows, 2·columns): what passes, and behind it the gate. out = f(passing)·gate.
+#define CK_GATED(NAME, F)                                                                                            \
+  CK_CLONES void NAME(float *out, const float *x, size_t rows, size_t columns) {                                     \
+    for (size_t r = 0; r < rows; r++, x += 2 * columns, out += columns) {                                            \
+      for (size_t c = 0; c < columns; c += CK_LANES) {                                                               \
+        size_t n = lanes_left(c, columns);                                                                           \
+        f32 v = load_some(x + c, n, 0);                                                                              \
+        F(&v);                                                                                                       \
+        store_some(out + c, v * load_some(x + columns + c, n, 0), n);                                                \
+      }                                                                                                              \
+    }                                                                                                                \
+  }
+
+// out = f(passing)·gate  →  dPassing = d·gate·f'(passing), dGate = d·f(passing)
+#define CK_GATED_BACKWARD(NAME, F, SLOPE)                                                                            \
+  CK_CLONES void NAME(float *dx, const float *d, const float *x, size_t rows, size_t columns) {                      \
+    for (size_t r = 0; r < rows; r++, x += 2 * columns, dx += 2 * columns, d += columns) {                           \
+      for (size_t c = 0; c < columns; c += CK_LANES) {                                                               \
+        size_t n = lanes_left(c, columns);                                                                           \
+        f32 value = load_some(x + c, n, 0), slope = value, dv = load_some(d + c, n, 0);                              \
+        F(&value);                                                                                                   \
+        SLOPE(&slope);                                                                                               \
+        store_some(dx + c, dv * load_some(x + columns + c, n, 0) * slope, n);                                        \
+        store_some(dx + columns + c, dv * value, n);                                                                 \
+      }                                                                                                              \
+    }                                                                                                                \
+  }
+
+CK_GATED(ck_gelu_gated, gelu)
+CK_GATED_BACKWARD(ck_gelu_gated_backward, gelu, gelu_slope)
+CK_GATED(ck_gelu_new_gated, gelu_new)
+CK_GATED_BACKWARD(ck_gelu_new_gated_backward, gelu_new, gelu_new_slope)
+CK_GATED(ck_relu_gated, relu)
+CK_GATED_BACKWARD(ck_relu_gated_backward, relu, relu_slope)

@@ -84,6 +84,39 @@ CK_CLONES void ck_softmax(float *p, const float *s, size_t rows, size_t n, size_
   }
 }
 
+// Lanes outside first..<last of a row, seen from column j.
+#define lanes_between(j, first, last)                                                                                \
+  ({                                                                                                                 \
+    i32 lane_ = (i32){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + (int32_t)(j);                          \
+    (lane_ >= (i32){0} + (int32_t)(first)) & (lane_ < (i32){0} + (int32_t)(last));                                   \
+  })
+
+CK_CLONES void ck_softmax_window(float *p, const float *s, size_t rows, size_t n, size_t stride, ptrdiff_t first,
+                                 size_t window) {
+  for (size_t r = 0; r < rows; r++) {
+    float *out = p + r * stride;
+    const float *in = s + r * stride;
+    ptrdiff_t from = first + (ptrdiff_t)r - (ptrdiff_t)window, to = first + (ptrdiff_t)(r + window) + 1;
+    if (from < 0) from = 0;
+    if (to > (ptrdiff_t)n) to = (ptrdiff_t)n;
+    size_t start = (size_t)from / CK_LANES * CK_LANES, end = (size_t)to;
+    f32 m = splat(-INFINITY), total = {0};
+    for (size_t j = start; j < end; j += CK_LANES)
+      m = larger(m, load_valid(in + j, lanes_between(j, from, to), -INFINITY));
+    f32 maximum = splat(largest(m));
+    for (size_t j = 0; j < start; j += CK_LANES) store(out + j, splat(0));
+    size_t j = start;
+    for (; j < end; j += CK_LANES) {
+      f32 e = select(lanes_between(j, from, to), exp_(load(in + j) - maximum), splat(0));
+      total += e;
+      store(out + j, e);
+    }
+    for (; j < stride; j += CK_LANES) store(out + j, splat(0));
+    f32 scale = splat(1.0f / sum(total));
+    for (j = start; j < end; j += CK_LANES) store(out + j, load(out + j) * scale);
+  }
+}
+
 CK_CLONES void ck_softmax_backward(float *d, const float *p, float scale, size_t rows, size_t n, size_t stride) {
   for (size_t r = 0; r < rows; r++) {
     float *dr = d + r * stride;

@@ -6,10 +6,10 @@ CK_INLINE void multiply(const u32 *x, uint32_t m, u32 *high, u32 *low) {
   *high = __builtin_convertvector(product >> 32, u32);
 }
 
-// Philox4x32-10 on sixteen counters at once: counter (block, site, sample, 0), key (seed, step).
+// Philox4x32-10 on sixteen counters at once: counter (block, site, sample, part), key (seed, step).
 CK_INLINE void philox(u32 out[4], const u32 *block, ck_dropout_key key) {
   u32 zero = {0};
-  u32 c0 = *block, c1 = zero + key.site, c2 = zero + key.sample, c3 = zero;
+  u32 c0 = *block, c1 = zero + key.site, c2 = zero + key.sample, c3 = zero + key.part;
   uint32_t k0 = key.seed, k1 = key.step;
   for (int round = 0; round < 10; round++) {
     u32 high0, low0, high1, low1;

@@ -30,7 +30,9 @@ CK_CLONES void ck_layer_norm(float *out, float *sum_, const float *residual, con
     for (size_t c = 0; c < columns; c += CK_LANES) {
       size_t n = lanes_left(c, columns);
       f32 v = (load_some(x + c, n, 0) - splat(mu)) * splat(scale);
-      store_some(y + c, v * load_some(gamma + c, n, 0) + load_some(beta + c, n, 0), n);
+      f32 shift = {0};
+      if (beta) shift = load_some(beta + c, n, 0);
+      store_some(y + c, v * load_some(gamma + c, n, 0) + shift, n);
     }
     if (mean) mean[r] = mu;
     if (rstd) rstd[r] = scale;

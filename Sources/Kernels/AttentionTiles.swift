@@ -53,6 +53,16 @@ package func softmaxForward(out: Matrix, scores: Matrix) {
   ck_softmax(out.base, scores.base, scores.rows, scores.columns, scores.stride)
 }
 
+/// The same where row r sees the columns at most `window` from column `first` + r only; all others become 0. The
+/// backward pass is `softmaxBackward`'s.
+package func softmaxForward(out: Matrix, scores: Matrix, first: Int, window: Int) {
+  precondition(scores.isTile && window >= 0)
+  precondition(out.rows == scores.rows && out.columns == scores.columns && out.stride == scores.stride)
+  // Every row sees itself.
+  precondition(first >= 0 && first + scores.rows <= scores.columns)
+  ck_softmax_window(out.base, scores.base, scores.rows, scores.columns, scores.stride, first, window)
+}
+
 /// Turns the gradient of the probabilities into `scale` times that of the scores, in place; padding becomes 0.
 ///
 /// Forward: probabilities = softmax(scores), row by row.

@@ -15,12 +15,14 @@ package struct DropoutKey: Sendable {
 /// Zeroes elements with probability `rate` and divides the others by 1 − rate, in place. x is contiguous.
 ///
 /// The backward pass is the same call on the gradient.
-package func dropout(_ x: Matrix, rate: Float, key: DropoutKey, sample: Int, site: Int) {
+///
+/// - Parameter part: which one it is of what the site drops of the sample in several calls.
+package func dropout(_ x: Matrix, rate: Float, key: DropoutKey, sample: Int, site: Int, part: Int = 0) {
   guard rate > 0 else { return }
   precondition(x.isContiguous)
   ck_dropout(
     x.base, x.count, rate,
     ck_dropout_key(
       seed: key.seed, step: key.step, sample: UInt32(truncatingIfNeeded: sample),
-      site: UInt32(truncatingIfNeeded: site)))
+      site: UInt32(truncatingIfNeeded: site), part: UInt32(truncatingIfNeeded: part)))
 }

@@ -29,6 +29,27 @@ package func activationBackward(_ activation: Activation, d: Matrix, input: Matr
   }
 }
 
+/// out = f(passing)·gate, row by row. input: (rows, 2·columns), the gate behind what passes; out: (rows, columns).
+package func gatedActivationForward(_ activation: Activation, out: Matrix, input: Matrix) {
+  precondition(out.isContiguous && input.isContiguous && input.rows == out.rows && input.columns == 2 * out.columns)
+  switch activation {
+  case .gelu: ck_gelu_gated(out.base, input.base, out.rows, out.columns)
+  case .geluNew: ck_gelu_new_gated(out.base, input.base, out.rows, out.columns)
+  case .relu: ck_relu_gated(out.base, input.base, out.rows, out.columns)
+  }
+}
+
+/// Writes the gradient of the input, given that of `out`. Forward: out = f(passing)·gate.
+package func gatedActivationBackward(_ activation: Activation, dInput: Matrix, dOut: Matrix, input: Matrix) {
+  precondition(dOut.isContiguous && input.isContiguous && dInput.isContiguous && dInput.count == input.count)
+  precondition(input.rows == dOut.rows && input.columns == 2 * dOut.columns)
+  switch activation {
+  case .gelu: ck_gelu_gated_backward(dInput.base, dOut.base, input.base, dOut.rows, dOut.columns)
+  case .geluNew: ck_gelu_new_gated_backward(dInput.base, dOut.base, input.base, dOut.rows, dOut.columns)
+  case .relu: ck_relu_gated_backward(dInput.base, dOut.base, input.base, dOut.rows, dOut.columns)
+  }
+}
+
 package func tanhForward(_ x: Matrix) {
   precondition(x.isContiguous)
   ck_tanh(x.base, x.base, x.count)
@@ -46,6 +67,20 @@ package func add(_ x: Matrix, to out: Matrix, scale: Float = 1) {
   for row in 0..<x.rows {
     ck_add_scaled(out.base + row * out.stride, x.base + row * x.stride, scale, x.columns)
   }
+}
+
+/// out = the mean of x's rows. x: (rows, columns), out: (1, columns)
+package func meanForward(out: Matrix, rows x: Matrix) {
+  precondition(out.rows == 1 && out.columns == x.columns && x.rows > 0)
+  out.fill(0)
+  ck_add_column_sums(out.base, x.base, x.rows, x.columns, x.stride)
+  ck_scale(out.base, 1 / Float(x.rows), out.columns)
+}
+
+/// Adds to the gradient of x. Forward: out = the mean of x's rows.
+package func meanBackward(dRows: Matrix, dOut: Matrix) {
+  precondition(dOut.rows == 1 && dOut.columns == dRows.columns)
+  for row in 0..<dRows.rows { add(dOut, to: dRows.rows(row..<row + 1), scale: 1 / Float(dRows.rows)) }
 }
 
 /// values += scale · others, element by element.

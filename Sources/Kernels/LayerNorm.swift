@@ -13,13 +13,13 @@ package struct LayerNormStatistics {
 
 /// sum += residual, then out = gamma · (sum − mean) · rstd + beta, row by row. All contiguous.
 package func layerNormForward(
-  out: Matrix, sum: Matrix, residual: Matrix?, gamma: Matrix, beta: Matrix, eps: Float,
+  out: Matrix, sum: Matrix, residual: Matrix?, gamma: Matrix, beta: Matrix?, eps: Float,
   statistics: LayerNormStatistics?
 ) {
   precondition(out.isContiguous && sum.isContiguous && out.count == sum.count && gamma.columns == sum.columns)
   if let residual { precondition(residual.isContiguous && residual.count == sum.count) }
   ck_layer_norm(
-    out.base, sum.base, residual?.base, gamma.base, beta.base, eps, statistics?.mean, statistics?.rstd, sum.rows,
+    out.base, sum.base, residual?.base, gamma.base, beta?.base, eps, statistics?.mean, statistics?.rstd, sum.rows,
     sum.columns)
 }
 

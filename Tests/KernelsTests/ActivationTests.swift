@@ -72,6 +72,25 @@ struct ActivationTests {
     #expect(x.rows == out.rows, "in place differs")
   }
 
+  @Test("what passes is multiplied by its gate", arguments: Activation.allCases, [1, 2, 15, 16, 17, 33, 100])
+  func gates(activation: Activation, columns: Int) {
+    let x = FencedMatrix(5, 2 * columns, in: -4...4)
+    let out = FencedMatrix(5, columns)
+    gatedActivationForward(activation, out: out.view, input: x.view)
+    let d = FencedMatrix(5, columns, seed: 2)
+    let dX = FencedMatrix(5, 2 * columns, seed: 3)
+    gatedActivationBackward(activation, dInput: dX.view, dOut: d.view, input: x.view)
+    for row in 0..<5 {
+      let (passing, gate) = (x.rows[row].prefix(columns), x.rows[row].suffix(columns))
+      let values = passing.map { Self.value(activation, $0) }
+      #expect(largestError([out.rows[row]], [zip(values, gate).map { $0 * $1 }]) < 4e-6)
+      let expected =
+        zip(d.rows[row], zip(passing, gate)).map { $0 * $1.1 * Self.slope(activation, $1.0) }
+        + zip(d.rows[row], values).map { $0 * $1 }
+      #expect(largestError([dX.rows[row]], [expected]) < 2e-5)
+    }
+  }
+
   @Test("a NaN stays one, so that a diverged run shows", arguments: Activation.allCases)
   func nanPropagates(activation: Activation) {
     let x = FencedMatrix([Float](repeating: .nan, count: 17))

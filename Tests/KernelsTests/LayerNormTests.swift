@@ -51,6 +51,20 @@ struct LayerNormTests {
     }
   }
 
+  @Test("without beta, as with a beta of zero", arguments: awkwardSizes)
+  func withoutBeta(columns: Int) {
+    let (sum, other) = (FencedMatrix(3, columns), FencedMatrix(3, columns))
+    let gamma = FencedMatrix(1, columns, seed: 3)
+    let beta = FencedMatrix(1, columns, in: 0...0)
+    let (out, expected) = (FencedMatrix(3, columns), FencedMatrix(3, columns))
+    layerNormForward(
+      out: out.view, sum: sum.view, residual: nil, gamma: gamma.view, beta: nil, eps: 1e-5, statistics: nil)
+    layerNormForward(
+      out: expected.view, sum: other.view, residual: nil, gamma: gamma.view, beta: beta.view, eps: 1e-5,
+      statistics: nil)
+    #expect(out.rows == expected.rows)
+  }
+
   @Test("a constant row becomes beta, whatever eps")
   func constantRows() {
     let sum = FencedMatrix(2, 33, in: 3...3)

@@ -90,14 +90,14 @@ struct PhiloxDropoutTests {
     #expect(x.rows[0].allSatisfy { $0 == 0 })
   }
 
-  @Test("seed, step, sample and site each change the mask")
+  @Test("seed, step, sample, site and part each change the mask")
   func keysDiffer() {
-    func mask(seed: UInt32 = 1, step: UInt32 = 1, sample: Int = 1, site: Int = 1) -> [[Double]] {
+    func mask(seed: UInt32 = 1, step: UInt32 = 1, sample: Int = 1, site: Int = 1, part: Int = 0) -> [[Double]] {
       let x = FencedMatrix(1, 500, in: 1...1)
-      dropout(x.view, rate: 0.5, key: DropoutKey(seed: seed, step: step), sample: sample, site: site)
+      dropout(x.view, rate: 0.5, key: DropoutKey(seed: seed, step: step), sample: sample, site: site, part: part)
       return x.rows
     }
-    let all = [mask(), mask(seed: 2), mask(step: 2), mask(sample: 2), mask(site: 2)]
+    let all = [mask(), mask(seed: 2), mask(step: 2), mask(sample: 2), mask(site: 2), mask(part: 1)]
     for (index, one) in all.enumerated() { for other in all[..<index] { #expect(one != other) } }
     #expect(mask() == mask())
   }

@@ -56,6 +56,15 @@ void ck_tanh(float *out, const float *x, size_t count);
 /// d[i] *= 1 − y², where y = tanh(x) is the forward's output.
 void ck_tanh_backward(float *d, const float *y, size_t count);
 
+/// out = f(passing)·gate, row by row: x (rows, 2·columns) holds what passes and behind it the gate, out (rows, columns).
+void ck_gelu_gated(float *out, const float *x, size_t rows, size_t columns);
+/// dx (rows, 2·columns), overwritten, from the gradient d of `out`.
+void ck_gelu_gated_backward(float *dx, const float *d, const float *x, size_t rows, size_t columns);
+void ck_gelu_new_gated(float *out, const float *x, size_t rows, size_t columns);
+void ck_gelu_new_gated_backward(float *dx, const float *d, const float *x, size_t rows, size_t columns);
+void ck_relu_gated(float *out, const float *x, size_t rows, size_t columns);
+void ck_relu_gated_backward(float *dx, const float *d, const float *x, size_t rows, size_t columns);
+
 // MARK: Sums
 
 /// out[i] += x[i]
@@ -73,7 +82,7 @@ double ck_squared_error(const float *a, const float *b, float *d, float scale, s
 
 // MARK: Layer normalization
 
-/// sum += residual (where given), then out = gamma·(sum − mean)/√(variance + eps) + beta, row by row.
+/// sum += residual (where given), then out = gamma·(sum − mean)/√(variance + eps) + beta (where given), row by row.
 /// sum, residual, out: (rows, columns); mean, rstd: (rows), where given.
 void ck_layer_norm(float *out, float *sum, const float *residual, const float *gamma, const float *beta, float eps,
                    float *mean, float *rstd, size_t rows, size_t columns);
@@ -93,16 +102,41 @@ void ck_gather_tile(float *out, size_t outStride, const float *x, size_t xStride
 void ck_transpose_tile(float *out, size_t outStride, const float *x, size_t xStride, size_t rows, size_t columns);
 /// p = softmax(s) along rows of n valid columns; columns from n to stride become 0. Tiles, as in the next two.
 void ck_softmax(float *p, const float *s, size_t rows, size_t n, size_t stride);
+/// The same where row r sees the columns at most `window` from column first + r only; all others become 0.
+void ck_softmax_window(float *p, const float *s, size_t rows, size_t n, size_t stride, ptrdiff_t first, size_t window);
 /// d = scale·p∘(d − Σ_j d·p): the gradient of softmax's input, in place; columns from n to stride become 0.
 void ck_softmax_backward(float *d, const float *p, float scale, size_t rows, size_t n, size_t stride);
 /// Σ_rows KL(softmax(t) ‖ softmax(s)); where d is given, d += scale·(softmax(s) − softmax(t)). n <= stride columns.
 double ck_kl_divergence(const float *t, const float *s, float *d, float scale, size_t rows, size_t n, size_t stride);
+
+// MARK: Positions
+
+/// Turns each pair (x[c], x[half + c]) of each head by its row's angle, whose cosine and sine are (rows, half);
+/// x: (rows, heads·2·half), rows `stride` apart. A direction of −1 turns back.
+void ck_rotate(float *x, size_t stride, size_t rows, size_t heads, size_t half, const float *cosine, const float *sine,
+               float direction);
+
+/// out[i, j] += x[i, column[j − i]], out: (rows, columns); `column` points at distance 0 of a table that does not
+/// fall, from 1 − rows to columns − 1.
+void ck_add_by_distance(float *out, size_t outStride, const float *x, size_t xStride, const int32_t *column,
+                        size_t rows, size_t columns);
+/// out[i, column[j − i]] += d[i, j], j from 0 on.
+void ck_sum_by_distance(float *out, size_t outStride, const float *d, size_t dStride, const int32_t *column,
+                        size_t rows, size_t columns);
+/// out[i, j] += x[j, column[i − j]], out: (rows, columns); the table from 1 − columns to rows − 1.
+void ck_add_by_distance_transposed(float *out, size_t outStride, const float *x, size_t xStride, const int32_t *column,
+                                   size_t rows, size_t columns);
+/// out[j, column[i − j]] += d[i, j], i from 0 on.
+void ck_sum_by_distance_transposed(float *out, size_t outStride, const float *d, size_t dStride, const int32_t *column,
+                                   size_t rows, size_t columns);
 
 // MARK: Dropout
 
 /// Where a block of random numbers belongs: the same key gives the same mask on any rank, thread or machine.
 typedef struct {
   uint32_t seed, step, sample, site;
+  /// Of what one site drops of a sample in several calls.
+  uint32_t part;
 } ck_dropout_key;
 
 /// x[i] = 0 with probability `rate`, rounded to 1/65536, else x[i]/(1 − rate). Linear, so the backward pass is the same call on the
