@@ -1,7 +1,7 @@
 import JSON
 import Kernels
 
-/// What to do about the classification head: the classifier, and where files lack it the pooler.
+/// What to do about the head, and where files lack it the pooler.
 package enum HeadPolicy: String, Sendable, CaseIterable {
   /// The file must have it.
   case required
@@ -39,9 +39,9 @@ package struct LoadReport: Sendable, Equatable {
 }
 
 extension ModelWeights {
-  /// Reads the parameters of a `BertForSequenceClassification`, converting them to 32 bits.
+  /// Reads a model's parameters, converting them to 32 bits.
   ///
-  /// Older names, another prefix than `bert.` and tensors beside the model are understood. Anything in the model that
+  /// Older names, another prefix than the family's and tensors beside the model are understood. Anything in the model that
   /// does not fit (missing, unexpected or of another shape) is an error, which lists all of it, and nothing is read.
   /// Parameters of the buffer that are not part of the model (projections) are reported as new.
   /// - Parameter layers: For each layer of the buffer, the file's layer it is read from; by default the same, and all.
@@ -81,6 +81,7 @@ extension ModelWeights {
 /// Which tensor of a file is read into which parameter.
 private struct Matching {
   let layout: ParameterLayout
+  let keys: ModelKeys
   let head: HeadPolicy
   let layers: [Int]?
   let remedies: HeadRemedies?
@@ -93,6 +94,7 @@ private struct Matching {
 
   init(layout: ParameterLayout, head: HeadPolicy, layers: [Int]?, remedies: HeadRemedies?) {
     self.layout = layout
+    keys = ModelKeys(layout)
     self.head = head
     self.layers = layers
     self.remedies = remedies
@@ -100,12 +102,11 @@ private struct Matching {
 
   /// - Returns: whether the names are those of one model.
   mutating func take(_ tensors: [ModelWeights.Tensor]) -> Bool {
-    let sought = layout.entries.map(\.key).filter(isModelKey)
-    let keys = sought.compactMap(source(of:))
-    guard let names = FileKeys(names: tensors.map(\.description.name), keys: keys) else {
+    let sought = keys.all.compactMap(source(of:))
+    guard let names = FileKeys(names: tensors.map(\.description.name), keys: sought, of: keys) else {
       let found = tensors.prefix(3).map(\.description.name.escapedForDisplay).joined(separator: ", ")
       problems.append(
-        "expected tensors such as \(keys.first ?? layerPrefix), found \(tensors.count) of other names"
+        "expected tensors such as \(sought.first ?? keys.base), found \(tensors.count) of other names"
           + (found.isEmpty ? "" : " (\(found)\(tensors.count > 3 ? ", …" : ""))")
           + "; is it a model of another kind, or no model?")
       return false
@@ -123,32 +124,30 @@ private struct Matching {
       case .outside:
         report.ignored.append(name)
         report.outside.append(name)
-      case .parameter(let key) where head == .new && isClassifierKey(key): report.ignored.append(name)
+      case .parameter(let key) where head == .new && keys.isHead(key): report.ignored.append(name)
       case .parameter(let key):
         guard let other = unpaired.updateValue(tensor, forKey: key) else { continue }
         let names = "\(other.description.name.escapedForDisplay) and \(name.escapedForDisplay)"
         problems.append("\(key.escapedForDisplay): found twice, as \(names); keep one of them")
       }
     }
-    chooseHead(sought)
+    chooseHead()
     return true
   }
 
-  private mutating func chooseHead(_ keys: [String]) {
-    let classifier = keys.filter(isClassifierKey)
-    let pooler = keys.filter(isPoolerKey)
+  private mutating func chooseHead() {
     switch head {
     case .required: break
     case .newIfMissing, .new:
       // A classifier works on the pooler it was trained with, so the pooler may only be new where the classifier is.
-      guard !unpaired.keys.contains(where: isClassifierKey) else { break }
-      newHead.formUnion(classifier)
-      if !unpaired.keys.contains(where: isPoolerKey) { newHead.formUnion(pooler) }
+      guard !unpaired.keys.contains(where: keys.isHead) else { break }
+      newHead.formUnion(keys.head)
+      if !unpaired.keys.contains(where: keys.isPooler) { newHead.formUnion(keys.pooler) }
     case .unread:
-      let fits = (classifier + pooler).allSatisfy { unpaired[$0]?.description.shape == layout[$0]?.shape }
-      let known = Set(classifier + pooler)
+      let known = Set(keys.head + keys.pooler)
+      let fits = known.allSatisfy { unpaired[$0]?.description.shape == layout[$0]?.shape }
       if !fits { newHead.formUnion(known) }
-      for (key, tensor) in unpaired where isClassifierKey(key) || isPoolerKey(key) {
+      for (key, tensor) in unpaired where keys.isHead(key) || keys.isPooler(key) {
         guard !fits || !known.contains(key) else { continue }
         unpaired[key] = nil
         report.ignored.append(tensor.description.name)
@@ -157,11 +156,11 @@ private struct Matching {
   }
 
   /// The key of the file's tensor that a parameter is read from.
-  private func source(of key: String) -> String? { layers.map { Checkpoints.key(key, withLayerFrom: $0) } ?? key }
+  private func source(of key: String) -> String? { layers.map { keys.key(key, withLayerFrom: $0) } ?? key }
 
   mutating func pairEntries() {
     for entry in layout.entries {
-      guard isModelKey(entry.key), !newHead.contains(entry.key) else {
+      guard entry.role != .projection, !newHead.contains(entry.key) else {
         report.new.append(entry.key)
         continue
       }
@@ -171,7 +170,7 @@ private struct Matching {
       }
       // A layer may be picked twice, so it stays for the next.
       guard let tensor = unpaired[source] else {
-        problems.append("\(source): missing" + remedy(source, \.missing))
+        problems.append("\(source): missing" + remedy(source, \.missing, else: Self.otherFile))
         continue
       }
       check(tensor, against: entry, source)
@@ -187,17 +186,18 @@ private struct Matching {
 
   private mutating func check(_ tensor: ModelWeights.Tensor, against entry: ParameterLayout.Entry, _ source: String) {
     if tensor.description.shape != entry.shape {
-      let remedy = remedy(source, \.otherShape)
       problems.append(
         "\(source): expected \(entry.shape), found \(tensor.description.shape)"
-          + (remedy.isEmpty ? "; does config.json belong to this file?" : remedy))
+          + remedy(source, \.otherShape, else: Self.otherFile))
     } else if !tensor.description.type.isFloatingPoint {
       problems.append("\(source): expected F32, F16, BF16 or F64, found \(tensor.description.type.rawValue)")
     }
   }
 
-  private func remedy(_ key: String, _ remedy: KeyPath<HeadRemedies, String>) -> String {
-    guard isClassifierKey(key), let remedies else { return "" }
+  private static let otherFile = "does config.json belong to this file?"
+
+  private func remedy(_ key: String, _ remedy: KeyPath<HeadRemedies, String>, else other: String) -> String {
+    guard keys.isHead(key), let remedies else { return "; " + other }
     return "; " + remedies[keyPath: remedy]
   }
 
@@ -205,10 +205,10 @@ private struct Matching {
   mutating func judgeTheRest() {
     for (key, tensor) in unpaired.sorted(by: { $0.key < $1.key }) {
       let name = tensor.description.name
-      if layers != nil && key.hasPrefix(layerPrefix) {
+      if let prefix = keys.layerPrefix, layers != nil, key.hasPrefix(prefix) {
         report.ignored.append(name)
       } else {
-        problems.append("\(name.escapedForDisplay): unexpected; expected a BertForSequenceClassification")
+        problems.append("\(name.escapedForDisplay): unexpected; \(Self.otherFile)")
       }
     }
     report.ignored.sort()
