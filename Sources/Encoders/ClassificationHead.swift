@@ -1,7 +1,8 @@
 import Kernels
 import Text
 
-/// logits = dropout(tanh(h[CLS]·Wp + bp))·Wc + bc: BERT's pooler and sequence classifier.
+/// logits = dropout(f(dropout(h)·W + b))·Wc + bc, of h at each sentence's first token; `HeadShape` says which of it a
+/// family has.
 struct ClassificationHead {
   let configuration: EncoderConfiguration
   let slots: EncoderParameters
@@ -9,7 +10,11 @@ struct ClassificationHead {
   /// (sentences, hidden) each
   struct Activations {
     let cls: Matrix
-    /// tanh's output, before dropout.
+    /// `cls` after its dropout.
+    let input: Matrix
+    /// What the activation function reads; overwritten where its gradient needs its output only.
+    let preactivation: Matrix
+    /// The activation function's output, before dropout.
     let pooled: Matrix
     let dropped: Matrix
   }
@@ -19,25 +24,24 @@ struct ClassificationHead {
   /// logits: (sentences, classes), or `nil` where only the pooler is read; cls: the last layer's output at each
   /// sentence's first token (sentences, hidden).
   func forward(logits: Matrix?, cls: Matrix, _ context: PassContext) -> Activations {
-    let batch = context.batch
-    let arena = context.arena
+    let rows = context.batch.sentences
     let width = configuration.hiddenSize
-    let pooled = arena.matrix(batch.sentences, width)
-    linearForward(
-      out: pooled, input: cls, weight: context.weight(slots.pooler.weight),
-      bias: context.weights[slots.pooler.bias], arena: arena)
-    tanhForward(pooled)
-    guard let logits else { return Activations(cls: cls, pooled: pooled, dropped: pooled) }
-    var dropped = pooled
-    if context.dropoutKey != nil, dropoutRate > 0 {
-      dropped = arena.matrix(batch.sentences, width)
-      dropped.copy(from: pooled)
-      drop(dropped, context)
+    let input = configuration.head.dropsInput ? dropped(cls, DropoutSite.classifierInput, context) : cls
+    let preactivation = context.arena.matrix(rows, width)
+    context.linear(out: preactivation, input: input, slots.headDense)
+    var pooled = preactivation
+    if let activation = configuration.head.activation.kernel {
+      pooled = context.arena.matrix(rows, width)
+      activationForward(activation, out: pooled, input: preactivation)
+    } else {
+      tanhForward(pooled)
     }
-    linearForward(
-      out: logits, input: dropped, weight: context.weight(slots.classifier.weight),
-      bias: context.weights[slots.classifier.bias], arena: arena)
-    return Activations(cls: cls, pooled: pooled, dropped: dropped)
+    var dropped = pooled
+    if let logits {
+      dropped = self.dropped(pooled, DropoutSite.classifier, context)
+      context.linear(out: logits, input: dropped, slots.classifier)
+    }
+    return Activations(cls: cls, input: input, preactivation: preactivation, pooled: pooled, dropped: dropped)
   }
 
   /// Adds to the head's gradients and, where given, overwrites `dCls` (sentences, hidden) with that of its input. Either
@@ -46,27 +50,48 @@ struct ClassificationHead {
     dLogits: Matrix?, dPooled: Matrix?, dCls: Matrix?, _ activations: Activations, gradient: ParameterBuffer,
     _ context: PassContext
   ) {
-    let batch = context.batch
-    let d = context.arena.matrix(batch.sentences, configuration.hiddenSize)
+    let d = context.arena.matrix(context.batch.sentences, configuration.hiddenSize)
     if let dLogits {
       // logits = dropped·Wc + bc
-      linearBackward(
-        dInput: d, dWeight: gradient[slots.classifier.weight], dBias: gradient[slots.classifier.bias], dOut: dLogits,
-        input: activations.dropped, weight: context.weights[slots.classifier.weight], arena: context.arena)
+      context.linearBackward(dInput: d, dOut: dLogits, input: activations.dropped, slots.classifier, gradient)
       // dropped = dropout(pooled)
-      drop(d, context)
+      drop(d, DropoutSite.classifier, context)
     } else {
       d.fill(0)
     }
     if let dPooled { add(dPooled, to: d) }
-    // pooled = tanh(cls·Wp + bp)
-    tanhBackward(d: d, output: activations.pooled)
-    linearBackward(
-      dInput: dCls, dWeight: gradient[slots.pooler.weight], dBias: gradient[slots.pooler.bias], dOut: d,
-      input: activations.cls, weight: context.weights[slots.pooler.weight], arena: context.arena)
+    // pooled = f(input·W + b)
+    if let activation = configuration.head.activation.kernel {
+      activationBackward(activation, d: d, input: activations.preactivation)
+    } else {
+      tanhBackward(d: d, output: activations.pooled)
+    }
+    context.linearBackward(dInput: dCls, dOut: d, input: activations.input, slots.headDense, gradient)
+    // input = dropout(cls)
+    if let dCls, configuration.head.dropsInput { drop(dCls, DropoutSite.classifierInput, context) }
   }
 
-  private func drop(_ x: Matrix, _ context: PassContext) {
-    OutputRows.first.dropout(x, rate: dropoutRate, site: DropoutSite.classifier, context)
+  /// dropout(x), which is x itself where there is none.
+  private func dropped(_ x: Matrix, _ site: Int, _ context: PassContext) -> Matrix {
+    guard context.dropoutKey != nil, dropoutRate > 0 else { return x }
+    let dropped = context.arena.matrix(x.rows, x.columns)
+    dropped.copy(from: x)
+    drop(dropped, site, context)
+    return dropped
+  }
+
+  private func drop(_ x: Matrix, _ site: Int, _ context: PassContext) {
+    OutputRows.first.dropout(x, rate: dropoutRate, site: site, context)
+  }
+}
+
+extension HeadShape.Activation {
+  /// `nil` for tanh, whose gradient follows from its output.
+  fileprivate var kernel: Activation? {
+    switch self {
+    case .tanh: nil
+    case .gelu: .gelu
+    case .relu: .relu
+    }
   }
 }

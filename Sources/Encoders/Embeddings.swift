@@ -1,62 +1,80 @@
 import Kernels
 import Text
 
-/// out = dropout(LayerNorm(word[token] + position[i] + type[segment])).
+/// out = dropout(LayerNorm(word[token] + position[i] + type[segment])), carried by a linear map to the layers' width
+/// where the embeddings have another. A family may have no types.
 struct Embeddings {
   let slots: EncoderParameters
   let configuration: EncoderConfiguration
 
   /// What the backward pass needs.
   struct Activations {
-    /// The three embeddings' sum, before LayerNorm. (tokens, hidden)
+    /// The embeddings' sum, before LayerNorm. (tokens, embedding width)
     let sum: Matrix
     let statistics: LayerNormStatistics
+    /// What the linear map reads, where there is one. (tokens, embedding width)
+    let unprojected: Matrix?
   }
 
   func forward(out: Matrix, _ context: PassContext) -> Activations {
     let batch = context.batch
-    let width = configuration.hiddenSize
+    let width = configuration.embeddingWidth
     let word = context.weights[slots.wordEmbeddings]
     let position = context.weights[slots.positionEmbeddings]
-    let type = context.weights[slots.typeEmbeddings]
+    let type = slots.typeEmbeddings.map { context.weights[$0] }
     let sum = context.arena.matrix(out.rows, width)
-    for sentence in 0..<batch.sentences {
-      let start = batch.starts[sentence]
-      for index in start..<batch.starts[sentence + 1] {
-        let row = sum.rows(index..<index + 1)
-        row.copy(from: word.rows(at: batch.tokens[index]))
-        add(position.rows(at: Int32(index - start)), to: row)
-        add(type.rows(at: batch.types[index]), to: row)
-      }
+    forEachToken(of: batch) { index, positionRow in
+      let row = sum.rows(index..<index + 1)
+      row.copy(from: word.rows(at: batch.tokens[index]))
+      add(position.rows(at: positionRow), to: row)
+      if let type { add(type.rows(at: batch.types[index]), to: row) }
     }
     let statistics = LayerNormStatistics(rows: out.rows, arena: context.arena)
-    layerNormForward(
-      out: out, sum: sum, residual: nil, gamma: context.weights[slots.embeddingsNorm.weight],
-      beta: context.weights[slots.embeddingsNorm.bias], eps: configuration.layerNormEps, statistics: statistics)
-    OutputRows.all.dropout(out, rate: configuration.hiddenDropout, site: DropoutSite.embeddings, context)
-    return Activations(sum: sum, statistics: statistics)
+    let unprojected = slots.embeddingsProjection.map { _ in context.arena.matrix(out.rows, width) }
+    let normalized = unprojected ?? out
+    context.layerNorm(out: normalized, sum: sum, residual: nil, slots.embeddingsNorm, configuration, statistics)
+    OutputRows.all.dropout(normalized, rate: configuration.hiddenDropout, site: DropoutSite.embeddings, context)
+    if let projection = slots.embeddingsProjection { context.linear(out: out, input: normalized, projection) }
+    return Activations(sum: sum, statistics: statistics, unprojected: unprojected)
   }
 
   /// `d` is the gradient of `out`, and is used up.
-  func backward(d: Matrix, _ activations: Activations, gradient: ParameterBuffer, _ context: PassContext) {
-    // out = dropout(LayerNorm(sum))
+  func backward(d dOut: Matrix, _ activations: Activations, gradient: ParameterBuffer, _ context: PassContext) {
+    var d = dOut
+    if let projection = slots.embeddingsProjection, let unprojected = activations.unprojected {
+      d = context.arena.matrix(dOut.rows, configuration.embeddingWidth)
+      // out = unprojected·W + b
+      context.linearBackward(dInput: d, dOut: dOut, input: unprojected, projection, gradient)
+    }
+    // normalized = dropout(LayerNorm(sum))
     OutputRows.all.dropout(d, rate: configuration.hiddenDropout, site: DropoutSite.embeddings, context)
-    layerNormBackward(
-      d: d, sum: activations.sum, gamma: context.weights[slots.embeddingsNorm.weight],
-      dGamma: gradient[slots.embeddingsNorm.weight], dBeta: gradient[slots.embeddingsNorm.bias],
-      statistics: activations.statistics)
+    context.layerNormBackward(d: d, sum: activations.sum, slots.embeddingsNorm, gradient, activations.statistics)
     // sum = word[token] + position[i] + type[segment]
     let batch = context.batch
     let dWord = gradient[slots.wordEmbeddings]
     let dPosition = gradient[slots.positionEmbeddings]
-    let dType = gradient[slots.typeEmbeddings]
+    let dType = slots.typeEmbeddings.map { gradient[$0] }
+    forEachToken(of: batch) { index, positionRow in
+      let row = d.rows(index..<index + 1)
+      add(row, to: dWord.rows(at: batch.tokens[index]))
+      add(row, to: dPosition.rows(at: positionRow))
+      if let dType { add(row, to: dType.rows(at: batch.types[index])) }
+    }
+  }
+
+  /// Calls `body` with each token's index in the batch and its row of the table of positions.
+  private func forEachToken(of batch: Batch, _ body: (_ index: Int, _ positionRow: Int32) -> Void) {
+    var padding: Int32?
+    if case .behindPadding(let id) = configuration.positions { padding = Int32(id) }
     for sentence in 0..<batch.sentences {
-      let start = batch.starts[sentence]
-      for index in start..<batch.starts[sentence + 1] {
-        let row = d.rows(index..<index + 1)
-        add(row, to: dWord.rows(at: batch.tokens[index]))
-        add(row, to: dPosition.rows(at: Int32(index - start)))
-        add(row, to: dType.rows(at: batch.types[index]))
+      var next = Int32(configuration.positions.first)
+      for index in batch.starts[sentence]..<batch.starts[sentence + 1] {
+        if let padding, batch.tokens[index] == padding {
+          body(index, padding)
+        } else {
+          body(index, next)
+          next += 1
+        }
       }
     }
   }

@@ -1,7 +1,7 @@
 import Kernels
 import Text
 
-/// A BERT encoder with a classification head: its configuration and where its parameters lie. Weights are elsewhere.
+/// An encoder with a classification head: its configuration and where its parameters lie. Weights are elsewhere.
 package struct Encoder: Sendable {
   package let configuration: EncoderConfiguration
   package let parameters: EncoderParameters
@@ -17,8 +17,9 @@ package struct Encoder: Sendable {
     let layers = parameters.layers.prefix(taps.depth(of: configuration)).flatMap {
       [$0.qkv.weight, $0.attentionOutput.weight, $0.intermediate.weight, $0.output.weight]
     }
-    guard taps.readsHead else { return layers }
-    return layers + [parameters.pooler.weight] + (taps.contains(.logits) ? [parameters.classifier.weight] : [])
+    let backbone = [parameters.embeddingsProjection?.weight].compactMap { $0 } + layers
+    guard taps.readsHead else { return backbone }
+    return backbone + [parameters.headDense.weight] + (taps.contains(.logits) ? [parameters.classifier.weight] : [])
   }
 
   /// Runs the layers that `taps` needs over a packed batch, without keeping what a backward pass would need.
@@ -60,6 +61,10 @@ package struct Encoder: Sendable {
 
   private func run(_ context: PassContext, _ selection: TapSelection, keeps: Bool) -> EncoderPass {
     let arena = context.arena
+    var context = context
+    context.positionBias = parameters.positionBias.map {
+      PositionBias(context.weights[$0], context.batch, arena: arena)
+    }
     let depth = selection.depth(of: configuration)
     let (tokens, width) = (context.batch.tokens.count, configuration.hiddenSize)
     var taps = Taps()
@@ -126,24 +131,8 @@ package struct Encoder: Sendable {
   }
 }
 
-/// What every part of one pass shares.
-struct PassContext {
-  let batch: Batch
-  let weights: ParameterBuffer
-  let packed: PackedWeights?
-  let arena: Arena
-  /// `nil` in evaluation.
-  let dropoutKey: DropoutKey?
-
-  /// A linear map's weight, or some of its rows.
-  func weight(_ slot: Slot, rows: Range<Int>? = nil) -> LinearWeight {
-    let rows = rows ?? 0..<slot.rows
-    return packed?.weight(slot, rows: rows) ?? LinearWeight(weights[slot].rows(rows))
-  }
-}
-
 /// A finished forward pass and what its backward pass needs, all in one arena.
-package struct EncoderPass {
+package final class EncoderPass {
   private let encoder: Encoder
   private let context: PassContext
   package let taps: Taps
@@ -185,6 +174,8 @@ package struct EncoderPass {
     }
     guard !headOnly, let embeddings else { return }
     let slots = encoder.parameters
+    var context = context
+    context.dPositionBias = context.positionBias?.makeGradient(arena: context.arena)
     completed(slots.headRange.lowerBound)
     // Nothing above the highest layer that a loss reaches has a gradient.
     let top = current == nil ? d.highestLayer : layers.count
@@ -199,10 +190,11 @@ package struct EncoderPass {
         current = sum
       }
       current = encoder.layer(index).backward(d: current, layers[index], d, gradient: gradient, context)
-      completed(slots.layers[index].qkv.weight.offset)
+      completed(slots.layers[index].range.lowerBound)
     }
     let dEmbedded = current ?? zeros()
     if let tap = d[.hidden(0)]?.matrix { add(tap, to: dEmbedded) }
+    if let table = slots.positionBias { context.dPositionBias?.add(toTable: gradient[table]) }
     Embeddings(slots: slots, configuration: encoder.configuration).backward(
       d: dEmbedded, embeddings, gradient: gradient, context)
   }

@@ -3,7 +3,7 @@ import Text
 
 /// One transformer layer with its normalizations after the residual sums, as in BERT:
 ///
-///     h = LayerNorm(x + dropout(attention(x)·Wo)),  out = LayerNorm(h + dropout(f(h·W1)·W2))
+///     h = LayerNorm(x + dropout(attention(x)·Wo)),  out = LayerNorm(h + dropout(feedForward(h)))
 struct EncoderLayer {
   let configuration: EncoderConfiguration
   let slots: LayerSlots
@@ -11,6 +11,7 @@ struct EncoderLayer {
   let index: Int
 
   private var attention: SelfAttention { SelfAttention(configuration: configuration, layer: index) }
+  private var feedForward: FeedForward { FeedForward(configuration: configuration, slots: slots) }
 
   /// What the backward pass needs.
   struct Activations {
@@ -32,9 +33,7 @@ struct EncoderLayer {
     let attentionSum: Matrix
     let attentionStatistics: LayerNormStatistics
     let middle: Matrix
-    /// Before the activation function, and after it. (rows, inner)
-    let preactivation: Matrix
-    let inner: Matrix
+    let feedForward: FeedForward.Activations
     /// middle + feed-forward output, before LayerNorm.
     let outputSum: Matrix
     let outputStatistics: LayerNormStatistics
@@ -68,7 +67,6 @@ struct EncoderLayer {
     _ context: PassContext
   ) -> Output {
     let arena = context.arena
-    let weights = context.weights
     let (count, width) = (rows.count(in: context.batch), configuration.hiddenSize)
     let probabilities = AttentionMaps(context.batch, heads: configuration.heads, arena: arena)
     let attended = arena.matrix(count, width)
@@ -78,36 +76,27 @@ struct EncoderLayer {
     let attentionSum = arena.matrix(count, width)
     let attentionStatistics = LayerNormStatistics(rows: count, arena: arena)
     let middle = arena.matrix(count, width)
-    linearForward(
-      out: attentionSum, input: attended, weight: context.weight(slots.attentionOutput.weight),
-      bias: weights[slots.attentionOutput.bias], arena: arena)
-    rows.dropout(
-      attentionSum, rate: configuration.hiddenDropout, site: DropoutSite.attentionOutput(layer: index), context)
-    layerNormForward(
-      out: middle, sum: attentionSum, residual: rows.rows(of: input, context),
-      gamma: weights[slots.attentionNorm.weight], beta: weights[slots.attentionNorm.bias],
-      eps: configuration.layerNormEps, statistics: attentionStatistics)
-
-    let preactivation = arena.matrix(count, configuration.intermediateSize)
-    let inner = arena.matrix(count, configuration.intermediateSize)
-    linearForward(
-      out: preactivation, input: middle, weight: context.weight(slots.intermediate.weight),
-      bias: weights[slots.intermediate.bias], arena: arena)
-    activationForward(configuration.activation, out: inner, input: preactivation)
+    context.linear(out: attentionSum, input: attended, slots.attentionOutput)
+    dropAttentionOutput(attentionSum, rows, context)
+    context.layerNorm(
+      out: middle, sum: attentionSum, residual: rows.rows(of: input, context), slots.attentionNorm, configuration,
+      attentionStatistics)
 
     let outputSum = arena.matrix(count, width)
     let outputStatistics = LayerNormStatistics(rows: count, arena: arena)
-    linearForward(
-      out: outputSum, input: inner, weight: context.weight(slots.output.weight),
-      bias: weights[slots.output.bias], arena: arena)
+    let feedForwardActivations = feedForward.forward(out: outputSum, input: middle, context)
     rows.dropout(outputSum, rate: configuration.hiddenDropout, site: DropoutSite.output(layer: index), context)
-    layerNormForward(
-      out: out, sum: outputSum, residual: middle, gamma: weights[slots.outputNorm.weight],
-      beta: weights[slots.outputNorm.bias], eps: configuration.layerNormEps, statistics: outputStatistics)
+    context.layerNorm(
+      out: out, sum: outputSum, residual: middle, slots.outputNorm, configuration, outputStatistics)
     return Output(
       rows: rows, probabilities: probabilities, context: attended, attentionSum: attentionSum,
-      attentionStatistics: attentionStatistics, middle: middle, preactivation: preactivation, inner: inner,
+      attentionStatistics: attentionStatistics, middle: middle, feedForward: feedForwardActivations,
       outputSum: outputSum, outputStatistics: outputStatistics)
+  }
+
+  private func dropAttentionOutput(_ x: Matrix, _ rows: OutputRows, _ context: PassContext) {
+    guard configuration.dropsAttentionOutput else { return }
+    rows.dropout(x, rate: configuration.hiddenDropout, site: DropoutSite.attentionOutput(layer: index), context)
   }
 
   // MARK: Backward
@@ -160,39 +149,20 @@ struct EncoderLayer {
     d: Matrix, _ output: Output, gradient: ParameterBuffer, _ context: PassContext
   ) -> Matrix {
     let arena = context.arena
-    let weights = context.weights
-    // out = LayerNorm(middle + dropout(inner·W2 + b2)); d becomes the gradient of the sum, and so of middle
-    layerNormBackward(
-      d: d, sum: output.outputSum, gamma: weights[slots.outputNorm.weight],
-      dGamma: gradient[slots.outputNorm.weight], dBeta: gradient[slots.outputNorm.bias],
-      statistics: output.outputStatistics)
+    // out = LayerNorm(middle + dropout(feedForward(middle))); d becomes the gradient of the sum, and so of middle
+    context.layerNormBackward(d: d, sum: output.outputSum, slots.outputNorm, gradient, output.outputStatistics)
     let branch = arena.matrix(d.rows, d.columns)
     branch.copy(from: d)
     output.rows.dropout(branch, rate: configuration.hiddenDropout, site: DropoutSite.output(layer: index), context)
-    let dInner = arena.matrix(d.rows, configuration.intermediateSize)
-    linearBackward(
-      dInput: dInner, dWeight: gradient[slots.output.weight], dBias: gradient[slots.output.bias], dOut: branch,
-      input: output.inner, weight: weights[slots.output.weight], arena: arena)
-    // inner = f(middle·W1 + b1)
-    activationBackward(configuration.activation, d: dInner, input: output.preactivation)
-    linearBackward(
-      dInput: d, accumulate: true, dWeight: gradient[slots.intermediate.weight],
-      dBias: gradient[slots.intermediate.bias], dOut: dInner, input: output.middle,
-      weight: weights[slots.intermediate.weight], arena: arena)
+    feedForward.backward(dInput: d, dOut: branch, input: output.middle, output.feedForward, gradient, context)
 
     // middle = LayerNorm(input + dropout(context·Wo + bo))
-    layerNormBackward(
-      d: d, sum: output.attentionSum, gamma: weights[slots.attentionNorm.weight],
-      dGamma: gradient[slots.attentionNorm.weight], dBeta: gradient[slots.attentionNorm.bias],
-      statistics: output.attentionStatistics)
+    context.layerNormBackward(d: d, sum: output.attentionSum, slots.attentionNorm, gradient, output.attentionStatistics)
     branch.copy(from: d)
-    output.rows.dropout(
-      branch, rate: configuration.hiddenDropout, site: DropoutSite.attentionOutput(layer: index), context)
+    dropAttentionOutput(branch, output.rows, context)
     let dContext = arena.matrix(d.rows, d.columns)
-    linearBackward(
-      dInput: dContext, dWeight: gradient[slots.attentionOutput.weight],
-      dBias: gradient[slots.attentionOutput.bias], dOut: branch, input: output.context,
-      weight: weights[slots.attentionOutput.weight], arena: arena)
+    context.linearBackward(
+      dInput: dContext, dOut: branch, input: output.context, slots.attentionOutput, gradient)
     return dContext
   }
 }

@@ -59,7 +59,7 @@ struct QKV {
       linearForward(
         out: block.matrix, input: block.rows.rows(of: input, context),
         weight: context.weight(slots.weight, rows: block.weightRows),
-        bias: context.weights[slots.bias].columns(block.weightRows), arena: context.arena)
+        bias: slots.bias.map { context.weights[$0].columns(block.weightRows) }, arena: context.arena)
     }
   }
 
@@ -72,7 +72,7 @@ struct QKV {
       let dRows = isWhole ? dInput : context.arena.matrix(dBlock.matrix.rows, dInput.columns)
       linearBackward(
         dInput: dRows, accumulate: isWhole, dWeight: gradient[slots.weight].rows(dBlock.weightRows),
-        dBias: gradient[slots.bias].columns(dBlock.weightRows), dOut: dBlock.matrix,
+        dBias: slots.bias.map { gradient[$0].columns(dBlock.weightRows) }, dOut: dBlock.matrix,
         input: dBlock.rows.rows(of: input, context), weight: context.weights[slots.weight].rows(dBlock.weightRows),
         arena: context.arena)
       if !isWhole { dBlock.rows.add(dRows, to: dInput, context) }

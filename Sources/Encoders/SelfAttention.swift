@@ -62,9 +62,9 @@ struct SelfAttention {
       let transposed = context.arena.tile(headSize, range.count)
       for head in 0..<heads {
         transposeTile(transposed, from: keys.rows(range).columns(columns(head)))
-        tileProduct(
-          scores.map(sentence: sentence, head: head), queries.rows(range).columns(columns(head)), .no, transposed,
-          scale: scale)
+        let map = scores.map(sentence: sentence, head: head)
+        tileProduct(map, queries.rows(range).columns(columns(head)), .no, transposed, scale: scale)
+        context.positionBias?.forward(map, head: head)
       }
     }
   }
@@ -88,12 +88,13 @@ struct SelfAttention {
       let product = arena.tile(range.count, headSize)
       let weights = arena.tile(range.count, range.count)
       for head in 0..<heads {
-        // scores = Q·Kᵀ·scale: (asking or all, length)
+        // scores = Q·Kᵀ·scale + bias: (asking or all, length)
         transposeTile(keys, from: input.keys.rows(range).columns(columns(head)))
         let p = probabilities.map(sentence: sentence, head: head).rows(0..<asking.count)
         let s = scores?.map(sentence: sentence, head: head) ?? p
         let queries = input.queries.rows(scores == nil ? asking : range).columns(columns(head))
         tileProduct(s, queries, .no, keys, scale: scale)
+        context.positionBias?.forward(s, head: head)
         softmaxForward(out: p, scores: s.rows(0..<asking.count))
         let dropped = droppedProbabilities(p, scratch: weights, sentence, head, context)
         self.product(
@@ -145,6 +146,7 @@ struct SelfAttention {
         let queries = dScores == nil ? asking : range
         scoresBackward(
           d: d, dS: dS, input, queries: queries, keys: range, columns, scratch: scratch, product: product)
+        context.dPositionBias?.backward(dS, head: head)
       }
     }
   }
@@ -158,9 +160,10 @@ struct SelfAttention {
       let scratch = context.arena.tile(range.count, headSize)
       let product = context.arena.tile(range.count, headSize)
       for head in 0..<heads {
+        let dS = dScores.map(sentence: sentence, head: head)
         scoresBackward(
-          d: d, dS: dScores.map(sentence: sentence, head: head), input, queries: range, keys: range, columns(head),
-          scratch: scratch, product: product)
+          d: d, dS: dS, input, queries: range, keys: range, columns(head), scratch: scratch, product: product)
+        context.dPositionBias?.backward(dS, head: head)
       }
     }
   }

@@ -123,7 +123,11 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     },
     BadInput(
       "another family", set: "student={model: bad}",
-      message: "bad/config.json: model_type: expected \"bert\", found string \"roberta\"; use a BERT model"
+      message: "bad/config.json: model_type: expected \"bert\", ", "found string \"gpt2\"; use a model of one of these"
+    ) { try $0.replace(#""bert""#, by: #""gpt2""#, in: "bad/config.json") },
+    BadInput(
+      "weights of another family", set: "student={model: bad}",
+      message: "roberta.encoder.layer.0.attention.self.query.weight: missing; does config.json belong to this file?"
     ) { try $0.replace(#""bert""#, by: #""roberta""#, in: "bad/config.json") },
     BadInput(
       "a regression", set: "student={model: bad}",

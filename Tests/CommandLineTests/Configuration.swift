@@ -58,6 +58,14 @@ struct Configuration: CustomTestStringConvertible {
     student: "{fromTeacher: {layers: [2, 4]}}", stages: intermediate)
   static let secondStep = Configuration(student: "{model: first/best}", stages: prediction)
 
+  /// Adaptors that read scores, values, hidden states and logits.
+  static let everyLayer = Configuration(
+    student: "{model: narrow}",
+    stages: """
+        - name: all
+          adaptors: [AttnMiniLM, ValMiniLM, HidnTinyBERT, EmbdTinyBERT, LogitMSE]
+      """)
+
   /// Every adaptor at once, with projections to the teacher's greater width.
   static let everyAdaptor = Configuration(
     student: "{model: narrow, dropout: {hidden: 0.1, attention: 0.1}}",

@@ -15,13 +15,10 @@ package struct TeacherFingerprint: Sendable {
 
   /// The members of a cache's description; dropout is not among them, as a teacher has none.
   var members: [(String, JSON)] {
-    [
-      ("teacher", .string("\(weights)")), ("hidden_size", .integer(configuration.hiddenSize)),
-      ("num_hidden_layers", .integer(configuration.layers)), ("num_attention_heads", .integer(configuration.heads)),
-      ("intermediate_size", .integer(configuration.intermediateSize)),
-      ("hidden_act", .string(configuration.activation.rawValue)),
-      ("layer_norm_eps", .number(Double(configuration.layerNormEps))),
-      ("classes", .integer(configuration.labels.count)),
-    ]
+    var shape = configuration
+    (shape.hiddenDropout, shape.attentionDropout, shape.classifierDropout) = (0, 0, nil)
+    let members = shape.familyMembers
+    return [("teacher", .string("\(weights)"))] + zip(members.keys, members.values)
+      + [("classes", .integer(configuration.labels.count))]
   }
 }

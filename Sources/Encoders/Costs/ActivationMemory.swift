@@ -30,6 +30,12 @@ package struct ActivationMemory {
     return need.parts.reduce(0) { $0 + matrix(rows($1.rows), width) }
   }
 
+  /// The embeddings' sum, and what a linear map reads of them.
+  private func embeddings(_ configuration: EncoderConfiguration) -> Double {
+    let parts = configuration.embeddingWidth == configuration.hiddenSize ? 1 : 2
+    return matrix(text.tokens, parts * configuration.embeddingWidth)
+  }
+
   /// What lies behind a layer's projections: probabilities, context, sums, and the feed-forward's inner rows.
   private func output(_ rows: OutputRows?, _ configuration: EncoderConfiguration) -> Double {
     guard let rows else { return 0 }
@@ -42,7 +48,7 @@ package struct ActivationMemory {
   package func inference(_ configuration: EncoderConfiguration, taps: TapSelection) -> (kept: Double, most: Double) {
     let width = configuration.hiddenSize
     let depth = taps.depth(of: configuration)
-    var kept = matrix(text.tokens, 3 * width)
+    var kept = matrix(text.tokens, 2 * width) + embeddings(configuration)
     kept += numbers(taps, configuration) { $0 == .scores || $0 == .hidden }
     var most = kept
     for layer in stride(from: 1, through: depth, by: 1) {
@@ -65,8 +71,7 @@ package struct ActivationMemory {
   package func training(_ configuration: EncoderConfiguration, taps: TapSelection, projected: Int?) -> Double {
     let width = configuration.hiddenSize
     let depth = taps.depth(of: configuration)
-    // The embeddings' sum and output.
-    var kept = matrix(text.tokens, 2 * width)
+    var kept = matrix(text.tokens, width) + embeddings(configuration)
     var most = 0.0
     for layer in stride(from: 1, through: depth, by: 1) {
       let work = taps.work(at: layer, depth: depth)

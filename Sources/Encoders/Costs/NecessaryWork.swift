@@ -65,7 +65,9 @@ package struct NecessaryWork: Sendable, Equatable {
         * (rows * Double(6 * width + 2 * inner) + (output == nil ? 0 : own) * 2 * Double(configuration.heads))
     }
     if taps.readsHead { work = work + head(configuration, text: text) * (backward ? 3 : 1) }
-    work.elements += (backward ? 3 : 1) * text.tokens * Double(3 * width)
+    let embeddingWidth = configuration.embeddingWidth
+    if embeddingWidth != width { work.linear += linear(text.tokens, width, embeddingWidth, backward: backward) }
+    work.elements += (backward ? 3 : 1) * text.tokens * Double(3 * embeddingWidth)
     return work
   }
 

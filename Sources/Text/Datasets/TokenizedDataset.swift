@@ -73,6 +73,9 @@ package struct TokenizedDataset: Sendable {
   /// The tokens of the longest row; 0 of no rows.
   package var maximumLength: Int { (0..<count).reduce(0) { max($0, length($1)) } }
 
+  /// The segments that its rows tell apart.
+  package var segments: Int { types.max().map { Int($0) + 1 } ?? 0 }
+
   /// The named rows, packed in the order given.
   package func batch(_ samples: some Sequence<Int>) -> Batch {
     var batch = Batch()

@@ -3,7 +3,7 @@ final class ConfigurationReader {
   private var problems: [(position: (line: Int, column: Int), problem: ConfigurationError.Problem)] = []
   /// Every key asked for, in that order: what there is to configure, as it is read. Empty unless `describes`.
   private(set) var keys: [ConfigurationKey] = []
-  private let describes: Bool
+  let describes: Bool
   let root: ConfigurationNode
 
   /// - Parameter describes: whether `keys` are wanted, which reading a configuration does not need.

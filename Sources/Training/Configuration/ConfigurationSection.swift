@@ -24,6 +24,9 @@ final class ConfigurationSection {
     self.reportsMissing = reportsMissing
   }
 
+  /// Whether every key there is is wanted, rather than what one configuration says.
+  var isDescribing: Bool { reader.describes }
+
   func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
   /// The value under `key`.

@@ -122,22 +122,7 @@ extension StudentSettings {
     case .teacherLayers(let layers):
       writer.section("fromTeacher") { $0.write("layers", flow: YAMLWriter.list(layers.map(String.init))) }
     case .fresh(let shape):
-      writer.section("config") { writer in
-        writer.write("vocab_size", number: shape.vocabularySize)
-        writer.write("hidden_size", number: shape.hiddenSize)
-        writer.write("num_hidden_layers", number: shape.layers)
-        writer.write("num_attention_heads", number: shape.heads)
-        writer.write("intermediate_size", number: shape.intermediateSize)
-        writer.write("hidden_act", shape.activation.rawValue)
-        writer.write("hidden_dropout_prob", number: shape.hiddenDropout)
-        writer.write("attention_probs_dropout_prob", number: shape.attentionDropout)
-        writer.write("classifier_dropout", number: shape.classifierDropout)
-        writer.write("max_position_embeddings", number: shape.maxPositions)
-        writer.write("type_vocab_size", number: shape.typeVocabularySize)
-        writer.write("layer_norm_eps", number: shape.layerNormEps)
-        writer.write("initializer_range", number: shape.initializerRange)
-        writer.write("pad_token_id", number: shape.padTokenId)
-      }
+      writer.section("config") { shape.write(to: &$0) }
     }
     writer.write("tokenizer", flow: tokenizer.map(YAMLWriter.scalar) ?? "null")
     writer.write("head", head.rawValue)

@@ -72,7 +72,7 @@ package struct ClassifierModel: Sendable {
     } else if isNew {
       notices.append("\(path): the classification head is new (\(configuration.labels.count) classes), to be trained")
     } else {
-      try Self.checkTask(directory.configuration, labels: ownLabels, path: path, role)
+      try Self.checkTask(directory.configuration, configuration.family, labels: ownLabels, path: path, role)
       if let labels { try Self.check(labels, against: ownLabels, path: path, role) }
     }
     self.init(
@@ -90,17 +90,20 @@ package struct ClassifierModel: Sendable {
   }
 
   /// Heads of other tasks bear the same name and may have the same shape.
-  private static func checkTask(_ configuration: JSON, labels: [String], path: String, _ role: ModelRole) throws {
+  private static func checkTask(
+    _ configuration: JSON, _ family: EncoderFamily, labels: [String], path: String, _ role: ModelRole
+  ) throws {
     let remedy = role.otherTaskRemedy
     if let type = configuration["problem_type"]?.string, type != "single_label_classification" {
       throw ModelError(
         "\(path): problem_type: expected \"single_label_classification\", found \(type.quoted), which is not supported; "
           + remedy)
     }
-    let others = ["BertForTokenClassification", "BertForMultipleChoice"]
-    if let other = configuration["architectures"]?.array?.compactMap(\.string).first(where: others.contains) {
+    let others = ["ForTokenClassification", "ForMultipleChoice", "ForQuestionAnswering"]
+    let architectures = configuration["architectures"]?.array?.compactMap(\.string) ?? []
+    if let other = architectures.first(where: { name in others.contains { name.hasSuffix($0) } }) {
       throw ModelError(
-        "\(path): architectures: expected \"BertForSequenceClassification\", found \"\(other)\", which is not supported; "
+        "\(path): architectures: expected \"\(family.architecture)\", found \(other.quoted), which is not supported; "
           + remedy)
     }
     if labels.count < 2 {
@@ -129,12 +132,23 @@ package struct ClassifierModel: Sendable {
     return tokenizer
   }
 
+  /// Pairs are two segments, for which a model may have one row only.
+  package func checkSegments(_ data: TokenizedDataset) throws {
+    let types = configuration.typeVocabularySize
+    guard types > 0, data.segments > types else { return }
+    throw ModelError(
+      "\(tokenizerDirectory): expected texts of \(types) segment\(types == 1 ? "" : "s"), the model's type_vocab_size, "
+        + "found pairs of \(data.segments); use single texts, or a model with a type_vocab_size of \(data.segments)")
+  }
+
   /// The limit on a sequence's tokens, special ones included.
   package func checkLength(_ maxLength: Int, key: String = "data.maxLength") throws {
-    guard maxLength <= configuration.maxPositions else {
+    guard maxLength <= configuration.maxLength else {
+      let unused = configuration.maxPositions - configuration.maxLength
       throw ModelError(
-        "\(key): expected at most \(configuration.maxPositions), the model's max_position_embeddings, found "
-          + "\(maxLength)")
+        "\(key): expected at most \(configuration.maxLength), the model's max_position_embeddings"
+          + (unused > 0 ? " less the \(unused) that \(configuration.family.name) does not use" : "")
+          + ", found \(maxLength)")
     }
   }
 }

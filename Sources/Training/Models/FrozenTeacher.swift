@@ -90,7 +90,7 @@ extension ClassifierModel {
   fileprivate func discardWeights(except taps: TapSelection, words: [Int]) {
     let parameters = encoder.parameters
     for layer in parameters.layers.dropFirst(taps.depth(of: configuration)) {
-      weights.discard(layer.qkv.weight.offset..<layer.outputNorm.bias.offset + layer.outputNorm.bias.count)
+      weights.discard(layer.range)
     }
     let (table, width) = (parameters.wordEmbeddings, parameters.wordEmbeddings.columns)
     var next = 0

@@ -43,8 +43,8 @@ package struct MemoryPlan: Sendable, Equatable {
       teacherBytes = Self.floatBytes * Double(shapes.teacherParameters)
       let panels = Self.packed(teacher, taps: plan.teacherTaps)
       shared = panels ?? 0
-      let words = Self.rows(train.words, width: teacher.hiddenSize)
-      let positions = Self.floatBytes * Double(teacher.maxPositions * teacher.hiddenSize)
+      let words = Self.rows(train.words, width: teacher.embeddingWidth)
+      let positions = Self.floatBytes * Double(teacher.maxPositions * teacher.embeddingWidth)
       teacherLeft = panels == nil ? teacherBytes : words + positions
     }
     sharedTeacher = Int(shared)

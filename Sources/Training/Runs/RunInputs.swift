@@ -25,6 +25,9 @@ struct RunInputs: Sendable {
     training = try TrainingData(
       configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads)
     validation = try Self.validation(configuration, student, tokenizer, threads: threads)
+    for model in [student, teacher].compactMap({ $0 }) {
+      for data in [training.all, validation].compactMap({ $0 }) { try model.checkSegments(data) }
+    }
     if let teacher, let settings = configuration.teacher?.cache {
       cache = TeacherCache(settings, teacher: teacher, threads: threads)
     } else {

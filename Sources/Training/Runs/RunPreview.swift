@@ -143,7 +143,7 @@ package struct RunPreview: Sendable {
     for (index, stage) in configuration.stages.enumerated() {
       let key = "stages.\(stage.name)"
       var layout = ParameterLayout()
-      let encoder = Encoder(student.configuration, layout: &layout)
+      _ = Encoder(student.configuration, layout: &layout)
       var adaptors: [WeightedAdaptor] = []
       for (name, settings) in zip(AdaptorSettings.metricKeys(of: stage.adaptors), stage.adaptors) {
         guard let teacher else { break }

@@ -19,10 +19,9 @@ struct GradientSegments: Sendable {
   ///   - least: how many parameters make a segment. Only the last has fewer.
   ///   - workers: how many complete each segment.
   init(of ranges: [Range<Int>], in parameters: EncoderParameters, least: Int, workers: Int) {
-    let starts = [parameters.headRange.lowerBound] + parameters.layers.reversed().map(\.qkv.weight.offset) + [0]
     var segments: [Segment] = []
     var end = Int.max
-    for start in starts {
+    for start in parameters.completed {
       let part = ranges.map { $0.clamped(to: start..<max(start, end)) }.filter { !$0.isEmpty }
       let count = part.reduce(0) { $0 + $1.count }
       guard count >= least || start == 0 else { continue }

@@ -20,9 +20,11 @@ struct InferenceOptions: ParsableArguments {
   }
 
   func tokenize(_ examples: Examples, for model: ClassifierModel, threads: Int) throws -> TokenizedDataset {
-    let limit = maxLength ?? model.configuration.maxPositions
+    let limit = maxLength ?? model.configuration.maxLength
     try model.checkLength(limit, key: "--max-length")
-    return try TokenizedDataset(examples, tokenizer: try model.tokenizer(), maxLength: limit, threads: threads)
+    let data = try TokenizedDataset(examples, tokenizer: try model.tokenizer(), maxLength: limit, threads: threads)
+    try model.checkSegments(data)
+    return data
   }
 }
 

@@ -1,0 +1,102 @@
+import Checkpoints
+import JSON
+
+extension EncoderConfiguration {
+  /// Reads a `config.json`; what is absent or null takes the family's default, which is that of transformers.
+  /// - Parameters:
+  ///   - path: Where it came from, for error messages.
+  ///   - notices: Receives what the user should know although it is no error.
+  package init(huggingFace json: JSON, path: String, notices: inout [String]) throws {
+    let reader = JSONMembers(json)
+    self.init(family: reader.family())
+    if reader.problems.isEmpty { family.visit(&self, reader) }
+    reader.readWhatAnyFamilyHas()
+    labels = reader.labels(default: labels)
+    reader.problems += sizeProblems.map { "\($0.key): \($0.message)" }
+    guard reader.problems.isEmpty else { throw CheckpointError(path, reader.problems) }
+    notices += reader.notices.map { "\(path.escapedForDisplay): \($0)" }
+  }
+
+  /// As above, for callers who have shown the notices already.
+  package init(huggingFace json: JSON, path: String) throws {
+    var notices: [String] = []
+    try self.init(huggingFace: json, path: path, notices: &notices)
+  }
+
+  /// What is wrong with the sizes, each of which is within its own bounds: bounds the memory that a model of this
+  /// configuration can ask for.
+  package var sizeProblems: [(key: String, message: String)] {
+    let names = family.memberNames
+    var problems: [(key: String, message: String)] = []
+    func report(_ key: String, _ message: String) { problems.append((names[key] ?? key, message)) }
+    if hiddenSize % heads != 0 {
+      report(
+        "num_attention_heads",
+        "expected a divisor of \(names["hidden_size"] ?? "hidden_size") \(hiddenSize), "
+          + "found \(heads)")
+    }
+    if padTokenId >= vocabularySize {
+      report("pad_token_id", "expected less than vocab_size \(vocabularySize), found \(padTokenId)")
+    }
+    if positions.first > maxPositions - 3 {
+      report(
+        "max_position_embeddings",
+        "expected at least \(positions.first + 3), as this family does not use the first "
+          + "\(positions.first) rows, found \(maxPositions)")
+    }
+    // The factors are bounded, so these products fit.
+    let matrices = [
+      ("vocab_size", vocabularySize, embeddingWidth), ("max_position_embeddings", maxPositions, embeddingWidth),
+      ("intermediate_size", intermediateSize, hiddenSize), ("hidden_size", hiddenSize, hiddenSize),
+      ("type_vocab_size", typeVocabularySize, embeddingWidth), ("id2label", labels.count, hiddenSize),
+    ]
+    for (name, rows, columns) in matrices where rows * columns > Int(Int32.max) {
+      report(name, "expected a matrix of at most \(Int32.max) values, found \(rows) × \(columns)")
+    }
+    let parameters =
+      layers * (4 * hiddenSize + 2 * intermediateSize) * hiddenSize + (vocabularySize + maxPositions) * embeddingWidth
+    if parameters > 1 << 34 {
+      report("num_hidden_layers", "expected a model of at most \(1 << 34) parameters, found \(parameters)")
+    }
+    return problems
+  }
+
+  /// This configuration as `config.json` of a sequence classifier with 32-bit weights.
+  /// - Parameter original: The file of the model this one comes from, whose other members are kept.
+  package func huggingFaceJSON(preserving original: JSON? = nil) -> JSON {
+    var before = original?.object ?? JSONObject()
+    // They describe the original: where it was, the code to run it, and how many labels it had.
+    for key in ["_name_or_path", "auto_map", "num_labels"] { before[key] = nil }
+    before["architectures"] = [.string(family.architecture)]
+    before["model_type"] = .string(family.modelType)
+    let writer = JSONMemberWriter(before)
+    var copy = self
+    family.visit(&copy, writer)
+    var members = writer.members
+    var idToLabel = JSONObject()
+    var labelToId = JSONObject()
+    for (id, label) in labels.enumerated() {
+      idToLabel["\(id)"] = .string(label)
+      labelToId[label] = .integer(id)
+    }
+    members["id2label"] = .object(idToLabel)
+    members["label2id"] = .object(labelToId)
+    members["problem_type"] = "single_label_classification"
+    // transformers renamed the key; a reader of either knows only its own.
+    if members["torch_dtype"] != nil && members["dtype"] == nil {
+      members["torch_dtype"] = "float32"
+    } else {
+      members["torch_dtype"] = nil
+      members["dtype"] = "float32"
+    }
+    return .object(members)
+  }
+
+  /// What the family reads, and nothing else: what a run's `student.config` says of this configuration.
+  package var familyMembers: JSONObject {
+    let writer = JSONMemberWriter(JSONObject(["model_type": .string(family.modelType)]))
+    var copy = self
+    family.visit(&copy, writer)
+    return writer.members
+  }
+}

@@ -1,0 +1,40 @@
+import JSON
+
+/// Writes the members that a family visits, keeping the others and the order of what is there.
+final class JSONMemberWriter: ConfigurationMembers {
+  private(set) var members: JSONObject
+
+  /// - Parameter members: what is there.
+  init(_ members: JSONObject) { self.members = members }
+
+  func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) {
+    members[key] = .integer(value)
+  }
+
+  func probability(_ key: String, _ value: inout Float, _ meaning: String) { members.set(key, value) }
+
+  func probabilityOrNull(_ key: String, _ value: inout Float?, _ meaning: String) {
+    if let value { members.set(key, value) } else { members[key] = .null }
+  }
+
+  func fraction(_ key: String, _ value: inout Float, _ meaning: String) { members.set(key, value) }
+
+  func flag(_ key: String, _ value: inout Bool, _ meaning: String) { members[key] = .bool(value) }
+
+  func choice<Value: RawRepresentable & CaseIterable & Sendable>(
+    _ key: String, _ value: inout Value, _ meaning: String
+  ) where Value.RawValue == String {
+    members[key] = .string(value.rawValue)
+  }
+
+  /// What is absent means the one position, and what is there has been read as it.
+  func only(_ key: String, _ value: JSON, remedy: String) {}
+}
+
+extension JSONObject {
+  /// Sets a number in the digits of its 32 bits, and leaves one that means the same as it is written.
+  fileprivate mutating func set(_ key: String, _ value: Float) {
+    if let old = self[key]?.double, Float(old) == value { return }
+    self[key] = .number(Double(value.description) ?? Double(value))
+  }
+}

@@ -1,0 +1,53 @@
+import JSON
+import Testing
+
+/// A model of each family is trained, saved, taken layers from and learned from, to the same bytes on any ranks.
+@Suite struct FamilyRuns {
+  /// `student.config` of a model for `TinyWorkspace`'s vocabulary.
+  static let shapes = [
+    "roberta": """
+    hidden_size: 12, num_hidden_layers: 2, num_attention_heads: 3, intermediate_size: 14, pad_token_id: 0,
+    max_position_embeddings: 17
+    """,
+    "distilbert": "dim: 12, n_layers: 2, n_heads: 3, hidden_dim: 14, max_position_embeddings: 16",
+    "electra": """
+    embedding_size: 7, hidden_size: 12, num_hidden_layers: 2, num_attention_heads: 3, intermediate_size: 14,
+    max_position_embeddings: 16
+    """,
+    "mpnet": """
+    hidden_size: 12, num_hidden_layers: 2, num_attention_heads: 3, intermediate_size: 14,
+    max_position_embeddings: 18
+    """,
+  ]
+
+  @Test("pinned, dropout on, on one to four ranks", arguments: shapes.keys.sorted())
+  func sameBytesOnAnyRanks(family: String) throws {
+    let workspace = try TinyWorkspace()
+    let training = "training={batchSize: 10, maxSteps: 4, learningRate: 5.0e-3, microBatches: 3}"
+    let shape = try #require(Self.shapes[family])
+    let first = try workspace.train(
+      .finetune,
+      set: [
+        "run.directory=first", training, "task={labels: [bad, neutral, good]}",
+        "student={tokenizer: teacher, config: {model_type: \(family), vocab_size: 31, \(shape)}}",
+      ])
+    #expect(first.losses.count == 4)
+    let runs = try (1...4).map { ranks in
+      try workspace.train(
+        .everyLayer,
+        set: [
+          "run.directory=ranks-\(ranks)", training, "teacher.model=first/best",
+          "student={fromTeacher: {layers: [2]}, dropout: {hidden: 0.1, attention: 0.1, classifier: 0.1}}",
+        ], ranks: ranks)
+    }
+    for run in runs.dropFirst() {
+      #expect(run.weightBytes("last") == runs[0].weightBytes("last"), "\(run.directory)")
+      #expect(run.comparableEvents == runs[0].comparableEvents, "\(run.directory)")
+    }
+    // What was saved is read again, with its head and the tokenizer's limit.
+    let result = try workspace.run(["predict", "--model", "ranks-1/best", "--input", "val_text.txt"])
+    #expect(result.status == 0 && result.output.split(separator: "\n").count == 37, "\(result)")
+    let inspected = try workspace.run(["inspect", "ranks-1/best", "--json"])
+    #expect(inspected.output.contains(family), "\(inspected)")
+  }
+}
