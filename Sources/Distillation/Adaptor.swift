@@ -65,77 +65,19 @@ package protocol Adaptor: Sendable {
   func count(_ counts: GlobalCounts) -> Double
   /// Returns the micro-batch's sum and, where gradients are wanted, adds `scale` times the sum's gradient to them.
   func accumulate(_ pair: TapPair, scale: Double) -> Double
+  /// What it multiplies itself over some text.
+  ///
+  /// - Parameter backward: whether gradients are wanted.
+  func work(_ text: TextFigures, backward: Bool) -> NecessaryWork
+}
+
+extension Adaptor {
+  /// Next to nothing.
+  package func work(_ text: TextFigures, backward: Bool) -> NecessaryWork { NecessaryWork() }
 }
 
 /// An adaptor and how much it counts.
 package struct WeightedAdaptor: Sendable {
   package let adaptor: any Adaptor
   package let weight: Double
-}
-
-extension AdaptorSettings {
-  /// Checks the settings against both models, appends projections to `layout`, and makes the adaptor.
-  ///
-  /// - Throws: `AdaptorError` where layers, heads or widths do not fit.
-  package func makeAdaptor(
-    name: String, student: EncoderConfiguration, teacher: EncoderConfiguration, layout: inout ParameterLayout
-  ) throws -> WeightedAdaptor {
-    func pairs(lowest: Int) throws -> [LayerPair] {
-      try layers.pairs(adaptor: name, student: student.layers, teacher: teacher.layers, lowest: lowest)
-    }
-    func requireEqualHeads() throws {
-      guard student.heads == teacher.heads else {
-        throw AdaptorError(
-          name,
-          "expected as many attention heads in the student as in the teacher, found \(student.heads) and "
-            + "\(teacher.heads); choose a student with \(teacher.heads) heads, or a hidden-state or logit adaptor")
-      }
-    }
-    func requireEqualClasses() throws {
-      guard student.labels.count == teacher.labels.count else {
-        throw AdaptorError(
-          name,
-          "expected as many classes in the student as in the teacher, found \(student.labels.count) and "
-            + "\(teacher.labels.count); fine-tune the teacher on this task's labels first")
-      }
-    }
-    func projections(_ count: Int) throws -> Projections {
-      try Projections(self, name: name, pairs: count, student: student, teacher: teacher, layout: &layout)
-    }
-    let adaptor: any Adaptor
-    switch kind {
-    case .attnMiniLM:
-      try requireEqualHeads()
-      adaptor = AttentionDivergence(name: name, pairs: try pairs(lowest: 1), heads: student.heads)
-    case .attnTinyBERT:
-      try requireEqualHeads()
-      adaptor = AttentionError(
-        name: name, pairs: try pairs(lowest: 1), heads: student.heads, onScores: on == .scores)
-    case .valMiniLM:
-      try requireEqualHeads()
-      adaptor = ValueRelationDivergence(
-        name: name, pairs: try pairs(lowest: 1), heads: student.heads, studentHeadSize: student.headSize,
-        teacherHeadSize: teacher.headSize)
-    case .hidnTinyBERT:
-      let pairs = try pairs(lowest: 0)
-      adaptor = HiddenError(
-        name: name, pairs: pairs, projections: try projections(pairs.count), teacherWidth: teacher.hiddenSize)
-    case .embdTinyBERT:
-      adaptor = HiddenError(
-        name: name, pairs: [LayerPair(student: 0, teacher: 0)], projections: try projections(1),
-        teacherWidth: teacher.hiddenSize)
-    case .hidnPKD:
-      let pairs = try pairs(lowest: 0)
-      adaptor = HiddenDirection(name: name, pairs: pairs, projections: try projections(pairs.count))
-    case .logitMSE:
-      try requireEqualClasses()
-      adaptor = LogitError(
-        name: name, classes: student.labels.count, onProbabilities: on == .probabilities, temperature: temperature,
-        temperatureScaling: temperatureScaling)
-    case .logitCE:
-      try requireEqualClasses()
-      adaptor = LogitCrossEntropy(name: name, temperature: temperature, temperatureScaling: temperatureScaling)
-    }
-    return WeightedAdaptor(adaptor: adaptor, weight: weight)
-  }
 }

@@ -1,5 +1,30 @@
 import Encoders
 
+/// How student layers are paired with teacher layers.
+package enum LayerMapSettings: Sendable, Equatable {
+  /// The last layers: student S−i with teacher L−i.
+  case last
+  /// Student i with teacher i·L/S; L must be a multiple of S.
+  case uniform
+  /// As `uniform` without the last layer (Patient-KD).
+  case skip
+  /// The student's last layer with the teacher's at seven eighths of its depth: 21 of 24, 11 of 12 (MiniLMv2).
+  case top
+  /// (student, teacher) pairs from 1; 0 is the embeddings' output, for hidden states only.
+  case pairs([LayerPair])
+}
+
+/// A student layer and the teacher layer it learns from, from 1; 0 is the embeddings' output.
+package struct LayerPair: Sendable, Equatable {
+  package let student: Int
+  package let teacher: Int
+
+  package init(student: Int, teacher: Int) {
+    self.student = student
+    self.teacher = teacher
+  }
+}
+
 /// Why an adaptor cannot join this student and this teacher.
 package struct AdaptorError: Error, CustomStringConvertible, Equatable {
   package let description: String
@@ -32,6 +57,7 @@ extension LayerMapSettings {
         throw AdaptorError(adaptor, "layers: skip leaves nothing of a student of one layer; use uniform")
       }
       return (1...last).map { LayerPair(student: $0, teacher: $0 * teacher / student) }
+    case .top: return [LayerPair(student: student, teacher: (7 * teacher + 4) / 8)]
     case .pairs(let pairs):
       guard !pairs.isEmpty else { throw AdaptorError(adaptor, "layers: expected at least one pair, found none") }
       for pair in pairs {

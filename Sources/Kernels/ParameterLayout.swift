@@ -50,6 +50,8 @@ package struct ParameterLayout: Sendable {
     package let decays: Bool
     /// Whether it is a table of which a batch reads a few rows, so that only they have a gradient.
     package let isLookup: Bool
+    /// The peak learning rate in place of the run's.
+    package let learningRate: Double?
   }
 
   package private(set) var entries: [Entry] = []
@@ -61,7 +63,7 @@ package struct ParameterLayout: Sendable {
   /// Appends a parameter of one or two dimensions and returns its place.
   package mutating func add(
     _ key: String, _ shape: [Int], role: ParameterRole = .backbone, initializer: ParameterInitializer = .zeros,
-    decays: Bool, isLookup: Bool = false
+    decays: Bool, isLookup: Bool = false, learningRate: Double? = nil
   ) -> Slot {
     precondition(shape.count == 1 || shape.count == 2, "\(key): a parameter has one or two dimensions")
     precondition(indices[key] == nil, "\(key): added twice")
@@ -69,7 +71,8 @@ package struct ParameterLayout: Sendable {
     indices[key] = entries.count
     entries.append(
       Entry(
-        key: key, shape: shape, slot: slot, role: role, initializer: initializer, decays: decays, isLookup: isLookup))
+        key: key, shape: shape, slot: slot, role: role, initializer: initializer, decays: decays, isLookup: isLookup,
+        learningRate: learningRate))
     count += slot.count
     return slot
   }

@@ -73,6 +73,8 @@ struct Configuration: CustomTestStringConvertible {
         - name: all
           adaptors:
             [AttnMiniLM, {AttnTinyBERT: {layers: uniform}}, ValMiniLM, {HidnTinyBERT: {layers: uniform, weight: 0.1}},
-             EmbdTinyBERT, {HidnPKD: {layers: uniform, perLayer: true}}, {LogitMSE: {on: logits}}, LogitCE]
+             EmbdTinyBERT, {HidnPKD: {layers: uniform, perLayer: true}}, LogitMSE, LogitCE, AttnMeanMiniLM,
+             {AttnSumTinyBERT: {layers: top}}, {RelationMiniLM: {heads: 9}}, {HidnCosine: {projection: tanh}},
+             {Gram: {with: next, projection: linear, projectionLearningRate: 1.0e-3}}, {NST: {layers: [[0, 1], [2, 4]]}}]
       """)
 }

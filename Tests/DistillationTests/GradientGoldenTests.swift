@@ -14,7 +14,7 @@ struct GradientGoldenTests {
   }()
 
   @Test("the golden cases are there")
-  func casesExist() { #expect(Self.cases.count >= 50) }
+  func casesExist() { #expect(Self.cases.count >= 70) }
 
   /// With only the taps that the losses read, the highest layer does no more than they need; with every tap it does all.
   @Test("losses and gradients agree with PyTorch", arguments: cases, [false, true])
@@ -47,7 +47,7 @@ struct GradientGoldenTests {
 
   @Test(
     "micro-batches add up to their batch",
-    arguments: ["mix-gelu", "mix-gelu-new", "HidnPKD-projected-per-layer", "mix-masked"])
+    arguments: ["mix-gelu", "mix-gelu-new", "HidnPKD-projected-per-layer", "mix-masked", "shelf-relu"])
   func microBatchesAddUp(name: String) throws {
     let json = try #require(
       try GoldenFixtures.json("gradients/cases.json").elements.first { $0["name"]?.string == name })
@@ -77,10 +77,12 @@ struct GradientGoldenTests {
     let (teacher, teacherWeights) = try GoldenFixtures.model(try #require(json["teacher"]?.string))
     let studentName = try #require(json["student"]?.string)
     var layout = ParameterLayout()
-    let student = Encoder(try GoldenFixtures.configuration(studentName), layout: &layout)
+    var configuration = try GoldenFixtures.configuration(studentName)
+    if let heads = json["studentHeads"]?.int { configuration.heads = heads }
+    let student = Encoder(configuration, layout: &layout)
     let adaptors = try GoldenFixtures.adaptors(try #require(json["adaptors"])).map {
       try $0.makeAdaptor(
-        name: $0.kind.rawValue, student: student.configuration, teacher: teacher.configuration, layout: &layout)
+        name: $0.kind.name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
     }
     let weights = ParameterBuffer(layout)
     try GoldenFixtures.load(studentName, into: weights)

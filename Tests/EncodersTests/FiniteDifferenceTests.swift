@@ -11,23 +11,27 @@ struct FiniteDifferenceTests {
   struct Objective: Sendable, CustomTestStringConvertible {
     let student: String
     var labelWeight = 0.0
-    var adaptor: AdaptorSettings.Kind?
-    var on = AdaptorSettings.Quantity.probabilities
+    var adaptor: String?
+    var options: [String: AdaptorOptionValue] = [:]
 
-    var testDescription: String { "\(adaptor?.rawValue ?? "hard") (\(on)), \(student)" }
+    var testDescription: String { "\(adaptor ?? "hard") \(options), \(student)" }
   }
 
   static let objectives: [Objective] =
     ["student", "student-narrow"].flatMap { student in
       [
-        Objective(student: student, labelWeight: 1), Objective(student: student, adaptor: .attnMiniLM),
-        Objective(student: student, adaptor: .attnTinyBERT),
-        Objective(student: student, adaptor: .attnTinyBERT, on: .scores),
-        Objective(student: student, adaptor: .valMiniLM), Objective(student: student, adaptor: .hidnTinyBERT),
-        Objective(student: student, adaptor: .embdTinyBERT), Objective(student: student, adaptor: .hidnPKD),
-        Objective(student: student, adaptor: .logitMSE), Objective(student: student, adaptor: .logitMSE, on: .logits),
-        Objective(student: student, adaptor: .logitCE),
+        Objective(student: student, labelWeight: 1),
+        Objective(student: student, adaptor: "AttnTinyBERT", options: ["on": .word("scores")]),
+        Objective(student: student, adaptor: "AttnSumTinyBERT", options: ["on": .word("scores")]),
+        Objective(student: student, adaptor: "LogitMSE", options: ["on": .word("probabilities")]),
+        Objective(student: student, adaptor: "LogitMSE", options: ["on": .word("argmax")]),
+        Objective(student: student, adaptor: "HidnTinyBERT", options: ["projection": .word("tanh")]),
+        Objective(student: student, adaptor: "HidnCosine", options: ["projection": .word("relu")]),
       ]
+        + AdaptorKind.all.map { kind in
+          let heads: [String: AdaptorOptionValue] = kind.name == "RelationMiniLM" ? ["heads": .integer(9)] : [:]
+          return Objective(student: student, adaptor: kind.name, options: heads)
+        }
     }
 
   @Test("the gradient under dropout is the loss's slope", arguments: objectives)
@@ -97,11 +101,11 @@ struct FiniteDifferenceTests {
       configuration.classifierDropout = 0.1
       var layout = ParameterLayout()
       student = Encoder(configuration, layout: &layout)
-      adaptors = try [objective.adaptor].compactMap { $0 }.map { kind in
-        var settings = AdaptorSettings(kind: kind)
-        settings.on = objective.on
+      adaptors = try [objective.adaptor].compactMap { $0 }.map { name in
+        var settings = try GoldenFixtures.require(AdaptorSettings(named: name))
+        for (key, value) in objective.options { settings[key] = value }
         return try settings.makeAdaptor(
-          name: kind.rawValue, student: configuration, teacher: teacher.configuration, layout: &layout)
+          name: name, student: configuration, teacher: teacher.configuration, layout: &layout)
       }
       weights = ParameterBuffer(layout)
       try GoldenFixtures.load(objective.student, into: weights)

@@ -42,26 +42,41 @@ package enum GoldenFixtures {
 
   package static func adaptors(_ json: JSON) throws -> [AdaptorSettings] {
     try json.elements.map { entry in
-      var settings = AdaptorSettings(kind: try require(AdaptorSettings.Kind(rawValue: entry["kind"]?.string ?? "")))
+      var settings = try require(AdaptorSettings(named: entry["kind"]?.string ?? ""))
       settings.weight = try require(entry["weight"]?.double)
-      settings.layers =
-        switch entry["layers"]?.string {
-        case "last": .last
-        case "uniform": .uniform
-        case "skip": .skip
-        default:
-          .pairs(
-            try entry["layers"].elements.map {
-              let pair = try $0.integers
-              return LayerPair(student: pair[0], teacher: pair[1])
-            })
-        }
-      settings.on = try require(AdaptorSettings.Quantity(rawValue: entry["on"]?.string ?? ""))
-      settings.temperature = try require(entry["temperature"]?.double)
-      settings.temperatureScaling = try require(entry["temperatureScaling"]?.bool)
-      settings.projection = try require(AdaptorSettings.Projection(rawValue: entry["projection"]?.string ?? ""))
-      settings.perLayer = try require(entry["perLayer"]?.bool)
+      for option in settings.kind.options {
+        // What an entry does not say is as by default, as in a configuration.
+        guard let value = entry[option.key] else { continue }
+        settings[option] = try optionValue(value, option.form)
+      }
       return settings
+    }
+  }
+
+  private static func optionValue(_ json: JSON, _ form: AdaptorOption.Form) throws -> AdaptorOptionValue {
+    switch form {
+    case .number: .number(try require(json.double))
+    case .optionalNumber: json == .null ? .none : .number(try require(json.double))
+    case .integer: .integer(try require(json.int))
+    case .flag: .flag(try require(json.bool))
+    case .word: .word(try require(json.string))
+    case .words: .words(try json.elements.map { try require($0.string) })
+    case .layers: .layers(try layers(json))
+    }
+  }
+
+  private static func layers(_ json: JSON) throws -> LayerMapSettings {
+    switch json.string {
+    case "last": .last
+    case "uniform": .uniform
+    case "skip": .skip
+    case "top": .top
+    default:
+      .pairs(
+        try json.elements.map {
+          let pair = try $0.integers
+          return LayerPair(student: pair[0], teacher: pair[1])
+        })
     }
   }
 

@@ -1,6 +1,6 @@
 """The cases of the gradient goldens: each adaptor alone in each variant, then mixtures."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from loss_reference import Adaptor
 
@@ -16,6 +16,10 @@ class Case:
     labelWeight: float = 0.0
     batch: str = "uneven"
     teacher: str = "teacher"
+    studentHeads: int | None = None  # the student's width split into other heads than its configuration says
+
+    def described(self) -> dict:
+        return asdict(self) | {"adaptors": [adaptor.described() for adaptor in self.adaptors]}
 
 
 def _logit_cases() -> list[Case]:
@@ -28,7 +32,8 @@ def _logit_cases() -> list[Case]:
             suffix = f"t{temperature:.0f}" + ("" if scaling else "-unscaled")
             cases.append(Case(f"{title}-{suffix}", students[kind], [adaptor]))
     for kind, student in students.items():
-        cases.append(Case(f"{kind}-one-sentence", student, [Adaptor(kind)], batch="one-sentence"))
+        adaptor = Adaptor(kind, on="probabilities")
+        cases.append(Case(f"{kind}-one-sentence", student, [adaptor], batch="one-sentence"))
     return cases
 
 
@@ -99,6 +104,42 @@ def _mixtures() -> list[Case]:
     ]
 
 
+def shelf_cases() -> list[Case]:
+    """The adaptors that came later, which draw their projections apart so that those of the others stay."""
+    narrow, relu = "student-narrow", "student-relu"
+    everything = [
+        Adaptor("RelationMiniLM", weight=0.7, heads=3),
+        Adaptor("AttnMeanMiniLM", weight=1.5),
+        Adaptor("AttnSumTinyBERT", weight=0.5, layers="top"),
+        Adaptor("HidnCosine", weight=0.4, layers=WITH_EMBEDDINGS, projection="tanh", perLayer=True),
+        Adaptor("Gram", weight=0.6, layers=WITH_EMBEDDINGS, pairing="next", projection="linear"),
+        Adaptor("NST", weight=0.3, layers="uniform"),
+        Adaptor("LogitMSE", weight=0.9, on="argmax"),
+        Adaptor("LogitCE", weight=0.5, temperature=2.0, temperatureBy="flsw", probabilityShift=True),
+    ]
+    # flsw compares the sentences of a micro-batch, so that the halves of a batch do not add up to it.
+    alone = [adaptor for adaptor in everything if not adaptor.compares_sentences]
+    return [
+        Case("RelationMiniLM-heads-9", narrow, [Adaptor("RelationMiniLM", layers="top", heads=9)]),
+        Case("RelationMiniLM-keys", relu, [Adaptor("RelationMiniLM", layers=CROSSED, heads=2, relations=["keys"])]),
+        Case("AttnMeanMiniLM-4-heads", relu, [Adaptor("AttnMeanMiniLM")], studentHeads=4),
+        Case("AttnSumTinyBERT-2-heads", relu, [Adaptor("AttnSumTinyBERT")], studentHeads=2),
+        Case("AttnSumTinyBERT-scores", narrow, [Adaptor("AttnSumTinyBERT", on="scores", layers=CROSSED)]),
+        Case("HidnCosine-projected", narrow, [Adaptor("HidnCosine", layers=WITH_EMBEDDINGS)]),
+        Case("Gram-itself", narrow, [Adaptor("Gram", layers=CROSSED, perLayer=True)]),
+        Case("Gram-equal-width", "student", [Adaptor("Gram", layers="uniform", pairing="next")]),
+        Case("NST-next", narrow, [Adaptor("NST", layers=WITH_EMBEDDINGS, pairing="next")]),
+        Case("HidnTinyBERT-relu", narrow, [Adaptor("HidnTinyBERT", projection="relu")]),
+        Case("HidnPKD-tanh", narrow, [Adaptor("HidnPKD", projection="tanh", perLayer=True)]),
+        Case("LogitMSE-argmax", narrow, [Adaptor("LogitMSE", on="argmax")]),
+        Case("LogitMSE-shifted", narrow, [Adaptor("LogitMSE", probabilityShift=True)]),
+        Case("LogitMSE-cwsm", narrow, [Adaptor("LogitMSE", on="probabilities", temperatureBy="cwsm", beta=2.0)]),
+        Case("LogitCE-flsw", narrow, [Adaptor("LogitCE", temperatureBy="flsw", beta=1.5, gamma=1.0)]),
+        Case("shelf-relu", relu, alone, labelWeight=0.5),
+        Case("shelf-one-sentence", narrow, everything, labelWeight=1.0, batch="one-sentence"),
+    ]
+
+
 def all_cases() -> list[Case]:
     hard = [
         Case("hard-gelu", "student", [], labelWeight=1.0),
@@ -112,5 +153,5 @@ def all_cases() -> list[Case]:
         Case("mix-unlabelled", "student", _mixtures()[0].adaptors, labelWeight=0.75, batch="unlabelled"),
     ]
     cases = hard + _logit_cases() + _attention_cases() + _hidden_cases() + _mixtures() + masked
-    assert len({case.name for case in cases}) == len(cases)
+    assert len({case.name for case in cases + shelf_cases()}) == len(cases) + len(shelf_cases())
     return cases

@@ -18,7 +18,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 import training_steps
 from encoder_reference import Batch, Encoder
-from gradient_cases import all_cases
+from gradient_cases import Case, all_cases, shelf_cases
 from loss_reference import Adaptor, batch_losses, gradients
 
 VOCABULARY, POSITIONS, CLASSES = 31, 16, 3
@@ -75,9 +75,10 @@ def make_projections(
     adaptors: list[Adaptor], student: Encoder, teacher: Encoder, random: numpy.random.Generator
 ) -> dict[str, Tensor]:
     """Rounded to float32, as they are stored, then float64."""
-    keys = [key for adaptor in adaptors for key in adaptor.projection_keys(student, teacher)]
-    shape = (teacher.width, student.width)
-    return {key: torch.from_numpy(0.3 * random.standard_normal(shape)).float().double() for key in keys}
+    shapes = {key: shape for a in adaptors for key, shape in a.projection_shapes(student, teacher).items()}
+    return {
+        key: torch.from_numpy(0.3 * random.standard_normal(shape)).float().double() for key, shape in shapes.items()
+    }
 
 
 def packed_taps(encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
@@ -168,8 +169,11 @@ def write_gradients(root: Path, batches: dict[str, Batch], random: numpy.random.
     folder = root / "gradients"
     folder.mkdir()
     teacher, described = Encoder(root / "teacher"), []
-    for case in all_cases():
+    cases: list[tuple[Case, numpy.random.Generator]] = [(case, random) for case in all_cases()]
+    apart = numpy.random.default_rng(2023)
+    for case, random in cases + [(case, apart) for case in shelf_cases()]:
         student, batch = Encoder(root / case.student), batches[case.batch]
+        student.heads = case.studentHeads or student.heads
         projections = make_projections(case.adaptors, student, teacher, random)
         parameters = student.trainable() | {key: p.requires_grad_(True) for key, p in projections.items()}
 
@@ -179,7 +183,8 @@ def write_gradients(root: Path, batches: dict[str, Batch], random: numpy.random.
 
         expected = losses(batch)
         d_parameters = gradients(expected.total, parameters)
-        check_halves(d_parameters, lambda part: gradients(losses(part).total, parameters), batch)
+        if not any(adaptor.compares_sentences for adaptor in case.adaptors):
+            check_halves(d_parameters, lambda part: gradients(losses(part).total, parameters), batch)
         tensors = {f"gradient.{key}": value.float() for key, value in d_parameters.items()}
         tensors |= {key: value.detach().float() for key, value in projections.items()}
         save_file(tensors, folder / f"{case.name}.safetensors")
@@ -187,7 +192,7 @@ def write_gradients(root: Path, batches: dict[str, Batch], random: numpy.random.
         total, hard, *terms = [value.item() for value in values]
         assert all(math.isfinite(value) for value in (total, hard, *terms))
         described.append(
-            asdict(case)
+            case.described()
             | {"batch": asdict(batch)}
             | {"expected": {"total": total, "hard": hard, "terms": terms}}
         )
@@ -213,7 +218,7 @@ def write_steps(root: Path, random: numpy.random.Generator) -> None:
         "teacher": "teacher",
         "student": "student-narrow",
         "labelWeight": training_steps.LABEL_WEIGHT,
-        "adaptors": [asdict(adaptor) for adaptor in training_steps.ADAPTORS],
+        "adaptors": [adaptor.described() for adaptor in training_steps.ADAPTORS],
         "clipNorm": training_steps.CLIP_NORM,
         "warmupSteps": training_steps.WARMUP_STEPS,
     }

@@ -93,7 +93,7 @@ private let shipped = [
   }
 
   @Test func everyAdaptorAndFormatConforms() throws {
-    let adaptors = AdaptorSettings.Kind.allCases.map { "{\($0.rawValue): {weight: 0.5}}, \($0.rawValue)" }
+    let adaptors = AdaptorKind.all.map { "{\($0.name): {weight: 0.5}}, \($0.name)" }
     let yaml = try configuration(
       distilling, "stages.0.adaptors=[\(adaptors.joined(separator: ", ")), {HidnPKD: {layers: [[0, 0], [2, 4]]}}]",
       "data.validation={tsv: v.tsv, header: false, textColumn: 1, labelColumn: 0}",

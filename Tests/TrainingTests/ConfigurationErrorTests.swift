@@ -25,7 +25,8 @@ func complaint(_ yaml: String) -> String? {
 }
 
 let everyAdaptor =
-  "AttnMiniLM, AttnTinyBERT, ValMiniLM, HidnTinyBERT, EmbdTinyBERT, HidnPKD, LogitMSE or LogitCE"
+  "AttnMiniLM, AttnTinyBERT, AttnMeanMiniLM, AttnSumTinyBERT, ValMiniLM, RelationMiniLM, HidnTinyBERT, EmbdTinyBERT, "
+  + "HidnCosine, HidnPKD, Gram, NST, LogitMSE or LogitCE"
 
 private let datasets =
   "glue/sst2, glue/cola, glue/mrpc, glue/qqp, glue/mnli, glue/mnli_mismatched, glue/qnli, glue/rte, tweeteval/emoji, "
@@ -34,7 +35,7 @@ private let datasets =
   + "tweeteval/stance_hillary"
 
 private func layerMap(from first: Int) -> String {
-  "last, uniform, skip or distinct pairs [[student, teacher], …] of layers from \(first)"
+  "last, uniform, skip, top or distinct pairs [[student, teacher], …] of layers from \(first)"
 }
 
 @Suite struct ConfigurationErrors {
@@ -297,12 +298,16 @@ private func layerMap(from first: Int) -> String {
       ".AttnMiniLM.temperature: AttnMiniLM has no such option; it has weight, layers"),
     Mistake(
       "{EmbdTinyBERT: {layers: last}}",
-      ".EmbdTinyBERT.layers: EmbdTinyBERT has no such option; it has weight, projection"),
+      ".EmbdTinyBERT.layers: EmbdTinyBERT has no such option; it has weight, projection, projectionLearningRate"),
     Mistake(
       "{LogitCE: {on: logits}}",
-      ".LogitCE.on: LogitCE has no such option; it has weight, temperature, temperatureScaling"),
+      ".LogitCE.on: LogitCE has no such option; it has weight, temperature, temperatureScaling, temperatureBy, "
+        + "beta, gamma, probabilityShift"),
+    Mistake(
+      "{RelationMiniLM: {relations: [values, values]}}",
+      ".RelationMiniLM.relations: expected a list of queries, keys or values, each once, found a list"),
     Mistake("{LogitCE: {temprature: 2}}", ".LogitCE.temprature: unknown key; did you mean temperature?"),
-    Mistake("{LogitMSE: {on: scores}}", #".LogitMSE.on: expected probabilities or logits, found "scores""#),
+    Mistake("{LogitMSE: {on: scores}}", #".LogitMSE.on: expected logits, probabilities or argmax, found "scores""#),
     Mistake(
       "{LogitMSE: {temperature: 0}}", #".LogitMSE.temperature: expected a number above 0, at most 1000, found "0""#),
     Mistake("{LogitMSE: {weight: -1}}", #".LogitMSE.weight: expected a number from 0 to 1000000, found "-1""#),
@@ -343,6 +348,17 @@ private func layerMap(from first: Int) -> String {
         "nothing trains the head: AttnMiniLM, HidnPKD learn inside the encoder; use update: encoder or all, "
           + "add LogitMSE or LogitCE, or give a labelWeight above 0"
       ])
+  }
+
+  @Test func whatComparesSentencesNeedsPinnedMicroBatches() throws {
+    let stage = "stages.first={name: first, adaptors: [LogitCE, {LogitMSE: {temperatureBy: flsw}}]}"
+    let error = #expect(throws: ConfigurationError.self) { try configuration(distilling, stage) }
+    #expect(
+      error?.problems.map(\.message) == [
+        "LogitMSE compares the sentences of a micro-batch, and microBatches: auto cuts as many as there are ranks and "
+          + "threads; give microBatches a number, or use temperatureBy: constant"
+      ])
+    _ = try configuration(distilling, stage, "training.microBatches=4")
   }
 
   @Test func adaptorsOfWeightZeroTrainNothing() {

@@ -21,8 +21,9 @@ import Testing
       "stages.first.adaptors.AttnMiniLM.weight=3", "stages.0.adaptors.0.AttnMiniLM.layers=uniform")
     #expect(read.stages.map(\.training.duration) == [.epochs(2), .epochs(4)])
     let adaptors = read.stages[0].adaptors
-    #expect(adaptors.map(\.kind) == [.attnMiniLM, .logitMSE])
-    #expect(adaptors[0].weight == 3 && adaptors[0].layers == .uniform && adaptors[1].temperature == 2)
+    #expect(adaptors.map(\.kind.name) == ["AttnMiniLM", "LogitMSE"])
+    #expect(
+      adaptors[0].weight == 3 && adaptors[0]["layers"] == .layers(.uniform) && adaptors[1]["temperature"] == .number(2))
   }
 
   @Test func laterOverridesWin() throws {

@@ -40,8 +40,8 @@ private let shipped = [
 
   @Test("logits are compared as they are: softened probabilities teach next to nothing", arguments: shipped)
   func compareLogits(name: String) throws {
-    for adaptor in try read(name).stages.flatMap(\.adaptors) where adaptor.kind == .logitMSE {
-      #expect(adaptor.on == .logits && adaptor.temperature == 1)
+    for adaptor in try read(name).stages.flatMap(\.adaptors) where adaptor.kind.name == "LogitMSE" {
+      #expect(adaptor["on"] == .word("logits") && adaptor["temperature"] == .number(1))
     }
   }
 
@@ -56,7 +56,7 @@ private let shipped = [
     #expect(both.stages == first.stages + second.stages)
     #expect(second.student.source == .model(first.run.directory + "/best"))
     #expect(both.stages[0].update == .encoder && both.stages[0].checkpoint.monitor == "val_distillation")
-    #expect(both.stages[1].update == .all && both.stages[1].adaptors.map(\.kind) == [.logitMSE])
+    #expect(both.stages[1].update == .all && both.stages[1].adaptors.map(\.kind.name) == ["LogitMSE"])
     let teacher = try read("finetune").run.directory + "/best"
     #expect(both.teacher?.model == teacher)
   }
@@ -64,7 +64,7 @@ private let shipped = [
 
 @Suite struct ConfigurationWriting {
   /// Values that no default has, in every field.
-  private func unusual() -> RunConfiguration {
+  private func unusual() throws -> RunConfiguration {
     var train = DatasetSource(format: .tsv(header: false), path: "a: b # \"c\"\\é\u{2028}.tsv")
     train.textColumn = .index(3)
     train.pairColumn = .index(4)
@@ -93,18 +93,23 @@ private let shipped = [
     student.head = .new
     student.dropout.hidden = 1 / 3
     student.dropout.classifier = 0.1
-    var hidden = AdaptorSettings(kind: .hidnTinyBERT)
-    hidden.layers = .pairs([LayerPair(student: 0, teacher: 0), LayerPair(student: 2, teacher: 9)])
-    hidden.projection = .never
-    hidden.perLayer = true
-    var attention = AdaptorSettings(kind: .attnTinyBERT)
-    attention.on = .scores
+    var hidden = try #require(AdaptorSettings(named: "HidnTinyBERT"))
+    hidden["layers"] = .layers(.pairs([LayerPair(student: 0, teacher: 0), LayerPair(student: 2, teacher: 9)]))
+    hidden["projection"] = .word("never")
+    hidden["perLayer"] = .flag(true)
+    hidden["projectionLearningRate"] = .number(1.0 / 3)
+    var attention = try #require(AdaptorSettings(named: "AttnTinyBERT"))
+    attention["on"] = .word("scores")
     attention.weight = 1e-7
-    var logits = AdaptorSettings(kind: .logitMSE)
-    logits.temperature = 1.0 / 3
-    logits.temperatureScaling = false
+    var logits = try #require(AdaptorSettings(named: "LogitMSE"))
+    logits["temperature"] = .number(1.0 / 3)
+    logits["temperatureScaling"] = .flag(false)
+    var relations = try #require(AdaptorSettings(named: "RelationMiniLM"))
+    relations["relations"] = .words(["keys"])
+    relations["heads"] = .integer(7)
+    relations["layers"] = .layers(.skip)
     var first = StageSettings(name: "a-1_B")
-    first.adaptors = [hidden, attention, logits, hidden]
+    first.adaptors = [hidden, attention, logits, hidden, relations]
     first.labelWeight = 0
     first.update = .encoder
     var text = DatasetSource(format: .lines(labelsPath: nil), path: "texts.txt")
@@ -159,7 +164,7 @@ private let shipped = [
   }
 
   @Test func everyFieldSurvives() throws {
-    let configuration = unusual()
+    let configuration = try unusual()
     let yaml = try configuration.resolvedYAML()
     #expect(try RunConfiguration(yaml: yaml, file: "resolved") == configuration)
     #expect(yaml.contains("learningRate: 5.0e-05"))
@@ -168,14 +173,14 @@ private let shipped = [
   @Test func overridesOfTheResolvedConfigurationWork() throws {
     let yaml = try configuration(distilling).resolvedYAML()
     let read = try configuration(yaml, "stages.first.adaptors.LogitMSE.temperature=2", "stages.second.maxSteps=5")
-    #expect(read.stages[0].adaptors[1].temperature == 2 && read.stages[1].training.duration == .steps(5))
+    #expect(read.stages[0].adaptors[1]["temperature"] == .number(2) && read.stages[1].training.duration == .steps(5))
   }
 
-  @Test func valuesNoFileCouldHoldAreRefused() {
-    var configuration = unusual()
+  @Test func valuesNoFileCouldHoldAreRefused() throws {
+    var configuration = try unusual()
     configuration.stages[1].name = configuration.stages[0].name
     #expect(throws: ConfigurationError.self) { try configuration.resolvedYAML() }
-    configuration = unusual()
+    configuration = try unusual()
     configuration.run.directory = "a\nb"
     #expect(throws: ConfigurationError.self) { try configuration.resolvedYAML() }
   }

@@ -161,30 +161,39 @@ func configuration(_ yaml: String, _ overrides: String...) throws(ConfigurationE
                 perLayer: true
             - HidnPKD: {layers: skip}
             - EmbdTinyBERT: {projection: never}
-            - LogitMSE: {on: logits, temperature: 2, temperatureScaling: false}
+            - LogitMSE: {on: probabilities, temperature: 2, temperatureScaling: false}
             - {LogitCE: {temperature: 1.5}}
             - AttnMiniLM: {layers: uniform}
+            - RelationMiniLM: {relations: [values, keys], heads: 24}
+            - Gram: {with: next, projection: tanh, projectionLearningRate: 1.0e-3}
       """)
     let adaptors = read.stages[0].adaptors
     #expect(
-      adaptors.map(\.kind) == [
-        .attnMiniLM, .valMiniLM, .attnTinyBERT, .hidnTinyBERT, .hidnPKD, .embdTinyBERT, .logitMSE, .logitCE,
-        .attnMiniLM,
+      adaptors.map(\.kind.name) == [
+        "AttnMiniLM", "ValMiniLM", "AttnTinyBERT", "HidnTinyBERT", "HidnPKD", "EmbdTinyBERT", "LogitMSE", "LogitCE",
+        "AttnMiniLM", "RelationMiniLM", "Gram",
       ])
-    #expect(adaptors[0] == AdaptorSettings(kind: .attnMiniLM) && adaptors[1] == AdaptorSettings(kind: .valMiniLM))
-    #expect(adaptors[2].weight == 0.5 && adaptors[2].on == .scores)
-    #expect(adaptors[2].layers == .pairs([LayerPair(student: 1, teacher: 2), LayerPair(student: 3, teacher: 6)]))
-    #expect(adaptors[3].layers == .pairs([LayerPair(student: 0, teacher: 0), LayerPair(student: 3, teacher: 6)]))
-    #expect(adaptors[3].projection == .always && adaptors[3].perLayer)
-    #expect(adaptors[4].layers == .skip && adaptors[8].layers == .uniform && adaptors[0].layers == .last)
-    #expect(adaptors[5].projection == .never)
-    #expect(adaptors[6].on == .logits && adaptors[6].temperature == 2 && !adaptors[6].temperatureScaling)
-    #expect(adaptors[7].temperature == 1.5 && adaptors[7].temperatureScaling)
+    #expect(adaptors[0] == AdaptorSettings(named: "AttnMiniLM") && adaptors[1] == AdaptorSettings(named: "ValMiniLM"))
+    #expect(adaptors[2].weight == 0.5 && adaptors[2]["on"] == .word("scores"))
+    func pairs(_ first: (Int, Int), _ second: (Int, Int)) -> AdaptorOptionValue {
+      .layers(.pairs([first, second].map { LayerPair(student: $0.0, teacher: $0.1) }))
+    }
+    #expect(adaptors[2]["layers"] == pairs((1, 2), (3, 6)))
+    #expect(adaptors[3]["layers"] == pairs((0, 0), (3, 6)))
+    #expect(adaptors[3]["projection"] == .word("always") && adaptors[3]["perLayer"] == .flag(true))
+    #expect(adaptors[4]["layers"] == .layers(.skip) && adaptors[8]["layers"] == .layers(.uniform))
+    #expect(adaptors[0]["layers"] == .layers(.last) && adaptors[9]["layers"] == .layers(.top))
+    #expect(adaptors[5]["projection"] == .word("never"))
+    #expect(adaptors[6]["on"] == .word("probabilities") && adaptors[6]["temperature"] == .number(2))
+    #expect(adaptors[6]["temperatureScaling"] == .flag(false) && adaptors[7]["temperatureScaling"] == .flag(true))
+    #expect(adaptors[7]["temperature"] == .number(1.5))
+    #expect(adaptors[9]["relations"] == .words(["values", "keys"]) && adaptors[9]["heads"] == .integer(24))
+    #expect(adaptors[10]["projectionLearningRate"] == .number(1e-3) && adaptors[10]["with"] == .word("next"))
     #expect(
       read.stages[0].monitors == [
         "val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall", "val_distillation", "val_AttnMiniLM",
         "val_ValMiniLM", "val_AttnTinyBERT", "val_HidnTinyBERT", "val_HidnPKD", "val_EmbdTinyBERT", "val_LogitMSE",
-        "val_LogitCE", "val_AttnMiniLM_2",
+        "val_LogitCE", "val_AttnMiniLM_2", "val_RelationMiniLM", "val_Gram",
       ])
   }
 

@@ -29,7 +29,8 @@ struct FrozenEncoderTests {
       let gradientStep = GradientStep(
         student: student, teacher: nil, objective: objective, weights: weights, places: places,
         frozenOutputs: remembers ? outputs : nil)
-      let optimizer = Optimizer(.adamW(AdamWSettings()), maxGradientNorm: 1, layout: layout, updated: updated)
+      let optimizer = Optimizer(
+        .adamW(AdamWSettings()), maxGradientNorm: 1, layout: layout, updated: updated, peakLearningRate: 1)
       // Every batch twice: computed, then remembered.
       for step in 0..<2 * data.batches.count {
         let result = try gradientStep.run(

@@ -35,11 +35,11 @@ struct GradientSumTests {
     var layout = ParameterLayout()
     let student = Encoder(try GoldenFixtures.configuration("student"), layout: &layout)
     // One that reads inside the layers, and one with a projection.
-    let adaptors = try [AdaptorSettings.Kind.attnMiniLM, .embdTinyBERT].map {
-      var settings = AdaptorSettings(kind: $0)
-      if $0 == .embdTinyBERT { settings.projection = .always }
+    let adaptors = try ["AttnMiniLM", "EmbdTinyBERT"].map { name in
+      var settings = try GoldenFixtures.require(AdaptorSettings(named: name))
+      if name == "EmbdTinyBERT" { settings["projection"] = .word("always") }
       return try settings.makeAdaptor(
-        name: $0.rawValue, student: student.configuration, teacher: teacher.configuration, layout: &layout)
+        name: name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
     }
     let weights = ParameterBuffer(layout)
     defer { withExtendedLifetime(weights) {} }

@@ -35,7 +35,7 @@ struct OptimizerStepsTests {
     let student = Encoder(try GoldenFixtures.configuration(studentName), layout: &layout)
     let adaptors = try GoldenFixtures.adaptors(try #require(run["adaptors"])).map {
       try $0.makeAdaptor(
-        name: $0.kind.rawValue, student: student.configuration, teacher: teacher.configuration, layout: &layout)
+        name: $0.kind.name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
     }
     let weights = ParameterBuffer(layout)
     defer { withExtendedLifetime(weights) {} }
@@ -52,7 +52,8 @@ struct OptimizerStepsTests {
       objective: objective, weights: weights, places: places)
     let updated = UpdatedParameters(layout) { _ in true }
     let optimizer = Optimizer(
-      try settings(run), maxGradientNorm: try #require(run["clipNorm"]?.double), layout: layout, updated: updated)
+      try settings(run), maxGradientNorm: try #require(run["clipNorm"]?.double), layout: layout, updated: updated,
+      peakLearningRate: try #require(run["optimizer"]?["learningRate"]?.double))
     var scheduleSettings = ScheduleSettings()
     scheduleSettings.kind = try #require(ScheduleSettings.Kind(rawValue: run["optimizer"]?["schedule"]?.string ?? ""))
     scheduleSettings.warmup = .steps(try #require(run["warmupSteps"]?.int))
@@ -116,7 +117,7 @@ struct OptimizerStepsTests {
     settings.weightDecay = 0.1
     let optimizer = Optimizer(
       .adamW(settings), maxGradientNorm: nil, layout: layout,
-      updated: UpdatedParameters(layout) { $0.key != "second.weight" })
+      updated: UpdatedParameters(layout) { $0.key != "second.weight" }, peakLearningRate: 0.5)
     let norm = optimizer.step(
       weights: weights, gradient: gradient, rows: [], learningRate: 0.5, pool: WorkerPool(workers: 2))
     #expect(abs(norm - (19 * 4.0).squareRoot()) < 1e-12)
@@ -136,7 +137,7 @@ struct OptimizerStepsTests {
       gradient.values.update(repeating: Float(length / 600_000.0.squareRoot()))
       let optimizer = Optimizer(
         .sgd, maxGradientNorm: 2, layout: layout,
-        updated: UpdatedParameters(layout) { _ in true })
+        updated: UpdatedParameters(layout) { _ in true }, peakLearningRate: 1)
       let norm = optimizer.step(
         weights: weights, gradient: gradient, rows: [], learningRate: 1, pool: WorkerPool(workers: 2))
       #expect(abs(norm - length) < 1e-5)

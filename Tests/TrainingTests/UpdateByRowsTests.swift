@@ -30,7 +30,7 @@ struct UpdateByRowsTests {
     let optimizers = layouts.map { layout in
       Optimizer(
         rule, maxGradientNorm: 1, layout: layout,
-        updated: UpdatedParameters(layout) { _ in true })
+        updated: UpdatedParameters(layout) { _ in true }, peakLearningRate: 1)
     }
     for step in 0..<6 {
       let rows = (0..<40).filter { ($0 * 7 + step * 3) % 5 == 0 && $0 < 30 }

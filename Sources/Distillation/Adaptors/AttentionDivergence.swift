@@ -5,6 +5,15 @@ import Kernels
 ///
 /// Taken from attention scores by log-softmax, so no smoothing constant is needed.
 struct AttentionDivergence: Adaptor {
+  private static let layers = AdaptorOption.layers(from: 1)
+
+  static let kind = AdaptorKind(
+    "AttnMiniLM", learns: "attention probabilities, by KL divergence", options: [layers], comparesAttention: true
+  ) { context in
+    AttentionDivergence(
+      name: context.name, pairs: try context.pairs(layers), heads: try context.requireEqualHeads())
+  }
+
   let name: String
   let pairs: [LayerPair]
   let heads: Int

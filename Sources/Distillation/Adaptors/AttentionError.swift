@@ -4,6 +4,17 @@ import Kernels
 /// `AttnTinyBERT`: Σ (X_S − X_T)² over layer pairs, heads and pairs of tokens of a sentence, X being attention
 /// probabilities, or scores as in the paper (Jiao et al., 2020, TinyBERT, eq. 7).
 struct AttentionError: Adaptor {
+  private static let layers = AdaptorOption.layers(from: 1)
+  private static let on = AdaptorOption.on(["probabilities", "scores"], default: "probabilities")
+
+  static let kind = AdaptorKind(
+    "AttnTinyBERT", learns: "attention, by mean squared error", options: [layers, on], comparesAttention: true
+  ) { context in
+    AttentionError(
+      name: context.name, pairs: try context.pairs(layers), heads: try context.requireEqualHeads(),
+      onScores: context.settings[on] == .word("scores"))
+  }
+
   let name: String
   let pairs: [LayerPair]
   let heads: Int

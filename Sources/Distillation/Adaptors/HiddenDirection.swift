@@ -5,6 +5,17 @@ import Text
 /// `HidnPKD`: Σ ‖u_S − u_T‖² over layer pairs and sentences, u = W·h[CLS] / ‖W·h[CLS]‖ (Sun et al., 2019, Patient-KD,
 /// eq. 7).
 struct HiddenDirection: Adaptor {
+  private static let layers = AdaptorOption.layers(from: 0)
+
+  static let kind = AdaptorKind(
+    "HidnPKD", learns: "the direction of the first token's hidden states",
+    options: [layers, Projections.form, Projections.perLayer, Projections.learningRate]
+  ) { context in
+    let pairs = try context.pairs(layers)
+    return HiddenDirection(
+      name: context.name, pairs: pairs, projections: try Projections(pairs: pairs.count, &context))
+  }
+
   let name: String
   let pairs: [LayerPair]
   let projections: Projections
@@ -13,6 +24,10 @@ struct HiddenDirection: Adaptor {
   var teacherTaps: TapSelection { TapSelection(.hidden, layers: pairs.map(\.teacher)) }
 
   func count(_ counts: GlobalCounts) -> Double { Double(pairs.count * counts.sentences) }
+
+  func work(_ text: TextFigures, backward: Bool) -> NecessaryWork {
+    projections.work(rows: text.sentences, pairs: pairs.count, backward: backward)
+  }
 
   func accumulate(_ pair: TapPair, scale: Double) -> Double {
     var total = 0.0
@@ -32,7 +47,8 @@ struct HiddenDirection: Adaptor {
       guard let d, let dHidden, let gradient = pair.gradient else { continue }
       normalizeBackward(d: d, output: u, norms: norms)
       let dCls = pair.arena.zeros(cls.rows, cls.columns)
-      projections.backward(dX: dCls, d: d, x: cls, pair: index, gradient: gradient, pair)
+      projections.backward(
+        dX: dCls, d: d, output: student, x: cls, pair: index, gradient: gradient, pair)
       for sentence in 0..<pair.batch.sentences {
         let first = pair.batch.starts[sentence]
         add(dCls.rows(sentence..<sentence + 1), to: dHidden.rows(first..<first + 1))

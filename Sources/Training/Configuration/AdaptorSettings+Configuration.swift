@@ -1,63 +1,19 @@
 import Distillation
 import JSON
 
-extension AdaptorSettings.Kind {
-  /// Whether it learns from inside the encoder, so that the head gets no gradient from it.
-  var isIntermediate: Bool { self != .logitMSE && self != .logitCE }
-
-  private var readsHiddenStates: Bool { self == .hidnTinyBERT || self == .hidnPKD }
-
-  /// The keys an entry of this kind may have, in the order they are written.
-  var options: [String] {
-    var options = ["weight"]
-    if isIntermediate, self != .embdTinyBERT { options.append("layers") }
-    if !quantities.isEmpty { options.append("on") }
-    if !isIntermediate { options += ["temperature", "temperatureScaling"] }
-    if readsHiddenStates || self == .embdTinyBERT { options.append("projection") }
-    if readsHiddenStates { options.append("perLayer") }
-    return options
-  }
-
-  /// What `on` may be; empty where there is nothing to choose.
-  var quantities: [AdaptorSettings.Quantity] {
-    switch self {
-    case .attnTinyBERT: [.probabilities, .scores]
-    case .logitMSE: [.probabilities, .logits]
-    default: []
-    }
-  }
-
-  /// What the student learns with it, in Markdown.
-  fileprivate var meaning: String {
-    switch self {
-    case .attnMiniLM: "attention probabilities, by KL divergence"
-    case .attnTinyBERT: "attention, by mean squared error"
-    case .valMiniLM: "relations between values, by KL divergence"
-    case .hidnTinyBERT: "hidden states, by mean squared error"
-    case .embdTinyBERT: "the embeddings' output, by mean squared error"
-    case .hidnPKD: "the direction of the first token's hidden states"
-    case .logitMSE: "logits, by mean squared error"
-    case .logitCE: "logits, by cross-entropy"
-    }
-  }
-
-  /// The lowest number a layer pair may hold: hidden states also have layer 0, the embeddings' output.
-  var firstLayer: Int { readsHiddenStates ? 0 : 1 }
-}
-
 extension AdaptorSettings {
   /// Reads one entry of `adaptors`: a bare name, or a name with its options below it.
   static func read(_ node: ConfigurationNode, path: String, pattern: String, in reader: ConfigurationReader) -> Self? {
     switch node.content {
     case .scalar:
-      return reader.read(node, Expected<Kind>.choice, path: path).map(AdaptorSettings.init)
+      return reader.read(node, Expected<AdaptorKind>.adaptor, path: path).map(AdaptorSettings.init)
     case .mapping(let entries) where entries.count == 1:
       let name = ConfigurationNode(.scalar(entries[0].key, isPlain: true), at: entries[0].value.keyPlace)
-      guard let kind = reader.read(name, Expected<Kind>.choice, path: path) else { return nil }
-      let pattern = "\(pattern).\(kind.rawValue)"
+      guard let kind = reader.read(name, Expected<AdaptorKind>.adaptor, path: path) else { return nil }
+      let pattern = "\(pattern).\(kind.name)"
       reader.describe(ConfigurationKey(path: pattern, form: .mapping, default: .none, meaning: kind.meaning))
       return reader.section(
-        entries[0].value, path: "\(path).\(kind.rawValue)", pattern: pattern, under: node, reportsMissing: true
+        entries[0].value, path: "\(path).\(kind.name)", pattern: pattern, under: node, reportsMissing: true
       ) { section in
         AdaptorSettings(kind: kind, section)
       }
@@ -71,28 +27,124 @@ extension AdaptorSettings {
     return nil
   }
 
-  private init(kind: Kind, _ section: ConfigurationSection) {
+  private init(kind: AdaptorKind, _ section: ConfigurationSection) {
     self.init(kind: kind)
-    func option<Value>(_ key: String, _ expected: Expected<Value>, into target: inout Value, _ meaning: String) {
-      if kind.options.contains(key) {
-        section.read(key, expected, into: &target, meaning)
-      } else {
-        section.refuse(key, "\(kind.rawValue) has no such option; it has \(kind.options.joined(separator: ", "))")
+    section.read(
+      "weight", .number(from: 0, to: 1e6), into: &weight, "0 measures the loss without learning from it")
+    for option in kind.options { section.read(option.key, option.expected, into: &self[option], option.meaning) }
+    let own = ["weight"] + kind.options.map(\.key)
+    for key in Self.allOptionKeys where !own.contains(key) {
+      section.refuse(key, "\(kind.name) has no such option; it has \(own.joined(separator: ", "))")
+    }
+  }
+
+  private static let allOptionKeys = Set(AdaptorKind.all.flatMap(\.options).map(\.key)).sorted()
+
+  func write(to writer: inout YAMLWriter) {
+    writer.write("weight", number: weight)
+    for option in kind.options { writer.write(option.key, flow: self[option].flow) }
+  }
+}
+
+extension Expected where Value == AdaptorKind {
+  /// The name of an adaptor.
+  fileprivate static var adaptor: Expected {
+    let names = AdaptorKind.all.map(\.name)
+    return Expected(
+      description: listed(names), form: .words(names),
+      read: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        return AdaptorKind.named(text)
+      },
+      json: { .string($0.name) },
+      remedy: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        return nearest(to: text, among: names).map { "did you mean \($0)?" }
+      })
+  }
+}
+
+extension AdaptorOption {
+  fileprivate var expected: Expected<AdaptorOptionValue> {
+    // What `back` is given was read with the same form.
+    switch form {
+    case .number(let bound, let last):
+      Expected<Double>.number(above: bound, atMost: last).map(AdaptorOptionValue.number) { $0.number ?? 0 }
+    case .optionalNumber(let bound, let last):
+      Expected<Double?>.orNull(.number(above: bound, atMost: last)).map {
+        $0.map(AdaptorOptionValue.number) ?? .none
+      } back: {
+        $0.number
+      }
+    case .integer(let range):
+      Expected<Int>.integer(range).map(AdaptorOptionValue.integer) {
+        if case .integer(let value) = $0 { value } else { 0 }
+      }
+    case .flag: Expected<Bool>.boolean.map(AdaptorOptionValue.flag) { $0 == .flag(true) }
+    case .word(let words):
+      Expected<String>.word(words).map(AdaptorOptionValue.word) { if case .word(let word) = $0 { word } else { "" } }
+    case .words(let words):
+      Expected<[String]>.distinct(words).map(AdaptorOptionValue.words) {
+        if case .words(let list) = $0 { list } else { [] }
+      }
+    case .layers(let lowest):
+      LayerMapSettings.expected(firstLayer: lowest).map(AdaptorOptionValue.layers) {
+        if case .layers(let layers) = $0 { layers } else { .last }
       }
     }
-    option(
-      "weight", .number(from: 0, to: 1e6), into: &weight, "0 measures the loss without learning from it")
-    option(
-      "layers", LayerMapSettings.expected(firstLayer: kind.firstLayer), into: &layers,
-      "which student layer learns from which teacher layer")
-    option("on", .choice(of: kind.quantities), into: &on, "what is compared")
-    option("temperature", .number(above: 0, atMost: 1000), into: &temperature, "divides the logits")
-    option(
-      "temperatureScaling", .boolean, into: &temperatureScaling, "multiply the loss by the temperature's square")
-    option(
-      "projection", .choice, into: &projection,
-      "a linear map from the student's width to the teacher's; `auto` where they differ")
-    option("perLayer", .boolean, into: &perLayer, "a projection for each layer pair")
+  }
+}
+
+extension AdaptorOptionValue {
+  fileprivate var number: Double? { if case .number(let number) = self { number } else { nil } }
+
+  /// As YAML.
+  fileprivate var flow: String {
+    switch self {
+    case .none: "null"
+    case .number(let number): YAMLWriter.number(number)
+    case .integer(let integer): "\(integer)"
+    case .flag(let flag): flag ? "true" : "false"
+    case .word(let word): YAMLWriter.scalar(word)
+    case .words(let words): YAMLWriter.list(words.map(YAMLWriter.scalar))
+    case .layers(let layers): layers.flow
+    }
+  }
+}
+
+extension Expected where Value == String {
+  fileprivate static func word(_ words: [String]) -> Expected {
+    Expected(
+      description: listed(words), form: .words(words),
+      read: { node in
+        guard case .scalar(let text, _) = node.content, words.contains(text) else { return nil }
+        return text
+      },
+      json: JSON.string,
+      remedy: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        return nearest(to: text, among: words).map { "did you mean \($0)?" }
+      })
+  }
+}
+
+extension Expected where Value == [String] {
+  /// Some of these words, each at most once.
+  fileprivate static func distinct(_ words: [String]) -> Expected {
+    Expected(
+      description: "a list of \(listed(words)), each once", form: .list(of: .words(words), count: 1...words.count),
+      read: { node in
+        guard case .sequence(let elements) = node.content, !elements.isEmpty else { return nil }
+        var read: [String] = []
+        for element in elements {
+          guard case .scalar(let text, _) = element.content, words.contains(text), !read.contains(text) else {
+            return nil
+          }
+          read.append(text)
+        }
+        return read
+      },
+      json: { .array($0.map(JSON.string)) })
   }
 }
 
@@ -100,15 +152,16 @@ extension LayerMapSettings {
   /// A map's name, or pairs of layers without repetition.
   fileprivate static func expected(firstLayer: Int) -> Expected<LayerMapSettings> {
     let layer = Expected.integer(firstLayer...256)
-    let maps = ["last", "uniform", "skip"]
+    let maps = ["last", "uniform", "skip", "top"]
     return Expected(
-      description: "last, uniform, skip or distinct pairs [[student, teacher], …] of layers from \(firstLayer)",
+      description: "last, uniform, skip, top or distinct pairs [[student, teacher], …] of layers from \(firstLayer)",
       form: .either([.words(maps), .list(of: .list(of: layer.form, count: 2...2), count: 1...Int.max)]),
       read: { node in
         switch node.content {
         case .scalar("last", _): return .last
         case .scalar("uniform", _): return .uniform
         case .scalar("skip", _): return .skip
+        case .scalar("top", _): return .top
         case .scalar, .mapping: return nil
         case .sequence(let elements):
           var pairs: [LayerPair] = []
@@ -128,6 +181,7 @@ extension LayerMapSettings {
         case .last: "last"
         case .uniform: "uniform"
         case .skip: "skip"
+        case .top: "top"
         case .pairs(let pairs): .array(pairs.map { [layer.json($0.student), layer.json($0.teacher)] })
         }
       },
@@ -139,5 +193,15 @@ extension LayerMapSettings {
         return elements.isEmpty
           ? "name at least one pair" : "look for a pair that is not two such numbers, or comes twice"
       })
+  }
+
+  fileprivate var flow: String {
+    switch self {
+    case .last: "last"
+    case .uniform: "uniform"
+    case .skip: "skip"
+    case .top: "top"
+    case .pairs(let pairs): YAMLWriter.list(pairs.map { "[\($0.student), \($0.teacher)]" })
+    }
   }
 }

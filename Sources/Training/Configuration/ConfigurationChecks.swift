@@ -33,6 +33,15 @@ extension RunConfiguration {
           "each rank's sum is rounded, so that results depend on the number of ranks, which a number of microBatches is "
             + "to prevent; use float32, or microBatches: auto", at: reader.node(key), path: key)
       }
+      if stage.training.microBatches == .auto,
+        let index = stage.adaptors.firstIndex(where: { $0.kind.comparesSentences($0) })
+      {
+        let key = "\(path).adaptors.\(index)"
+        reader.report(
+          "\(stage.adaptors[index].kind.name) compares the sentences of a micro-batch, and microBatches: auto cuts as "
+            + "many as there are ranks and threads; give microBatches a number, or use temperatureBy: constant",
+          at: reader.node(key), path: key)
+      }
       checkGradients(of: stage, path, reader)
       checkTexts(of: stage, path, reader)
       checkMonitor(of: stage, path, reader)
@@ -76,8 +85,8 @@ extension RunConfiguration {
       reader.report(
         "the stage has nothing to learn from; give it adaptors with a weight above 0, or a labelWeight above 0",
         at: reader.node("\(path).labelWeight"), path: "\(path).labelWeight")
-    } else if stage.update == .head, stage.labelWeight == 0, counted.allSatisfy(\.kind.isIntermediate) {
-      let names = counted.map(\.kind.rawValue).joined(separator: ", ")
+    } else if stage.update == .head, stage.labelWeight == 0, counted.allSatisfy({ !$0.kind.trainsHead }) {
+      let names = counted.map(\.kind.name).joined(separator: ", ")
       reader.report(
         "nothing trains the head: \(names) learn inside the encoder; use update: encoder or all, add LogitMSE or LogitCE, "
           + "or give a labelWeight above 0", at: reader.node("\(path).update"), path: "\(path).update")

@@ -175,7 +175,7 @@ extension StageSettings {
   fileprivate func write(to writer: inout YAMLWriter) {
     writer.write("name", name)
     writer.list("adaptors", adaptors) { adaptor, writer in
-      writer.section(adaptor.kind.rawValue) { adaptor.write(to: &$0) }
+      writer.section(adaptor.kind.name) { adaptor.write(to: &$0) }
     }
     writer.write("labelWeight", number: labelWeight)
     writer.section("data") { unlabelled.write(to: &$0) }
@@ -187,33 +187,6 @@ extension StageSettings {
       writer.write("mode", checkpoint.mode.rawValue)
       writer.write("saveTopK", number: checkpoint.saveTopK)
       writer.write("saveLast", flag: checkpoint.saveLast)
-    }
-  }
-}
-
-extension AdaptorSettings {
-  fileprivate func write(to writer: inout YAMLWriter) {
-    for option in kind.options {
-      switch option {
-      case "weight": writer.write(option, number: weight)
-      case "layers": writer.write(option, flow: layers.flow)
-      case "on": writer.write(option, on.rawValue)
-      case "temperature": writer.write(option, number: temperature)
-      case "temperatureScaling": writer.write(option, flag: temperatureScaling)
-      case "projection": writer.write(option, projection.rawValue)
-      default: writer.write(option, flag: perLayer)
-      }
-    }
-  }
-}
-
-extension LayerMapSettings {
-  fileprivate var flow: String {
-    switch self {
-    case .last: "last"
-    case .uniform: "uniform"
-    case .skip: "skip"
-    case .pairs(let pairs): YAMLWriter.list(pairs.map { "[\($0.student), \($0.teacher)]" })
     }
   }
 }

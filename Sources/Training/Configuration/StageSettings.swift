@@ -57,11 +57,11 @@ extension AdaptorSettings {
   ///
   /// Validation metrics are these with `val_` in front: `val_AttnMiniLM`, `val_AttnMiniLM_2`.
   package static func metricKeys(of adaptors: [AdaptorSettings]) -> [String] {
-    var seen: [Kind: Int] = [:]
+    var seen: [AdaptorKind: Int] = [:]
     return adaptors.map { adaptor in
       seen[adaptor.kind, default: 0] += 1
       let count = seen[adaptor.kind, default: 1]
-      return count == 1 ? adaptor.kind.rawValue : "\(adaptor.kind.rawValue)_\(count)"
+      return count == 1 ? adaptor.kind.name : "\(adaptor.kind.name)_\(count)"
     }
   }
 }

@@ -1,3 +1,4 @@
+import Distillation
 import Encoders
 import Kernels
 import Text
@@ -60,7 +61,7 @@ package struct ComparedLayers: Sendable, Equatable {
     _ adaptors: [(name: String, pairs: [(student: Int, teacher: Int)])], student: Int, teacher: Int
   ) -> [ComparedLayers] {
     var learned: [ComparedLayers] = []
-    for pair in adaptors.filter({ $0.name.hasPrefix("Attn") }).flatMap(\.pairs)
+    for pair in adaptors.filter({ AdaptorKind.ofMetric($0.name)?.comparesAttention ?? false }).flatMap(\.pairs)
     where (1...student).contains(pair.student) && (1...teacher).contains(pair.teacher) {
       let layers = ComparedLayers(student: pair.student, teacher: pair.teacher)
       if !learned.contains(layers) { learned.append(layers) }

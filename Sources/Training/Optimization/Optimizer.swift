@@ -5,6 +5,8 @@ package final class Optimizer {
   private let settings: OptimizerSettings
   private let maxGradientNorm: Double?
   let updated: UpdatedParameters
+  /// By stretch: what the step's learning rate is multiplied by.
+  private let rateFactors: [Double]
   let firstMoment: ParameterBuffer?
   let secondMoment: ParameterBuffer?
   /// Updates so far: a step that was skipped is none.
@@ -15,9 +17,12 @@ package final class Optimizer {
   /// The gradient of a row that a batch does not touch.
   private let zeroRow: ParameterBuffer
 
+  /// - Parameter peakLearningRate: that of the schedule, which parameters with a rate of their own follow.
   package init(
-    _ settings: OptimizerSettings, maxGradientNorm: Double?, layout: ParameterLayout, updated: UpdatedParameters
+    _ settings: OptimizerSettings, maxGradientNorm: Double?, layout: ParameterLayout, updated: UpdatedParameters,
+    peakLearningRate: Double
   ) {
+    rateFactors = updated.stretches.map { ($0.learningRate ?? peakLearningRate) / peakLearningRate }
     self.settings = settings
     self.maxGradientNorm = maxGradientNorm
     self.updated = updated
@@ -45,10 +50,11 @@ package final class Optimizer {
     switch settings {
     case .sgd:
       let ranges = updated.stretches.map(\.range) + rows.map(updated.range(ofRow:))
-      pool.forEach(ranges.indices) { index in
+      pool.forEach(ranges.indices) { [rateFactors] index in
+        let factor = index < rateFactors.count ? rateFactors[index] : 1
         add(
           UnsafeBufferPointer(gradient.values[part: ranges[index]]), to: weights.values[part: ranges[index]],
-          scale: Float(-learningRate * scale))
+          scale: Float(-learningRate * factor * scale))
       }
     case .adamW(let adamW):
       let step = AdamWStep(
@@ -77,9 +83,11 @@ package final class Optimizer {
     pool: WorkerPool
   ) {
     guard let firstMoment, let secondMoment else { return }
-    let stretches = updated.stretches
+    let (stretches, rateFactors) = (updated.stretches, rateFactors)
     pool.forEach(stretches.indices) { index in
       let range = stretches[index].range
+      var step = step
+      step.learningRate *= rateFactors[index]
       step.apply(
         weights: weights.values[part: range], gradient: gradient.values[part: range],
         firstMoment: firstMoment.values[part: range], secondMoment: secondMoment.values[part: range],

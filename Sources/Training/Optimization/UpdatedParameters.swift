@@ -9,6 +9,8 @@ package struct UpdatedParameters: Sendable {
   struct Stretch: Sendable {
     let range: Range<Int>
     let decays: Bool
+    /// The peak learning rate in place of the stage's.
+    let learningRate: Double?
   }
 
   /// Cut by the layout alone, so that sums over stretches do not depend on the number of workers.
@@ -29,7 +31,10 @@ package struct UpdatedParameters: Sendable {
       }
       let end = entry.slot.offset + entry.slot.count
       for start in stride(from: entry.slot.offset, to: end, by: Self.longestStretch) {
-        stretches.append(Stretch(range: start..<min(start + Self.longestStretch, end), decays: entry.decays))
+        stretches.append(
+          Stretch(
+            range: start..<min(start + Self.longestStretch, end), decays: entry.decays,
+            learningRate: entry.learningRate))
       }
     }
     self.stretches = stretches

@@ -79,7 +79,6 @@ package struct StagePlan: Sendable {
     keepsOutputs =
       headOnly && FrozenEncoderOutputs.areEnough(for: studentTaps, of: shapes.student)
 
-    let pairs = (adaptors ?? []).map(\.adaptor.pairs.count)
     func work(_ text: TextFigures, taps: TapSelection, learns: Bool, hasTeacher: Bool = true) -> Work {
       var work = Work()
       if hasTeacher, let teacher = shapes.teacher, !teacherTaps.isEmpty {
@@ -87,12 +86,7 @@ package struct StagePlan: Sendable {
       }
       work.student = .encoder(shapes.student, taps: taps, text: text, backward: learns && !headOnly)
       if learns, headOnly { work.student = work.student + .head(shapes.student, text: text) * 2 }
-      for (adaptor, pairs) in zip(settings.adaptors, pairs) {
-        guard let teacher = shapes.teacher else { break }
-        work.student =
-          work.student
-          + .adaptor(adaptor, pairs: pairs, student: shapes.student, teacher: teacher, text: text, backward: learns)
-      }
+      for weighted in objective.adaptors { work.student = work.student + weighted.adaptor.work(text, backward: learns) }
       return work
     }
     firstWork = work(batches.mean, taps: studentTaps, learns: true)

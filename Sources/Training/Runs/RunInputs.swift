@@ -37,9 +37,7 @@ struct RunInputs: Sendable {
   }
 
   static func usesTeacherLogits(_ configuration: RunConfiguration) -> Bool {
-    configuration.stages.contains { stage in
-      stage.adaptors.contains { $0.kind == .logitMSE || $0.kind == .logitCE }
-    }
+    configuration.stages.contains { $0.adaptors.contains(where: \.kind.trainsHead) }
   }
 
   static func student(_ configuration: RunConfiguration) throws -> ClassifierModel {

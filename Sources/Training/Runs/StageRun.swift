@@ -90,7 +90,8 @@ final class StageRun {
       student: encoder, weights: weights, teacher: teacher, objective: objective, places: places)
     updated = Self.updatedParameters(settings.update, of: layout)
     optimizer = Optimizer(
-      training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout, updated: updated)
+      training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout, updated: updated,
+      peakLearningRate: training.learningRate)
     epochBatches = try Self.epochBatches(training, rows: rows.count)
     steps = epochBatches.reduce(0, +)
     schedule = Schedule(training.schedule, peak: training.learningRate, totalSteps: steps)

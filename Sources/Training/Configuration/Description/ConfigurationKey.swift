@@ -23,7 +23,7 @@ package struct ConfigurationKey: Sendable {
 
   /// Every key, in the order in which they are read.
   package static let all: [ConfigurationKey] = {
-    let adaptors = AdaptorSettings.Kind.allCases.map { "\($0.rawValue): {}" }.map { "{\($0)}" }
+    let adaptors = AdaptorKind.all.map { "\($0.name): {}" }.map { "{\($0)}" }
     // One of everything, so that reading it asks for every key there is.
     let everything = """
       run: {directory: d}

@@ -65,10 +65,19 @@ package enum ConfigurationReference {
     var shown: [String] = []
     for option in keys where option.parent != path && !shown.contains(option.name) {
       shown.append(option.name)
-      let forms = keys.filter { $0.name == option.name && $0.parent != path }.map(\.form)
-      lines.append(row(option.name, ValueForm.words(ofAny: forms), option.default.words, option.meaning))
+      let all = keys.filter { $0.name == option.name && $0.parent != path }
+      lines.append(row(option.name, ValueForm.words(ofAny: all.map(\.form)), defaults(of: all), option.meaning))
     }
     return lines
+  }
+
+  /// `last`, or where some have another default, `last` with those behind it.
+  private static func defaults(of options: [ConfigurationKey]) -> String {
+    let first = options.first?.default.words ?? ""
+    let others = options.filter { $0.default.words != first }.map { option in
+      "`\(option.parent.split(separator: ".").last ?? "")`: \(option.default.words)"
+    }
+    return others.isEmpty ? first : "\(first) (\(others.joined(separator: ", ")))"
   }
 
   private static func row(_ name: String, _ type: String, _ standard: String, _ meaning: String) -> String {
