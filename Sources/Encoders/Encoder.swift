@@ -160,9 +160,12 @@ package final class EncoderPass {
   ///
   /// - Parameters:
   ///   - headOnly: stops below the pooler, for a frozen encoder.
+  ///   - atLastHidden: told the gradient of the last layer's output, where a loss reaches it: of all tokens, or of each
+  ///     sentence's first where no more is read.
   ///   - completed: told on the way from which place in the layout on `gradient` is what it will be.
   package func backward(
-    _ d: TapGradients, gradient: ParameterBuffer, headOnly: Bool, completed: (_ start: Int) -> Void = { _ in }
+    _ d: TapGradients, gradient: ParameterBuffer, headOnly: Bool, atLastHidden: (Matrix) -> Void = { _ in },
+    completed: (_ start: Int) -> Void = { _ in }
   ) {
     var current: Matrix?
     let (dLogits, dPooled) = (d[.logits]?.matrix, d[.pooled]?.matrix)
@@ -189,6 +192,7 @@ package final class EncoderPass {
         add(tap, to: sum)
         current = sum
       }
+      if index == layers.count - 1, let current { atLastHidden(current) }
       current = encoder.layer(index).backward(d: current, layers[index], d, gradient: gradient, context)
       completed(slots.layers[index].range.lowerBound)
     }

@@ -41,7 +41,7 @@ struct RunRecord: CustomTestStringConvertible {
 
   /// Steps and validations without what differs from run to run: times, and the names of directories.
   var comparableEvents: [JSON] {
-    (events("step") + events("validation")).map { event in
+    (events("step") + events("validation") + events("gradient_shares")).map { event in
       var members = event.object ?? JSONObject()
       for key in ["time", "seconds", "exposed_communication"] { members[key] = nil }
       return .object(members)

@@ -83,7 +83,8 @@ import Testing
       #expect(files.count == 1)
       let records = try scalars(try #require(bytes(of: "\(folder)/\(files[0])")))
       let events = run.events.filter {
-        $0["stage"]?.string == stage && ["step", "validation", "attention"].contains($0["event"]?.string)
+        $0["stage"]?.string == stage
+          && ["step", "validation", "gradient_shares", "attention"].contains($0["event"]?.string)
       }.flatMap { event in
         // A picture for each sentence and pair of layers.
         let pictures = event["sentences"]?.array?.reduce(0) { $0 + ($1["maps"]?.array?.count ?? 0) } ?? 1
@@ -93,9 +94,11 @@ import Testing
       #expect(records.dropFirst(3).map(\.step) == events.map { $0["step"]?.int })
       for (record, event) in zip(records.dropFirst(3), events) where event["event"]?.string != "attention" {
         let names: [(key: String, tag: String)] =
-          event["event"]?.string == "step"
-          ? [("loss", "loss/total"), ("learning_rate", "optimizer/learning_rate")]
-          : [("val_loss", "validation/loss"), ("val_accuracy", "validation/accuracy")]
+          switch event["event"]?.string {
+          case "step": [("loss", "loss/total"), ("learning_rate", "optimizer/learning_rate")]
+          case "validation": [("val_loss", "validation/loss"), ("val_accuracy", "validation/accuracy")]
+          default: (event.object?.keys ?? []).filter { $0.hasPrefix("gradient_share") }.map { ($0, $0) }
+          }
         for (key, tag) in names {
           #expect(record.values[tag] == event[key]?.double.map(Float.init))
         }

@@ -32,6 +32,10 @@ def expected_points(log):
                     points[tag].append((event["step"], event[key]))
             for key in ("sentences", "tokens"):
                 points[f"throughput/{key}_per_second"].append((event["step"], event[key] / event["seconds"]))
+        elif kind == "gradient_shares":
+            for key, value in event.items():
+                if key.startswith("gradient_share"):
+                    points[key].append((event["step"], value))
         elif kind == "validation":
             for key, value in event.items():
                 if key.startswith("val_"):

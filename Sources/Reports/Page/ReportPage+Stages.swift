@@ -76,6 +76,16 @@ extension ReportPage {
         title: "Validation",
         series: ["val_accuracy", "val_macro_f1", "val_macro_recall"].map { validations(metricTitle($0), $0) },
         lastStep: last, digits: 4))
+    charts.append(
+      LineChart(
+        title: "Share of the gradient",
+        series: stage.terms.map { term in
+          LineChart.Series(
+            term == "hard" ? "labels" : term,
+            stage.gradientShares.compactMap { point in
+              point.shares.first { $0.name == term }.map { (point.step, $0.value) }
+            }, style: .dots)
+        }, lastStep: last, startsAtZero: true))
     charts += [
       LineChart(title: "Learning rate", series: [steps("last", \.learningRate)], lastStep: last, startsAtZero: true),
       LineChart(title: "Norm of the gradient", series: [steps("before clipping", \.gradientNorm)], lastStep: last),

@@ -43,6 +43,8 @@ package struct RecordedStage: Sendable {
   private(set) var steps: [Step] = []
   private(set) var skippedSteps = 0
   private(set) var validations: [Validation] = []
+  /// Of each term that counts, by its name in the log.
+  private(set) var gradientShares: [(step: Int, shares: [(name: String, value: Double)])] = []
   private(set) var isFinished = false
   /// Its best checkpoint, relative to where the program was run.
   private(set) var bestCheckpoint: String?
@@ -94,6 +96,15 @@ package struct RecordedStage: Sendable {
           metrics: (event.object ?? JSONObject()).compactMap { key, value in
             key.hasPrefix("val_") ? value.double.map { (key, $0) } : nil
           }, isBest: event["best"]?.bool ?? false, seconds: number("seconds")))
+    case "gradient_shares":
+      let prefix = "gradient_share/"
+      gradientShares.append(
+        (
+          integer("step"),
+          (event.object ?? JSONObject()).compactMap { key, value in
+            key.hasPrefix(prefix) ? value.double.map { (String(key.dropFirst(prefix.count)), $0) } : nil
+          }
+        ))
     case "stage_finished":
       isFinished = true
       bestCheckpoint = event["best_checkpoint"]?.string

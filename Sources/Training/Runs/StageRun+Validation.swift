@@ -18,6 +18,7 @@ extension StageRun {
     guard let directory else { return }
     if let validated {
       try session.journal.record(.validated(validated))
+      try recordShares(step: step)
       if validated.isBest { try recordAttention(step: step) }
     }
     try session.tolerating("the checkpoint", isEssential: step == steps) {

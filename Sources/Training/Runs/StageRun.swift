@@ -25,13 +25,17 @@ final class StageRun {
   let student: ClassifierModel
   /// What this stage learns from.
   let rows: TokenizedDataset
-  private let sampler: Sampler
+  let sampler: Sampler
   /// The student's parameters, then the adaptors' projections.
   let weights: ParameterBuffer
   let objective: StageObjective
   let gradientStep: GradientStep
   let evaluation: Evaluation
   let cachedTeacher: CachedTeacher?
+  /// What gradient shares are measured with: not the cache, whose counts are of steps and validations.
+  let measuredTeacher: (any TeacherSource)?
+  /// Of which it was said that they teach next to nothing.
+  var silentTerms: Set<String> = []
   let updated: UpdatedParameters
   let optimizer: Optimizer
   private let schedule: Schedule
@@ -79,6 +83,7 @@ final class StageRun {
       ? nil
       : session.teacher.map { [objective] in LiveTeacher($0, taps: objective.teacherTaps) }
     cachedTeacher = liveTeacher.flatMap { inputs.cache?.teacher($0) }
+    measuredTeacher = liveTeacher
     let teacher: (any TeacherSource)? = cachedTeacher ?? liveTeacher
     gradientStep = GradientStep(
       student: encoder, teacher: teacher, objective: objective, weights: weights, places: places,
@@ -119,6 +124,7 @@ final class StageRun {
       session.journal.announce(.stageStarted(overview))
     } else {
       try session.journal.record(.stageStarted(overview))
+      try recordShares(step: 0)
     }
     if progress.validationPending { try conclude(savesState: false) }
     var before = 0

@@ -11,6 +11,8 @@ package enum TrainingEvent: Sendable {
   case ranks(RanksReport)
   case validationStarted(stage: String, rows: Int)
   case validated(ValidationReport)
+  /// At a stage's start, and after each validation.
+  case gradientShares(GradientShares)
   case attention(AttentionReport)
   case teacherCache(TeacherCacheUse)
   case checkpointSaved(stage: String, path: String, isBest: Bool)
@@ -184,6 +186,7 @@ extension TrainingEvent {
     case .validationStarted(let stage, let rows):
       ["event": "validation_started", "stage": .string(stage), "rows": .integer(rows)]
     case .validated(let report): .members([("event", "validation")] + report.members)
+    case .gradientShares(let shares): .members([("event", "gradient_shares")] + shares.members)
     case .attention(let report): .members([("event", "attention")] + report.members)
     case .teacherCache(let use): .members([("event", "teacher_cache")] + use.members)
     case .checkpointSaved(let stage, let path, let isBest):
@@ -198,6 +201,14 @@ extension ValidationReport {
   fileprivate var members: [(String, JSON)] {
     [("stage", .string(stage)), ("step", .integer(step)), ("epoch", .integer(epoch))]
       + metrics.map { ($0.name, .number($0.value)) } + [("best", .bool(isBest)), ("seconds", .number(seconds))]
+  }
+}
+
+extension GradientShares {
+  fileprivate var members: [(String, JSON)] {
+    [("stage", .string(stage)), ("step", .integer(step))]
+      + terms.map { ("gradient_share/\($0.name)", .number($0.parameters)) }
+      + terms.map { ("gradient_share_last_hidden/\($0.name)", .number($0.lastHidden)) }
   }
 }
 

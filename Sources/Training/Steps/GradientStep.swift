@@ -7,10 +7,10 @@ import Text
 
 /// One optimizer step's gradient: micro-batches run end to end on worker threads of all ranks, then summed.
 package struct GradientStep: Sendable {
-  private let student: Encoder
+  let student: Encoder
   private let teacher: (any TeacherSource)?
-  private let objective: StageObjective
-  private let weights: ParameterBuffer
+  let objective: StageObjective
+  let weights: ParameterBuffer
   private let places: Places
   private let workers: [Worker]
   private let sum: GradientSum
@@ -267,7 +267,7 @@ package struct GradientStep: Sendable {
 }
 
 extension ParameterBuffer {
-  fileprivate func zero(_ ranges: [Range<Int>]) {
+  func zero(_ ranges: [Range<Int>]) {
     for range in ranges { values[part: range].update(repeating: 0) }
   }
 

@@ -6,8 +6,8 @@ import Text
 /// What a stage minimises: labelWeight · hard + Σ weight · adaptor, each a sum divided by a count of the global batch: that
 /// of the hard loss counts the rows that have a label.
 package struct StageObjective: Sendable {
-  let labelWeight: Double
-  let adaptors: [WeightedAdaptor]
+  private(set) var labelWeight: Double
+  private(set) var adaptors: [WeightedAdaptor]
 
   package init(labelWeight: Double, adaptors: [WeightedAdaptor]) {
     self.labelWeight = labelWeight
@@ -52,6 +52,21 @@ package struct StageObjective: Sendable {
         scale: labelWeight / Double(max(1, counts.labelled)), arena: pair.arena)
     }
     accumulateAdaptors(pair, counts: counts, into: &sums)
+  }
+
+  /// The terms whose weight is not zero, by their place in `Sums`.
+  var countingTerms: [(index: Int, name: String, weight: Double)] {
+    let all = [(0, "hard", labelWeight)] + adaptors.enumerated().map { ($0 + 1, $1.adaptor.name, $1.weight) }
+    return all.filter { $0.2 != 0 }
+  }
+
+  /// Adds the gradient of one term, by its place in `Sums`.
+  func accumulate(term: Int, _ pair: TapPair, counts: GlobalCounts) {
+    var alone = self
+    alone.labelWeight = term == 0 ? labelWeight : 0
+    alone.adaptors = term == 0 ? [] : [adaptors[term - 1]]
+    var sums = alone.zero
+    alone.accumulate(pair, counts: counts, into: &sums)
   }
 
   func accumulateAdaptors(_ pair: TapPair, counts: GlobalCounts, into sums: inout Sums) {

@@ -44,6 +44,7 @@ final class TrainingConsole {
     case .validated(let report):
       stage?.add(report)
       show(report)
+    case .gradientShares(let shares): show(shares)
     case .teacherCache(let use): show(use)
     case .stageFinished(let stage):
       printLine("\(stage.stage): \(clockTime(stage.seconds)), \(fixed(stage.sentencesPerSecond, 0)) sentences/s")
@@ -100,6 +101,18 @@ final class TrainingConsole {
   private func show(_ report: ValidationReport) {
     let metrics = report.metrics.map { "\($0.name) \(fixed($0.value, 4))" }.joined(separator: "  ")
     printLine("epoch \(report.epoch) validation: \(metrics)\(report.isBest ? "  (best so far)" : "")")
+  }
+
+  /// A table at the stage's start, then a line.
+  private func show(_ shares: GradientShares) {
+    func percent(_ share: Double) -> String { "\(fixed(100 * share, 1)) %" }
+    func name(_ term: GradientShares.Term) -> String { term.name == "hard" ? "labels" : term.name }
+    guard shares.step == 0 else {
+      let terms = shares.terms.map { "\(name($0)) \(percent($0.parameters))" }
+      return printLine("share of the gradient: \(terms.joined(separator: "  "))")
+    }
+    let rows = shares.terms.map { ["  \(name($0))", percent($0.parameters), percent($0.lastHidden)] }
+    table([["  share of the gradient", "parameters", "last hidden states"]] + rows).forEach(printLine)
   }
 
   private func show(_ use: TeacherCacheUse) {

@@ -31,6 +31,9 @@ final class TensorBoardLog {
     case "step": try add(scalars(ofStep: event), step: step, time: time)
     case "step_skipped": try add(numbers(event, [("optimizer/skipped_steps", "skipped_steps")]), step: step, time: time)
     case "validation": try add(scalars(ofValidation: event), step: step, time: time)
+    case "gradient_shares":
+      let keys = (event.object?.keys ?? []).filter { $0.hasPrefix("gradient_share") }
+      try add(numbers(event, keys.map { ($0, $0) }), step: step, time: time)
     case "attention": try addPictures(of: event, step: step, time: time)
     default: break
     }
