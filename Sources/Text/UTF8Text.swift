@@ -24,6 +24,21 @@ enum UTF8Text {
     return next(bytes, &start)
   }
 
+  /// Where the whitespace that ends at `index` starts, or nil if there is none.
+  static func whitespace(_ bytes: ArraySlice<UInt8>, endingAt index: Int) -> Int? {
+    guard let scalar = last(bytes, before: index), CharacterClasses.shared[scalar].contains(.whitespace) else {
+      return nil
+    }
+    return index - UTF8.width(Unicode.Scalar(scalar) ?? " ")
+  }
+
+  /// Where the whitespace that starts at `index` ends, or nil if there is none.
+  static func whitespace(_ bytes: ArraySlice<UInt8>, startingAt index: Int) -> Int? {
+    guard index < bytes.endIndex else { return nil }
+    var end = index
+    return CharacterClasses.shared[next(bytes, &end)].contains(.whitespace) ? end : nil
+  }
+
   @inline(__always)
   static func append(_ scalar: UInt32, to bytes: inout [UInt8]) {
     switch scalar {

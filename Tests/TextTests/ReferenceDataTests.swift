@@ -27,7 +27,7 @@ struct ReferenceDataTests {
     var tokenizers: [String: Tokenizer] = [:]
     for (name, normalizer) in Self.variants {
       var definition = tokenizer.definition
-      definition.normalizer = normalizer
+      definition.normalizer = .bert(normalizer)
       tokenizers[name] = try Tokenizer(definition, originals: [])
     }
     var exact = 0

@@ -74,28 +74,30 @@ struct TokenizerFilesTests {
 
   static let faults = [
     Fault(
-      name: "nothing there", message: ": expected tokenizer.json or vocab.txt, found neither; name a model directory"),
+      name: "nothing there",
+      message: ": expected tokenizer.json, vocab.txt or vocab.json, found none; name a model directory"),
     Fault(
       name: "not JSON", written: [("tokenizer.json", "{")],
       message:
         "/tokenizer.json: line 1, column 2: expected a key in quotes, found the end of the text"),
     Fault(
-      name: "model", edit: (#""model":{"type":"WordPiece""#, #""model":{"type":"BPE""#),
-      message: #"/tokenizer.json: model: expected WordPiece, found string "BPE"; use the tokenizer of a BERT model"#),
+      name: "model", edit: (#""model":{"type":"WordPiece""#, #""model":{"type":"WordLevel""#),
+      message: "/tokenizer.json: model: expected WordPiece or BPE or Unigram, "
+        + #"found string "WordLevel", which is not supported"#),
     Fault(
-      name: "normalizer", edit: ("BertNormalizer", "NFKC"),
-      message:
-        #"/tokenizer.json: normalizer: expected BertNormalizer, found string "NFKC"; use the tokenizer of a BERT model"#
-    ),
+      name: "normalizer", edit: ("BertNormalizer", "ByteLevel"),
+      message: "/tokenizer.json: normalizer: expected Sequence or NFD or NFKD or NFC or NFKC or Lowercase or Strip or "
+        + "StripAccents or Replace or Prepend or Nmt or Precompiled or BertNormalizer, "
+        + #"found string "ByteLevel", which is not supported"#),
     Fault(
-      name: "pre-tokenizer", edit: ("BertPreTokenizer", "ByteLevel"),
-      message:
-        #"/tokenizer.json: pre_tokenizer: expected BertPreTokenizer, found string "ByteLevel"; use the tokenizer of a BERT model"#
-    ),
+      name: "pre-tokenizer", edit: ("BertPreTokenizer", "UnicodeScripts"),
+      message: "/tokenizer.json: pre_tokenizer: expected Sequence or BertPreTokenizer or ByteLevel or Whitespace or "
+        + "WhitespaceSplit or Metaspace or Punctuation or Digits or Split, "
+        + #"found string "UnicodeScripts", which is not supported"#),
     Fault(
-      name: "post-processor", edit: ("TemplateProcessing", "RobertaProcessing"),
-      message: "/tokenizer.json: post_processor: expected TemplateProcessing or BertProcessing, "
-        + #"found string "RobertaProcessing"; use the tokenizer of a BERT model"#),
+      name: "post-processor", edit: ("TemplateProcessing", "Template"),
+      message: "/tokenizer.json: post_processor: expected TemplateProcessing or BertProcessing or RobertaProcessing or "
+        + #"ByteLevel or Sequence, found string "Template", which is not supported"#),
     Fault(
       name: "vocabularies", files: ["tokenizer.json"],
       written: [("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n?\n")],

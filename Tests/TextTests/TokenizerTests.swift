@@ -40,7 +40,7 @@ struct TokenizerTests {
 
   @Test func nothingButSpecialTokensOfAnEmptyText() throws {
     let tokenizer = try Self.tokenizer("uncased")
-    #expect(try tokenizer.encode("").ids == [tokenizer.clsId, tokenizer.sepId])
+    #expect(try tokenizer.encode("").ids == [tokenizer.definition.clsId, tokenizer.definition.sepId])
     #expect(try tokenizer.encode("", pair: "").typeIds == [0, 0, 1])
   }
 

@@ -18,14 +18,14 @@ struct AddedTokenIds {
   /// More are taken for damage.
   static let maximumCount = 10_000
 
-  private let model: WordPiece
+  private let vocabulary: Vocabulary
   private var ids: [[UInt8]: Int32] = [:]
   /// The first id that neither the vocabulary nor a token added before has.
   private var free: Int32
 
-  init(_ model: WordPiece) {
-    self.model = model
-    free = Int32(model.tokens.count { $0 != nil })
+  init(_ vocabulary: Vocabulary) {
+    self.vocabulary = vocabulary
+    free = Int32(vocabulary.count)
   }
 
   func contains(_ content: String) -> Bool { ids[Array(content.utf8)] != nil }
@@ -34,7 +34,7 @@ struct AddedTokenIds {
   mutating func add(_ content: String) -> Int32 {
     let bytes = Array(content.utf8)
     if let id = ids[bytes] { return id }
-    let id = model.id(of: content) ?? free
+    let id = vocabulary.id(of: content) ?? free
     ids[bytes] = id
     free = max(free, id + 1)
     return id
@@ -60,7 +60,8 @@ struct AddedTokenMatcher: Sendable {
 
   enum Part {
     case text(ArraySlice<UInt8>)
-    case token(Int32)
+    /// With the whitespace that it takes along.
+    case token(Int32, Range<Int>)
   }
 
   /// Calls `body` for each token and for what is between them, from left to right.
@@ -84,16 +85,16 @@ struct AddedTokenMatcher: Sendable {
       let found = tokens[Int(match.value)]
       if found.singleWord, touchesWord(bytes, start, end) { continue }
       if found.stripsLeft {
-        while start > done, let space = whitespace(bytes, endingAt: start) { start = space }
+        while start > done, let space = UTF8Text.whitespace(bytes, endingAt: start) { start = space }
         start = max(start, done)
       }
       if found.stripsRight {
         end = max(end, spaceEnd)
-        while let space = whitespace(bytes, startingAt: end) { end = space }
+        while let space = UTF8Text.whitespace(bytes, startingAt: end) { end = space }
         spaceEnd = end
       }
       if done < start { body(.text(bytes[done..<start])) }
-      body(.token(found.id))
+      body(.token(found.id, start..<end))
       done = end
     }
     if done < bytes.endIndex { body(.text(bytes[done...])) }
@@ -105,20 +106,5 @@ struct AddedTokenMatcher: Sendable {
     guard end < bytes.endIndex else { return false }
     var index = end
     return classes[UTF8Text.next(bytes, &index)].contains(.word)
-  }
-
-  /// Where the whitespace that ends at `index` starts.
-  private func whitespace(_ bytes: ArraySlice<UInt8>, endingAt index: Int) -> Int? {
-    guard let scalar = UTF8Text.last(bytes, before: index), CharacterClasses.shared[scalar].contains(.whitespace) else {
-      return nil
-    }
-    return index - UTF8.width(Unicode.Scalar(scalar) ?? " ")
-  }
-
-  /// Where the whitespace that starts at `index` ends.
-  private func whitespace(_ bytes: ArraySlice<UInt8>, startingAt index: Int) -> Int? {
-    guard index < bytes.endIndex else { return nil }
-    var end = index
-    return CharacterClasses.shared[UTF8Text.next(bytes, &end)].contains(.whitespace) ? end : nil
   }
 }

@@ -1,7 +1,7 @@
 /// What the `tokenizers` library takes each code point for.
 struct CharacterClasses: Sendable {
   struct Properties: OptionSet, Sendable {
-    let rawValue: UInt16
+    let rawValue: UInt32
 
     /// Dropped by `clean_text`.
     static let removed = Properties(rawValue: 1)
@@ -21,36 +21,58 @@ struct CharacterClasses: Sendable {
     static let decomposed = Properties(rawValue: 1 << 8)
     /// Replaced by `lowercase`.
     static let lowered = Properties(rawValue: 1 << 9)
+    static let letter = Properties(rawValue: 1 << 10)
+    static let number = Properties(rawValue: 1 << 11)
+    /// What Digits splits on.
+    static let digit = Properties(rawValue: 1 << 12)
+    /// Dropped by `StripAccents`.
+    static let accent = Properties(rawValue: 1 << 13)
+    /// In a grapheme cluster: belongs to the one before, belongs to the one behind, stands alone.
+    static let joining = Properties(rawValue: 1 << 14)
+    static let prepended = Properties(rawValue: 1 << 15)
+    static let control = Properties(rawValue: 1 << 16)
   }
 
   static let shared = CharacterClasses()
 
   /// Which block of 256 entries in `properties` holds the properties of each 256 code points; most share the first.
   private var blocks = [UInt16](repeating: 0, count: 0x1100)
-  private var properties = [UInt16](repeating: 0, count: 256)
+  private var properties = [UInt32](repeating: 0, count: 256)
   private var combiningClasses: [UInt32: UInt8] = [:]
   private var decompositions: [UInt32: [UInt32]] = [:]
   private var lowercase: [UInt32: [UInt32]] = [:]
 
   private init() {
-    mark(CharacterTables.removed, .removed)
-    mark(CharacterTables.whitespace, .whitespace)
-    mark(CharacterTables.punctuation, .punctuation)
-    mark(CharacterTables.ideographs, .ideograph)
-    mark(CharacterTables.wordCharacters, .word)
-    mark(CharacterTables.marks, .mark)
-    mark(CharacterTables.startingMarks, .startingMark)
-    mark(Self.hangulSyllables, .decomposed)
-    var reader = TableReader(CharacterTables.combiningClasses)
-    while let combiningClass = reader.number(radix: 10), reader.skip(":") {
-      while let range = reader.range() {
-        mark(range, .combining)
-        for scalar in range { combiningClasses[scalar] = UInt8(truncatingIfNeeded: combiningClass) }
-        guard reader.skip(",") else { break }
+    let tables: [(StaticString, Properties)] = [
+      (CharacterTables.removed, .removed), (CharacterTables.whitespace, .whitespace),
+      (CharacterTables.punctuation, .punctuation), (CharacterTables.ideographs, .ideograph),
+      (CharacterTables.wordCharacters, .word), (CharacterTables.letters, .letter),
+      (CharacterTables.numbers, [.number, .digit]), (CharacterTables.otherDigits, .digit),
+      (CharacterTables.marks, .mark), (CharacterTables.accents, .accent), (CharacterTables.joining, .joining),
+      (CharacterTables.prepended, .prepended), (CharacterTables.controls, .control),
+    ]
+    for (table, property) in tables {
+      for range in TableReader.ranges(table) { mark(range, property) }
+    }
+    mark(Hangul.syllables, .decomposed)
+    // What stays of the marks' order once those that strip_accents drops are gone.
+    let canonical = TableReader.mappings(CharacterTables.canonical)
+    let classes = CharacterTables.combiningClassesByScalar
+    for (scalar, parts) in canonical {
+      decompositions[scalar] = parts.filter { !self[$0].contains(.mark) }
+      mark(scalar...scalar, .decomposed)
+    }
+    for (scalar, combiningClass) in classes where canonical[scalar] == nil && !self[scalar].contains(.mark) {
+      combiningClasses[scalar] = combiningClass
+      mark(scalar...scalar, .combining)
+    }
+    for range in TableReader.ranges(CharacterTables.marks) {
+      for scalar in range where classes[scalar] == nil && canonical[scalar] == nil {
+        mark(scalar...scalar, .startingMark)
       }
     }
-    decompositions = mappings(CharacterTables.stripped, .decomposed)
-    lowercase = mappings(CharacterTables.lowered, .lowered)
+    lowercase = TableReader.mappings(CharacterTables.lowered)
+    for scalar in lowercase.keys { mark(scalar...scalar, .lowered) }
   }
 
   @inline(__always)
@@ -65,29 +87,17 @@ struct CharacterClasses: Sendable {
 
   /// The canonical decomposition without its marks.
   func decomposition(_ scalar: UInt32) -> [UInt32] {
-    // Hangul syllables are decomposed by arithmetic: section 3.12 of the Unicode standard.
-    if let syllable = Self.hangulSyllables.contains(scalar) ? scalar - Self.hangulSyllables.lowerBound : nil {
-      let (leading, vowel, trailing) = (syllable / 588, syllable % 588 / 28, syllable % 28)
-      return [0x1100 + leading, 0x1161 + vowel] + (trailing == 0 ? [] : [0x11A7 + trailing])
-    }
-    return decompositions[scalar] ?? [scalar]
+    Hangul.decomposition(scalar) ?? decompositions[scalar] ?? [scalar]
   }
 
   func lowered(_ scalar: UInt32) -> [UInt32] {
     lowercase[scalar] ?? [scalar]
   }
-
-  private static let hangulSyllables: ClosedRange<UInt32> = 0xAC00...0xD7A3
 }
 
 // MARK: Reading the tables
 
 extension CharacterClasses {
-  private mutating func mark(_ table: StaticString, _ property: Properties) {
-    var reader = TableReader(table)
-    while let range = reader.range() { mark(range, property) }
-  }
-
   private mutating func mark(_ range: ClosedRange<UInt32>, _ property: Properties) {
     for scalar in range {
       let page = Int(scalar >> 8)
@@ -98,33 +108,43 @@ extension CharacterClasses {
       properties[Int(blocks[page]) << 8 | Int(scalar & 0xFF)] |= property.rawValue
     }
   }
+}
 
-  private mutating func mappings(_ table: StaticString, _ property: Properties) -> [UInt32: [UInt32]] {
+/// Reads the notation of `CharacterTables`.
+struct TableReader {
+  private let text: [UInt8]
+  private var index = 0
+
+  init(_ table: StaticString) {
+    text = table.withUTF8Buffer { [UInt8]($0) }
+  }
+
+  static func ranges(_ table: StaticString) -> [ClosedRange<UInt32>] {
+    var reader = TableReader(table)
+    var ranges: [ClosedRange<UInt32>] = []
+    while let range = reader.range() { ranges.append(range) }
+    return ranges
+  }
+
+  static func mappings(_ table: StaticString) -> [UInt32: [UInt32]] {
     var reader = TableReader(table)
     var mappings: [UInt32: [UInt32]] = [:]
-    while var scalar = reader.number(radix: 16), reader.skip("=") {
+    while let range = reader.range(), reader.skip("=") {
+      var scalar = range.lowerBound
       repeat {
         var target: [UInt32] = []
         repeat {
           guard let part = reader.number(radix: 16) else { break }
           target.append(part)
         } while reader.skip("+")
-        mark(scalar...scalar, property)
         mappings[scalar] = target
         scalar += 1
       } while reader.skip(",")
+      if range.count > 1, let first = mappings[range.lowerBound]?.first {
+        for (offset, scalar) in range.enumerated() { mappings[scalar] = [first + UInt32(offset)] }
+      }
     }
     return mappings
-  }
-}
-
-/// Reads the notation of `CharacterTables`.
-private struct TableReader {
-  private let text: [UInt8]
-  private var index = 0
-
-  init(_ table: StaticString) {
-    text = table.withUTF8Buffer { [UInt8]($0) }
   }
 
   mutating func number(radix: UInt32) -> UInt32? {
@@ -147,5 +167,19 @@ private struct TableReader {
     guard index < text.count, text[index] == UInt8(ascii: separator) else { return false }
     index += 1
     return true
+  }
+}
+
+extension CharacterTables {
+  static var combiningClassesByScalar: [UInt32: UInt8] {
+    var reader = TableReader(combiningClasses)
+    var classes: [UInt32: UInt8] = [:]
+    while let combiningClass = reader.number(radix: 10), reader.skip(":") {
+      while let range = reader.range() {
+        for scalar in range { classes[scalar] = UInt8(truncatingIfNeeded: combiningClass) }
+        guard reader.skip(",") else { break }
+      }
+    }
+    return classes
   }
 }

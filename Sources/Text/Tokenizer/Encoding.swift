@@ -3,6 +3,9 @@ package struct Encoding: Sendable, Equatable {
   package var ids: [Int32] = []
   /// 0 for the first sentence and 1 for the second.
   package var typeIds: [Int32] = []
+  /// Which characters (code points) of its text each token covers, as the library gives them; none for special tokens.
+  /// Empty unless asked for.
+  package var offsets: [Range<Int32>] = []
   /// Whether tokens were left out for the sake of `maxLength`.
   package var isTruncated = false
 

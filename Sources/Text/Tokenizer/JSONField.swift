@@ -49,7 +49,7 @@ struct JSONField {
   }
 
   func id() throws(TokenizerError) -> Int32 {
-    guard let id = try int(in: 0...WordPiece.maximumId) else { throw error(expected: "a token id") }
+    guard let id = try int(in: 0...Vocabulary.maximumId) else { throw error(expected: "a token id") }
     return Int32(id)
   }
 
@@ -73,16 +73,64 @@ struct JSONField {
     }
   }
 
-  /// Checks the `type` of a component against those that are supported.
-  func type(oneOf supported: [String]) throws(TokenizerError) -> String {
-    guard let type = self["type"].value?.string, supported.contains(type) else {
+  /// The field itself, unless the file lacks it.
+  func required() throws(TokenizerError) -> JSONField {
+    if isAbsent { throw error(expected: "a value") }
+    return self
+  }
+
+  /// A string that is there and, unless `orEmpty`, not empty.
+  func content(orEmpty: Bool = false) throws(TokenizerError) -> String {
+    guard let content = try string(), orEmpty || !content.isEmpty else {
+      throw error(expected: orEmpty ? "a string" : "a string that is not empty")
+    }
+    return content
+  }
+
+  /// One of the values of an enumeration by name.
+  func choice<Choice: RawRepresentable & CaseIterable>(
+    of type: Choice.Type
+  ) throws(TokenizerError) -> Choice? where Choice.RawValue == String {
+    guard let name = try string() else { return nil }
+    guard let choice = Choice(rawValue: name) else {
+      throw error(expected: type.allCases.map(\.rawValue).joined(separator: " or "))
+    }
+    return choice
+  }
+
+  // MARK: Components
+
+  /// The `type` of a component, which must be one of `names`.
+  func component(of names: [String]) throws(TokenizerError) -> String {
+    guard let name = self["type"].value?.string, names.contains(name) else {
       let found = isAbsent ? self : self["type"]
       throw TokenizerError(
         file,
-        "\(path): expected \(supported.joined(separator: " or ")), found \(found.value?.summary ?? "nothing");"
-          + " use the tokenizer of a BERT model")
+        "\(path): expected \(names.joined(separator: " or ")), found \(found.value?.summary ?? "nothing"), "
+          + "which is not supported")
     }
-    return type
+    return name
+  }
+
+  /// The components of a `Sequence`, which may lie in another at most.
+  func components(depth: Int) throws(TokenizerError) -> [JSONField] {
+    guard depth <= 1 else { throw TokenizerError(file, "\(path): expected no Sequence this deep") }
+    return try required().elements(atMost: 16)
+  }
+
+  /// The tokens and ids of a model.
+  func vocabulary() throws(TokenizerError) -> [(token: String, id: Int32)] {
+    let object = try object()
+    var vocabulary: [(token: String, id: Int32)] = []
+    vocabulary.reserveCapacity(object.count)
+    for (token, value) in object {
+      guard let id = value.int, (0...Vocabulary.maximumId).contains(id) else {
+        throw TokenizerError(
+          file, "\(path): \(token.quoted): expected an id from 0 to \(Vocabulary.maximumId), found \(value.summary)")
+      }
+      vocabulary.append((token, Int32(id)))
+    }
+    return vocabulary
   }
 
   /// A special token, which is a string or an object with its `content`.
@@ -93,9 +141,9 @@ struct JSONField {
   /// The text of an added token, or nil if it has none.
   func addedContent() throws(TokenizerError) -> String? {
     guard let content = try tokenContent(), !content.isEmpty else { return nil }
-    guard content.utf8.count <= WordPiece.maximumTokenLength else {
+    guard content.utf8.count <= Vocabulary.maximumTokenLength else {
       throw TokenizerError(
-        file, "\(path): expected at most \(WordPiece.maximumTokenLength) bytes, found \(content.utf8.count)")
+        file, "\(path): expected at most \(Vocabulary.maximumTokenLength) bytes, found \(content.utf8.count)")
     }
     return content
   }

@@ -10,6 +10,9 @@ extension Tokenizer {
       (Self.configurationName, configuration),
       (Self.specialTokensName, original(Self.specialTokensName) ?? JSON.object(specialTokensMap).bytes(.pretty)),
     ]
+    for name in [TokenizerDefinition.bytePairsName, MergesFile.name] {
+      if let bytes = original(name) { files.append((name, bytes)) }
+    }
     if let vocabulary = original(VocabularyFile.name) ?? vocabulary { files.append((VocabularyFile.name, vocabulary)) }
     return files
   }
@@ -39,26 +42,28 @@ extension Tokenizer {
 
   // MARK: tokenizer_config.json
 
-  /// The configuration as it was read, with the settings that `BertTokenizer` would otherwise guess.
+  /// The configuration as it was read, with the settings that transformers would otherwise guess.
   private var configuration: [UInt8] {
     let original = original(Self.configurationName)
     let read = original.flatMap { try? JSON.parse($0).object } ?? JSONObject()
     var settings = read
-    let normalizer = definition.normalizer
     func set(_ key: String, _ value: JSON, unless guessed: Bool = false) {
       if !guessed, settings[key]?.isNull ?? true { settings[key] = value }
     }
-    set("do_lower_case", .bool(normalizer.lowercase))
-    set("strip_accents", .bool(normalizer.stripAccents), unless: normalizer.stripAccents == normalizer.lowercase)
-    set("tokenize_chinese_chars", .bool(normalizer.handleChineseChars))
+    if let normalizer = definition.bert?.normalizer {
+      set("do_lower_case", .bool(normalizer.lowercase))
+      set("strip_accents", .bool(normalizer.stripAccents), unless: normalizer.stripAccents == normalizer.lowercase)
+      set("tokenize_chinese_chars", .bool(normalizer.handleChineseChars))
+    }
     for (key, token) in specialTokensMap { set(key, token) }
     set("truncation_side", "left", unless: !definition.truncatesLeft)
     if isBertTokenizer {
       set("tokenizer_class", "BertTokenizer")
     } else {
-      // The class that takes tokenizer.json as it is, where BertTokenizer builds anew from the settings above.
+      // The class that takes tokenizer.json as it is, where others build anew from settings.
       settings["tokenizer_class"] = "PreTrainedTokenizerFast"
-      set("model_input_names", ["input_ids", "token_type_ids", "attention_mask"])
+      let types: [JSON] = segments(isPair: true) > 1 ? ["token_type_ids"] : []
+      set("model_input_names", .array(["input_ids"] + types + ["attention_mask"]))
     }
     if let original, settings == read { return original }
     return JSON.object(settings).bytes(.pretty)
@@ -66,18 +71,18 @@ extension Tokenizer {
 
   /// Whether the settings of `BertTokenizer` can say all that `tokenizer.json` says.
   private var isBertTokenizer: Bool {
-    definition.normalizer.cleanText && definition.model.continuingPrefix == "##"
-      && definition.model.maximumWordLength == 100
+    guard let bert = definition.bert else { return false }
+    return bert.normalizer.cleanText && bert.model.continuingPrefix == "##" && bert.model.maximumWordLength == 100
       && definition.template == .bert(cls: definition.clsId, sep: definition.sepId)
   }
 
   // MARK: special_tokens_map.json
 
   private var specialTokensMap: JSONObject {
-    let mask = TokenizerSettings.defaults.first { $0.0 == "mask_token" }?.1 ?? ""
+    let mask = definition.id(of: "[MASK]") ?? definition.id(of: "<mask>")
     let ids = [
-      ("unk_token", unknownId), ("sep_token", sepId), ("pad_token", padId), ("cls_token", clsId),
-      ("mask_token", definition.id(of: mask)),
+      ("unk_token", unknownId ?? definition.id(of: "<unk>")), ("sep_token", definition.sepId), ("pad_token", padId),
+      ("cls_token", definition.clsId), ("mask_token", mask),
     ]
     var map = JSONObject()
     for (key, id) in ids {
@@ -90,77 +95,38 @@ extension Tokenizer {
 
   /// Tokens by line, or nil if they cannot be written so: an id may be unused, or a token end in whitespace.
   private var vocabulary: [UInt8]? {
-    let tokens = definition.model.tokens.compactMap { $0 }
+    guard case .wordPiece(let model) = definition.model else { return nil }
+    let tokens = model.vocabulary.tokens.compactMap { $0 }
     let bytes = tokens.flatMap { Array($0.utf8) + [UInt8(ascii: "\n")] }
     guard let file = try? VocabularyFile(bytes, file: VocabularyFile.name),
-      file.lines.count == definition.model.tokens.count,
-      zip(file.lines, definition.model.tokens).allSatisfy({ $0.utf8.elementsEqual(($1 ?? "\n").utf8) })
+      file.lines.count == model.vocabulary.tokens.count,
+      zip(file.lines, model.vocabulary.tokens).allSatisfy({ $0.utf8.elementsEqual(($1 ?? "\n").utf8) })
     else { return nil }
     return bytes
   }
 
   // MARK: tokenizer.json
 
-  private var tokenizerJSON: JSON {
-    let normalizer = definition.normalizer
-    var vocabulary = JSONObject()
-    for (id, token) in definition.model.tokens.enumerated() {
-      if let token { vocabulary[token] = .integer(id) }
+  /// All that was read, written anew.
+  var tokenizerJSON: JSON {
+    let decoder: JSON
+    switch definition.model {
+    case .wordPiece(let model):
+      decoder = ["type": "WordPiece", "prefix": .string(model.continuingPrefix), "cleanup": true]
+    case .bytePairs: decoder = ByteLevel().json
+    case .unigram: decoder = Metaspace().json
     }
     return [
       "version": "1.0",
       "truncation": .null,
       "padding": .null,
       "added_tokens": .array(definition.addedTokens.sorted { $0.id < $1.id }.map(\.json)),
-      "normalizer": [
-        "type": "BertNormalizer",
-        "clean_text": .bool(normalizer.cleanText),
-        "handle_chinese_chars": .bool(normalizer.handleChineseChars),
-        "strip_accents": .bool(normalizer.stripAccents),
-        "lowercase": .bool(normalizer.lowercase),
-      ],
-      "pre_tokenizer": ["type": "BertPreTokenizer"],
-      "post_processor": [
-        "type": "TemplateProcessing",
-        "single": .array(definition.template.single.map(json)),
-        "pair": .array(definition.template.pair.map(json)),
-        "special_tokens": .object(templateTokens),
-      ],
-      "decoder": ["type": "WordPiece", "prefix": .string(definition.model.continuingPrefix), "cleanup": true],
-      "model": [
-        "type": "WordPiece",
-        "unk_token": .string(definition.model.unknownToken),
-        "continuing_subword_prefix": .string(definition.model.continuingPrefix),
-        "max_input_chars_per_word": .integer(definition.model.maximumWordLength),
-        "vocab": .object(vocabulary),
-      ],
+      "normalizer": definition.normalizer?.json ?? .null,
+      "pre_tokenizer": definition.preTokenizer?.json ?? .null,
+      "post_processor": definition.postProcessor.json { definition.token(of: $0) },
+      "decoder": decoder,
+      "model": definition.model.json,
     ]
-  }
-
-  private func json(_ part: SequenceTemplate.Part) -> JSON {
-    switch part {
-    case .special(let ids, let type):
-      ["SpecialToken": ["id": .string(name(ids)), "type_id": .integer(Int(type))]]
-    case .first(let type): ["Sequence": ["id": "A", "type_id": .integer(Int(type))]]
-    case .second(let type): ["Sequence": ["id": "B", "type_id": .integer(Int(type))]]
-    }
-  }
-
-  /// What a template calls a special token: its text.
-  private func name(_ ids: [Int32]) -> String {
-    ids.compactMap { definition.token(of: $0) }.joined()
-  }
-
-  private var templateTokens: JSONObject {
-    var tokens = JSONObject()
-    for case .special(let ids, _) in definition.template.single + definition.template.pair {
-      tokens[name(ids)] = [
-        "id": .string(name(ids)),
-        "ids": .array(ids.map { .integer(Int($0)) }),
-        "tokens": .array(ids.map { .string(definition.token(of: $0) ?? "") }),
-      ]
-    }
-    return tokens
   }
 }
 

@@ -17,7 +17,7 @@ struct VocabularyFile {
     let lineFeed = UInt8(ascii: "\n")
     let count = bytes.count { $0 == lineFeed } + (bytes.isEmpty || bytes.last == lineFeed ? 0 : 1)
     // A line takes 16 bytes however short, and those of real vocabularies have more than two.
-    let limit = min(WordPiece.maximumId, bytes.count / 2 + 1_000)
+    let limit = min(Vocabulary.maximumId, bytes.count / 2 + 1_000)
     guard count <= limit else { throw TokenizerError(file, "expected at most \(limit) lines, found \(count)") }
     var lines: [String] = []
     lines.reserveCapacity(count)
@@ -44,10 +44,12 @@ struct VocabularyFile {
 
   /// The first difference from the vocabulary of `tokenizer.json`, in words, or nil if both say the same.
   func difference(
-    from vocabulary: [(token: String, id: Int32)], addedTokens: [AddedToken]
+    from vocabulary: Vocabulary, addedTokens: [AddedToken]
   ) -> String? {
     var tokens: [Int32: String] = [:]
-    for (token, id) in vocabulary { tokens[id] = Self.trimmed(Array(token.utf8)[...]) }
+    for (id, token) in vocabulary.tokens.enumerated() {
+      if let token { tokens[Int32(id)] = Self.trimmed(Array(token.utf8)[...]) }
+    }
     for token in addedTokens { tokens[token.id] = token.content }
     for (line, id) in self.vocabulary {
       guard let token = tokens.removeValue(forKey: id) else { return "\(line.quoted) is only in \(Self.name)" }
@@ -56,15 +58,13 @@ struct VocabularyFile {
       }
     }
     // What vocab.txt lacks may only be an added token.
-    let missing = vocabulary.first { tokens[$0.id] != nil }
-    return missing.map { "\($0.token.quoted) is only in \(TokenizerJSON.name)" }
+    let missing = vocabulary.tokens.indices.first { tokens[Int32($0)] != nil && vocabulary.tokens[$0] != nil }
+    return missing.map { "\((vocabulary.tokens[$0] ?? "").quoted) is only in \(TokenizerJSON.name)" }
   }
 
   private static func trimmed(_ line: ArraySlice<UInt8>) -> String {
     var end = line.endIndex
-    while let scalar = UTF8Text.last(line[..<end], before: end), CharacterClasses.shared[scalar].contains(.whitespace) {
-      end -= UTF8.width(Unicode.Scalar(scalar) ?? " ")
-    }
+    while let start = UTF8Text.whitespace(line[..<end], endingAt: end) { end = start }
     return String(decoding: line[..<end], as: UTF8.self)
   }
 }

@@ -10,7 +10,8 @@ struct TokenizeCommand: ParsableCommand {
     commandName: "tokenize",
     abstract: "Print the tokens of each line of standard input.",
     discussion: """
-      Reads UTF-8, split on \\n only. Writes a JSON object a line: ids, type_ids and tokens, special tokens included.
+      Reads UTF-8, split on \\n only. Writes a JSON object a line: ids, type_ids and tokens, special tokens included;
+      with --offsets also which characters of its text each token covers.
 
         distill-ddp tokenize --model runs/teacher/best < tweets.txt
       """)
@@ -29,15 +30,21 @@ struct TokenizeCommand: ParsableCommand {
   @Option(help: "Which text of a pair is truncated.")
   var truncation = Truncation.longestFirst
 
+  @Flag(help: "Write the first character of each token and the one behind it, too.")
+  var offsets = false
+
   func run() throws {
     try onFirstRank {
       let tokenizer = try Tokenizer(directory: Hub.ofEnvironment().locate(model, effort: .download).path)
       var writer = EncodingWriter(tokenizer)
       var lines = StandardInputLines()
+      var work = Tokenizer.Workspace()
       try lines.forEach { number, line in
         let (text, pair) = try texts(line, number)
         do {
-          writer.append(try tokenizer.encode(text, pair: pair, maxLength: maxLength, truncation: truncation))
+          writer.append(
+            try tokenizer.encode(
+              text, pair: pair, maxLength: maxLength, truncation: truncation, offsets: offsets, &work))
         } catch {
           throw CommandError("\(StandardInputLines.name):\(number): \(error)")
         }
@@ -99,6 +106,12 @@ private struct EncodingWriter {
     for (place, id) in encoding.ids.enumerated() {
       if place > 0 { out.append(UInt8(ascii: ",")) }
       out += name(of: id)
+    }
+    if !encoding.offsets.isEmpty {
+      out += "],\"offsets\":[".utf8
+      for (place, span) in encoding.offsets.enumerated() {
+        out += "\(place > 0 ? "," : "")[\(span.lowerBound),\(span.upperBound)]".utf8
+      }
     }
     out += "]}\n".utf8
   }

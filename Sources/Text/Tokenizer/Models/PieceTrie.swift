@@ -30,15 +30,18 @@ struct PieceTrie: Sendable {
   }
 
   /// The number of a whole piece.
-  func value(of piece: String) -> Int32? {
+  func value(of piece: String) -> Int32? { value(of: Array(piece.utf8)[...]) }
+
+  @inline(__always)
+  func value(of piece: ArraySlice<UInt8>) -> Int32? {
     guard let node = node(of: piece), values[Int(node)] >= 0 else { return nil }
     return values[Int(node)]
   }
 
   /// Where a walk over `prefix` ends, or nil if no piece starts with it.
-  func node(of prefix: String) -> Node? {
+  func node(of prefix: ArraySlice<UInt8>) -> Node? {
     var node = Self.root
-    for byte in prefix.utf8 {
+    for byte in prefix {
       guard let child = child(of: node, by: byte) else { return nil }
       node = child
     }
@@ -59,6 +62,18 @@ struct PieceTrie: Sendable {
       if values[Int(node)] >= 0 { match = (values[Int(node)], index) }
     }
     return match
+  }
+
+  /// Calls `body` for each piece, not empty, that `bytes` hold at `start`, from the shortest, with where it ends.
+  @inline(__always)
+  func forEachMatch(in bytes: ArraySlice<UInt8>, at start: Int, _ body: (_ value: Int32, _ end: Int) -> Void) {
+    var node = Self.root
+    var index = start
+    while index < bytes.endIndex, let child = child(of: node, by: bytes[index]) {
+      node = child
+      index += 1
+      if values[Int(node)] >= 0 { body(values[Int(node)], index) }
+    }
   }
 
   @inline(__always)
