@@ -100,7 +100,7 @@ struct Snapshot {
       let format = WeightsFormat.allCases.first { has($0.indexName) }
       missing += format.map(missingShards) ?? [WeightsFormat.safetensors.fileName]
     }
-    let definitions = ["tokenizer.json", "vocab.txt"]
+    let definitions = ["tokenizer.json", "vocab.txt", "vocab.json"]
     if !definitions.contains(where: has), !definitions.allSatisfy(isKnownAbsent) { missing.append(definitions[0]) }
     return missing
   }

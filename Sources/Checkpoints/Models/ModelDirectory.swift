@@ -8,9 +8,10 @@ package struct ModelDirectory: Sendable {
   /// Names of the tokenizer files that are there.
   package let tokenizerFiles: [String]
 
-  /// Every file that a tokenizer of the BERT family may consist of.
+  /// Every file that a tokenizer may consist of.
   package static let tokenizerFileNames = [
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
+    "vocab.json", "merges.txt",
   ]
 
   /// What `config.json` may hold.

@@ -4,6 +4,8 @@ package struct Tokenizer: Sendable {
   let definition: TokenizerDefinition
   /// The tokenizer's files as they were read, by name.
   let originals: [(name: String, bytes: [UInt8])]
+  /// Set if there is the quick way.
+  private let bert: BertPipeline?
   private let literalTokens: AddedTokenMatcher
   private let normalizedTokens: AddedTokenMatcher
   /// The texts of added tokens by id.
@@ -12,6 +14,7 @@ package struct Tokenizer: Sendable {
   init(_ definition: TokenizerDefinition, originals: [(name: String, bytes: [UInt8])]) throws(TokenizerError) {
     self.definition = definition
     self.originals = originals
+    bert = definition.bert
     // Of tokens with equal contents the library finds special ones first.
     let added = definition.addedTokens.filter(\.isSpecial) + definition.addedTokens.filter { !$0.isSpecial }
     let literal = added.filter { !$0.isNormalized }
@@ -135,7 +138,7 @@ package struct Tokenizer: Sendable {
     _ text: ArraySlice<UInt8>, offsets: Bool, to sequence: inout TokenSequence, _ cache: inout WordCache,
     _ normalized: inout [UInt8]
   ) {
-    if !offsets, let bert = definition.bert {
+    if !offsets, let bert {
       append(text, bert, to: &sequence.tokens, &normalized)
       return
     }

@@ -20,6 +20,22 @@ extension FuzzTarget {
         "tokenizer-json", "tokenizer.json", seeds: seeds("tokenizer.json", "uncased", "added"), in: workspace,
         words: tokenizerWords, bombs: tokenizerBombs),
       tokenizer(
+        "tokenizer-pipeline", "tokenizer.json",
+        seeds: pipelines.map { Repository.bytes("Tests/TextTests/Fixtures/pipelines/\($0).json") }, in: workspace,
+        words: tokenizerWords + pipelineWords, bombs: pipelineBombs),
+      tokenizer(
+        "merges", "merges.txt", seeds: ["#version: 0.2\na b\nab c\n", "a b\r\nb c"].map { Array($0.utf8) },
+        beside: [("vocab.json", Array(bytePairs.utf8))], in: workspace,
+        words: ["a b", "ab c", " ", "\r\n", "#version"],
+        bombs: [{ .repeating("a b\n", 4 << 20) }, { .repeating("a", 8 << 20) }, { .repeating(" ", 8 << 20) }]),
+      tokenizer(
+        "vocabulary-json", "vocab.json", seeds: [Array(bytePairs.utf8)],
+        beside: [("merges.txt", Array("a b\nab c\n".utf8))], in: workspace,
+        words: ["\"<s>\":0", "\"</s>\"", "\"Ġ\"", "4194304", "-1", ","],
+        bombs: [
+          { .counting(1 << 19, before: "{\"<s>\":0,\"</s>\":1", after: "}") { ",\"t\($0)\":\($0 + 2)" } }
+        ]),
+      tokenizer(
         "tokenizer-config", "tokenizer_config.json",
         seeds: seeds("tokenizer_config.json", "uncased", "cased")
           + [
@@ -59,6 +75,11 @@ extension FuzzTarget {
         guard let encoding = try? tokenizer.encode(text, pair: pair, maxLength: 64) else { continue }
         promise(encoding.ids.allSatisfy { (0..<tokenizer.vocabularySize).contains(Int($0)) })
         promise(encoding.ids.count == encoding.typeIds.count)
+        guard text.utf8.count < 100, let located = try? tokenizer.encode(text, pair: pair, maxLength: 64, offsets: true)
+        else { continue }
+        promise(located.ids == encoding.ids && located.offsets.count == located.ids.count)
+        let longest = max(text.unicodeScalars.count, pair?.unicodeScalars.count ?? 0)
+        promise(located.offsets.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= longest })
       }
       if bytes.count < 1 << 20 { _ = tokenizer.files() }
     }
@@ -82,6 +103,57 @@ extension FuzzTarget {
       "do_lower_case", "strip_accents", "added_tokens_decoder", "additional_special_tokens", "truncation_side",
       "\"left\"",
     ]
+
+  // MARK: Pipelines
+
+  private static let pipelines = [
+    "albert", "camembert", "continuing", "deberta-v3", "gpt2-split", "llama-fallback", "llama3", "modernbert",
+    "nmt-fallback", "openai-gpt", "roberta-prefixed", "xlm-roberta",
+  ]
+  private static let bytePairs = #"{"<s>":0,"</s>":1,"<unk>":2,"a":3,"b":4,"c":5,"ab":6,"abc":7,"Ġ":8}"#
+
+  private static let pipelineWords = [
+    "\"BPE\"", "\"Unigram\"", "\"ByteLevel\"", "\"Metaspace\"", "\"Split\"", "\"Regex\"", "\"String\"", "\"NFKC\"",
+    "\"Replace\"", "\"Precompiled\"", "\"Prepend\"", "\"Strip\"", "\"Nmt\"", "\"Digits\"", "\"Punctuation\"",
+    "\"merges\"",
+    "\"byte_fallback\":true", "\"fuse_unk\":true", "\"ignore_merges\":true", "\"add_prefix_space\":true", "\"first\"",
+    "\"RobertaProcessing\"", "\"MergedWithNext\"", "\"Contiguous\"", "\\\\p{L}", "\\\\s+(?!\\\\S)", "{1,3}",
+    "(?i:'s|a)", "[^a-z]+",
+    "<0x41>", "-12.5", "AAAA", "null",
+  ]
+
+  private static func unigram(_ normalizer: String, _ preTokenizer: String) -> [UInt8] {
+    Array(
+      (#"{"normalizer":\#(normalizer),"pre_tokenizer":\#(preTokenizer),"#
+        + #""post_processor":{"type":"BertProcessing","cls":["<s>",1],"sep":["</s>",2]},"#
+        + #""model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["<s>",0],["</s>",0],["a",-1]]}}"#).utf8)
+  }
+
+  private static var pipelineBombs: [() -> [UInt8]] {
+    let long = String(repeating: "a", count: 500)
+    return [
+      // Texts that grow step by step.
+      {
+        unigram(
+          #"{"type":"Sequence","normalizers":["#
+            + text(16) { _ in #"{"type":"Replace","pattern":{"String":"a"},"content":"\#(long)"}"# } + "]}", "null")
+      },
+      { unigram("null", #"{"type":"Sequence","pretokenizers":["# + text(16) { _ in byteLevel } + "]}") },
+      { unigram(String(repeating: #"{"type":"Sequence","normalizers":["#, count: 200), "null") },
+      // Expressions that others take long for.
+      { unigram("null", split("(a|aa)?(a|aa)?(a|aa)?(a|aa)?a+b")) },
+      { unigram("null", split("a+a+a+a+a+b")) },
+      { unigram("null", split(String(repeating: "a?", count: 9) + String(repeating: "a", count: 9) + "b")) },
+      { unigram("null", split(String(repeating: "(", count: 300))) },
+      { unigram("null", split(String(repeating: "a|", count: 400) + "b")) },
+    ]
+  }
+
+  private static let byteLevel = #"{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}"#
+
+  private static func split(_ expression: String) -> String {
+    #"{"type":"Split","pattern":{"Regex":"\#(expression)"},"behavior":"Isolated","invert":false}"#
+  }
 
   // MARK: tokenizer.json
 

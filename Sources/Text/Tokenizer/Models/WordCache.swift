@@ -30,7 +30,8 @@ struct WordCache {
   /// When there are more the cache starts anew.
   private static let maximumEntries = 1 << 16
 
-  private var entries = [Entry](repeating: Entry(), count: 256)
+  /// A power of 2; none until the first word.
+  private var entries: [Entry] = []
   private var count = 0
   private var words: [UInt8] = []
   private var tokens = Tokens()
@@ -41,6 +42,7 @@ struct WordCache {
     _ word: ArraySlice<UInt8>, to result: inout Tokens, make: (ArraySlice<UInt8>, inout Tokens) -> Void
   ) {
     guard word.count <= Self.longestWord else { return make(word, &result) }
+    if entries.isEmpty { entries = [Entry](repeating: Entry(), count: 256) }
     let hash = Self.hash(word)
     var place = Int(truncatingIfNeeded: hash >> 20) & (entries.count - 1)
     while entries[place].hash != 0 {
@@ -62,7 +64,10 @@ struct WordCache {
   private mutating func insert(
     _ hash: UInt64, _ word: ArraySlice<UInt8>, _ ids: ArraySlice<Int32>, _ lengths: ArraySlice<Int32>
   ) {
-    if count == Self.maximumEntries { self = WordCache() }
+    if count == Self.maximumEntries {
+      self = WordCache()
+      entries = [Entry](repeating: Entry(), count: 256)
+    }
     if 2 * (count + 1) > entries.count {
       let old = entries
       entries = [Entry](repeating: Entry(), count: 4 * old.count)
