@@ -15,8 +15,8 @@ let package = Package(
   targets: [
     // MARK: C and system libraries
     .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CKernels"),
+    .target(name: "COpenBLAS"),
     .target(name: "CCurl"),
 
     // MARK: Libraries, each depending only on those above it
@@ -29,7 +29,7 @@ let package = Package(
     .target(name: "Hub", dependencies: ["CCurl", "JSON", "Kernels", "Checkpoints"]),
     .target(name: "Text", dependencies: ["JSON", "Archives"]),
     .target(name: "Encoders", dependencies: ["JSON", "Kernels", "Checkpoints", "Text"]),
-    .target(name: "Distillation", dependencies: ["JSON", "Kernels", "Text", "Encoders"]),
+    .target(name: "Distillation", dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "Encoders"]),
     .target(name: "Collectives"),
     .target(
       name: "MPICollectives",
@@ -64,7 +64,7 @@ let package = Package(
       path: "Tests/FuzzParsers"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "ArchivesTests", dependencies: ["Archives"], exclude: ["Fixtures"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "COpenBLAS"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Archives"], exclude: ["Fixtures", "PyTorchFixtures"]),
     .testTarget(name: "HubTests", dependencies: ["Hub", "JSON"], exclude: ["hub_server.py"]),

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the scripts read what is set here
 # Sourced by the other scripts: goes to the top of the repository and sets what their programs expect.
 
+# Where the user stands, which paths among the arguments are relative to.
+here=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 # Ranks and their worker threads are the parallelism; OpenBLAS threads on top of them would only compete.

@@ -5,8 +5,9 @@
 #   launch/local.sh RANKS ARGUMENT…
 #   launch/local.sh 4 --config configs/distillation_ts.yaml
 #
-# SIGTERM, SIGINT (Ctrl-C), SIGUSR1 and SIGUSR2 make a training run save its state and end with status 75; a second one
-# ends it at once. Paths are relative to the top of the repository. DISTILL_DDP names another build of the program.
+# SIGTERM, SIGINT (Ctrl-C), SIGHUP (a terminal that was closed), SIGUSR1 and SIGUSR2 make a training run save its state
+# and end with status 75; a second one ends it at once. Behind nohup, or in tmux, it outlives the terminal. DISTILL_DDP
+# names another build of the program.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 

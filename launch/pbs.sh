@@ -12,7 +12,8 @@
 #   qsub -J 1-5 -N mine -v CONFIG=configs/mine.yaml launch/pbs.sh
 #
 # CONFIG      the configuration
-# ARGUMENTS   further arguments, separated by blanks: ARGUMENTS="--set training.batchSize=64"
+# ARGUMENTS   further arguments, quoted as in a shell where they hold blanks, and not expanded any further:
+#             ARGUMENTS="--set training.batchSize=64 --set run.directory='runs/my run'"
 # THREADS     threads a rank, each bound to a core: by default PBS Pro's ompthreads, else 1
 #
 # An array (-J, Torque: -t) trains each of its numbers as a seed, into runs/JOB-NAME/seed-N. Two minutes ahead of its
@@ -74,11 +75,26 @@ else
   echo "pbs.sh: qstat does not tell the walltime: the run is not saved ahead of it; set run.saveStateEveryMinutes" >&2
 fi
 
+# Sets `arguments` to the words of a text in which quotes and backslashes are as in a shell, and nothing else is.
+split_arguments() {
+  local words
+  arguments=()
+  [[ $1 ]] || return 0
+  # xargs splits so. A zero byte behind each word, as no word holds one.
+  words=$(mktemp)
+  if ! printf '%s' "$1" | xargs -r printf '%s\0' > "$words" 2> /dev/null; then
+    rm -f "$words"
+    fail "ARGUMENTS: expected every quote to be closed, found $1"
+  fi
+  mapfile -d '' -t arguments < "$words"
+  rm -f "$words"
+}
+
 # Starts what it is told on a host, within the job's limits; ssh where PBS has none.
 agent=()
 if command -v pbs_tmrsh > /dev/null; then agent=(--agent pbs_tmrsh); fi
 
-read -ra arguments <<< "${ARGUMENTS:-}"
+split_arguments "${ARGUMENTS:-}"
 resume_unless_said "${arguments[@]}"
 index=${PBS_ARRAY_INDEX:-${PBS_ARRAYID:-}}
 seed=()

@@ -10,7 +10,7 @@
 # first (--wait) and twice as long each time in a row, at most 5 minutes. After 10 restarts (--restarts), or where the
 # command cannot be run at all, it gives up with the command's last status.
 #
-# A signal to the script (SIGTERM, SIGINT, SIGUSR1, SIGUSR2) is passed on, and nothing is started after it.
+# A signal to the script (SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2) is passed on, and nothing is started after it.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/command.sh"
 
@@ -38,7 +38,7 @@ pass_on() {
   signalled=$1
   if [[ $job ]]; then kill -s "$1" "$job" 2> /dev/null || true; fi
 }
-for name in TERM USR1 USR2; do
+for name in TERM HUP USR1 USR2; do
   # shellcheck disable=SC2064 # the name is this one, not the last
   trap "pass_on $name" "$name"
 done

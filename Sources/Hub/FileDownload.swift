@@ -31,8 +31,9 @@ struct FileDownload {
     let path = try cache.lockPath(file.etag)
     var isTold = false
     while true {
-      if let lock = try FileLock.attempt(path) { return lock }
-      if !isTold { client.observe(.waiting(file: file.name)) }
+      // huggingface_hub's processes honour it too.
+      if let lock = try FileLock.attempt(path, removesFile: false) { return lock }
+      if !isTold { client.observe(.waiting(file: file.name, holder: FileLockHolder.of(path))) }
       isTold = true
       try client.pause(0.2, subject: file.name)
     }

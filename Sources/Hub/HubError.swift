@@ -42,8 +42,8 @@ package enum HubEvent: Sendable, Equatable {
   case resolved(name: String, commit: String)
   case started(name: String, files: Int, bytes: Int)
   case progress(FetchProgress)
-  /// Another process downloads this file.
-  case waiting(file: String)
+  /// Another process downloads this file: which, if it says so.
+  case waiting(file: String, holder: String?)
   case retrying(file: String, problem: String, seconds: Double)
   case finished(name: String, bytes: Int, seconds: Double)
   /// The cache is used although the hub could not be asked.

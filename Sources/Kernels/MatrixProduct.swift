@@ -13,7 +13,6 @@ struct Factor {
   var columns: Int { isTransposed ? matrix.rows : matrix.columns }
   fileprivate var rowStride: Int { isTransposed ? 1 : matrix.stride }
   fileprivate var columnStride: Int { isTransposed ? matrix.stride : 1 }
-  fileprivate var cblas: CBLAS_TRANSPOSE { isTransposed ? CblasTrans : CblasNoTrans }
 }
 
 /// What a matrix product is added to.
@@ -33,13 +32,15 @@ enum ProductKernel: Sendable, Hashable {
   /// For processors that have no kernel.
   case openBLAS
 
-  /// What this processor runs, best first.
-  static let available: [ProductKernel] = {
-    let widths = [Int.max, 31].map { ck_panel_width($0) }
-    return Set(widths).sorted(by: >).filter { $0 > 0 }.map { .panels(width: $0) } + [.openBLAS]
-  }()
+  /// What this processor runs of ours, best first.
+  private static let own: [ProductKernel] = Set([Int.max, 31].map { ck_panel_width($0) }).sorted(by: >)
+    .filter { $0 > 0 }.map { .panels(width: $0) }
 
-  static let best = available[0]
+  /// What this machine runs, best first.
+  static let available = own + (copenblas_open() == nil ? [.openBLAS] : [])
+
+  /// Looks for OpenBLAS only where there is nothing else.
+  static let best = own.first ?? .openBLAS
 
   /// The columns of a packed panel, if this kernel has such.
   var panelWidth: Int? {
@@ -92,18 +93,31 @@ private func multiplyByOpenBLAS(_ c: Matrix, _ a: Factor, _ b: Factor, adding ad
     for index in 0..<c.rows { (c.base + index * c.stride).update(from: row.base, count: c.columns) }
     accumulates = true
   }
-  cblas_sgemm(
-    CblasRowMajor, a.cblas, b.cblas, blasint(c.rows), blasint(c.columns), blasint(a.columns), 1, a.matrix.base,
-    blasint(a.matrix.stride), b.matrix.base, blasint(b.matrix.stride), accumulates ? 1 : 0, c.base,
-    blasint(c.stride))
+  copenblas_sgemm(
+    a.isTransposed ? 1 : 0, b.isTransposed ? 1 : 0, Int32(c.rows), Int32(c.columns), Int32(a.columns), 1,
+    a.matrix.base, Int32(a.matrix.stride), b.matrix.base, Int32(b.matrix.stride), accumulates ? 1 : 0, c.base,
+    Int32(c.stride))
 }
 
-/// What OpenBLAS runs as, for the log: its kernel's name and its number of threads.
-package func openBLASDescription() -> (core: String, threads: Int) {
-  (String(cString: openblas_get_corename()), Int(openblas_get_num_threads()))
+/// No matrix product can be computed here.
+package struct NoMatrixProduct: Error, CustomStringConvertible {
+  package let description: String
 }
 
-/// How OpenBLAS was built: its version and options, and whether many threads may call it at once.
-package func openBLASBuild() -> (configuration: String, isThreaded: Bool) {
-  (String(cString: openblas_get_config()), openblas_get_parallel() != 0)
+/// Refuses a machine that can multiply no matrices, before anything else is done.
+package func requireMatrixProduct() throws(NoMatrixProduct) {
+  guard ProductKernel.best == .openBLAS, let problem = copenblas_open() else { return }
+  throw NoMatrixProduct(
+    description: "\(String(cString: problem)), and this processor has no matrix product of our own; install "
+      + "libopenblas0-pthread")
+}
+
+/// OpenBLAS as it runs here: its kernel's name, its threads, its version and options, and whether many threads may call
+/// it at once; `nil` where our own product takes its place or there is none.
+package func openBLASInUse() -> (core: String, threads: Int, configuration: String, isThreaded: Bool)? {
+  guard ProductKernel.best == .openBLAS, copenblas_open() == nil else { return nil }
+  return (
+    String(cString: copenblas_core()), Int(copenblas_threads()), String(cString: copenblas_configuration()),
+    copenblas_is_parallel() != 0
+  )
 }

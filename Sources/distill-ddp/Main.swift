@@ -4,11 +4,12 @@ import Collectives
 @main
 enum Main {
   static func main() {
-    restartWithOneBLASThread()
+    reserveStandardStreams()
     reportFileSizeLimitAsError()
     var rank = 0
     do {
       rank = try LaunchEnvironment(variables: environmentVariables()).rank
+      try DistillDDP.checkCommand(CommandLine.arguments.dropFirst().first)
       var command = try DistillDDP.parseAsRoot()
       try command.run()
     } catch {

@@ -150,11 +150,11 @@ struct SafetensorsReadingTests {
         try write(Array(whole[..<count]), to: path)
         #expect(throws: CheckpointError.self) { try SafetensorsFile(path) }
       }
-      var generator = SystemRandomNumberGenerator()
+      var generator = SplitMix(state: 5)
       for _ in 0..<2_000 {
         var changed = whole
         for _ in 0..<Int.random(in: 1...3, using: &generator) {
-          changed[Int.random(in: changed.indices)] = .random(in: .min ... .max)
+          changed[Int.random(in: changed.indices, using: &generator)] = .random(in: .min ... .max, using: &generator)
         }
         try write(changed, to: path)
         guard let file = try? SafetensorsFile(path) else { continue }

@@ -23,4 +23,17 @@ struct HelpTests {
     #expect(run.status == 64)
     #expect(run.errors.contains("Usage: distill-ddp"), "\(run)")
   }
+
+  @Test(
+    "a word that is no command is told, with the one it may be",
+    arguments: [
+      ("evaluat", "did you mean evaluate?"), ("version", "did you mean --version?"),
+      ("Predict", "did you mean predict?"),
+      ("configs/finetune.yaml", "distill-ddp --help lists them"),
+    ])
+  func unknown(word: String, remedy: String) throws {
+    let run = try TinyWorkspace(trainRows: 1, validationRows: 1).run([word])
+    #expect(run.status == 64 && run.output == "")
+    #expect(run.errors.hasPrefix("Error: \"\(word)\": no such command; \(remedy)\n"), "\(run)")
+  }
 }

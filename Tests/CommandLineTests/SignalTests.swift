@@ -3,7 +3,9 @@ import Testing
 
 /// Signals stop a run at a step, with its state saved.
 @Suite struct Signals {
-  @Test(arguments: [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGUSR1, "SIGUSR1"), (SIGUSR2, "SIGUSR2")])
+  @Test(arguments: [
+    (SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGUSR1, "SIGUSR1"), (SIGUSR2, "SIGUSR2"), (SIGHUP, "SIGHUP"),
+  ])
   func eachStopsOneProcess(signal: Int32, name: String) throws {
     try stopAndResume(ranks: 1, named: name) { $0.signal(signal) }
   }
@@ -29,9 +31,16 @@ import Testing
     let arguments = workspace.arguments(set: Resuming.long)
     let job = try workspace.start(ranks: ranks, arguments)
     try workspace.wait { workspace.loggedSteps >= 50 }
+    if ranks > 1 {
+      // What `top` and `pgrep` show.
+      for rank in job.children { #expect(bytes(of: "/proc/\(rank)/comm") == Array("distill-ddp\n".utf8)) }
+    }
     send(job)
     let result = try job.wait()
     #expect(result.status == 75, "\(result)")
+    // By rank 0 where it got the signal itself.
+    let said = result.occurrences(of: "Stopping after this step, with the state saved; again to quit now\n")
+    #expect(ranks == 1 ? said == 1 : said <= 1, "\(result)")
     #expect(
       result.occurrences(
         of: "Stopped by \(name), status 75: give the same command with --resume auto to go on from run/state/last") == 1
@@ -46,14 +55,44 @@ import Testing
 
   @Test func signalWhileLoadingLosesNothing() throws {
     let workspace = try Resuming.workspace()
-    let arguments = workspace.arguments(set: Resuming.long) + ["--resume", "auto"]
-    // `exec` keeps the process, so that the signal is pending before the program asks for it.
-    let result = try ProgramRun.of(
-      "/bin/sh", ["-c", #"(sleep 0.02; kill -TERM $$) & exec "$0" "$@""#, BinaryUnderTest.path] + arguments,
-      in: workspace.path)
-    // By chance of timing, the handler may not have been there yet.
-    #expect(result.status == 75 || result.signal == SIGTERM, "\(result)")
-    #expect(try workspace.run(arguments).status == 0)
+    // Rank 0 waits for one that begins when it is told to.
+    try workspace.write(
+      """
+      if test "$OMPI_COMM_WORLD_RANK" = 1; then until test -e go; do sleep 0.01; done; fi
+      exec \(BinaryUnderTest.path) "$@"
+      """, to: "late.sh")
+    let arguments = workspace.arguments(set: Resuming.long)
+    let job = try workspace.startOnRanks(2, ["late.sh"] + arguments, program: "/bin/sh")
+    try workspace.wait { job.children.count == 2 && Self.catches(SIGTERM, job.children[0]) }
+    kill(job.children[0], SIGTERM)
+    try workspace.wait { job.hasPrinted("Stopping when loading is done; again to quit now") }
+    try workspace.write("", to: "go")
+    let result = try job.wait()
+    #expect(result.status == 75, "\(result)")
+    #expect(result.errors.contains("nothing was saved yet; give the same command to begin again"), "\(result)")
+    #expect(!result.errors.contains("state/last"), "\(result)")
+    #expect(try workspace.run(arguments + ["--set", "run.overwrite=true"]).status == 0)
+  }
+
+  /// As `nohup` starts a program.
+  @Test func hangupThatIsIgnoredStaysSo() throws {
+    let workspace = try Resuming.workspace()
+    let job = try workspace.startInShell(
+      #"trap "" HUP; exec "$0" "$@""#, workspace.arguments(set: Resuming.long + ["training.maxSteps=1000000"]))
+    try workspace.wait { workspace.loggedSteps >= 5 }
+    job.signal(SIGHUP)
+    let seen = workspace.loggedSteps
+    try workspace.wait { workspace.loggedSteps >= seen + 5 }
+    job.signal(SIGTERM)
+    let result = try job.wait()
+    #expect(result.status == 75 && result.errors.contains("Stopped by SIGTERM"), "\(result)")
+  }
+
+  /// Whether a process has a handler for a signal.
+  private static func catches(_ number: Int32, _ process: pid_t) -> Bool {
+    let status = String(decoding: bytes(of: "/proc/\(process)/status") ?? [], as: UTF8.self)
+    let mask = status.split(separator: "\n").first { $0.hasPrefix("SigCgt:") }?.dropFirst(7).filter { $0.isHexDigit }
+    return mask.flatMap { UInt64($0, radix: 16) }.map { $0 >> UInt64(number - 1) & 1 == 1 } ?? false
   }
 
   @Test func secondSignalEndsTheJobAtOnce() throws {

@@ -89,6 +89,16 @@ final class TinyWorkspace {
     try ProgramRun.of(BinaryUnderTest.path, arguments, in: path, variables: Self.withoutLauncher(variables))
   }
 
+  /// Starts a command of a shell, which has the program as `$0`.
+  func startInShell(_ command: String, _ arguments: [String]) throws -> StartedProgram {
+    try StartedProgram(
+      "/bin/sh", ["-c", command, BinaryUnderTest.path] + arguments, in: path, variables: Self.withoutLauncher([:]))
+  }
+
+  func runInShell(_ command: String, _ arguments: [String]) throws -> ProgramRun {
+    try startInShell(command, arguments).wait()
+  }
+
   /// Runs `distill-ddp`, or another program, on several ranks.
   func runOnRanks(
     _ ranks: Int, _ arguments: [String], program: String = BinaryUnderTest.path, variables: [String: String?] = [:]

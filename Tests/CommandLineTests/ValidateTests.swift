@@ -56,6 +56,26 @@ struct ValidateTests {
     #expect(json["problems"]?.array?.count == expected.count)
   }
 
+  @Test("what would stop the run in its directory stops validation")
+  func directory() throws {
+    _ = try workspace.train(.finetune)
+    for (overrides, options, status, said) in [
+      ([], [], 1, "Error: run.directory: run holds a run already"),
+      ([], ["--resume", "auto"], 0, "Note: run: the run has finished already; there is nothing to resume"),
+      (["run.overwrite=true"], [], 0, "ready to run into run"),
+      (
+        ["run.resume=auto", "training.learningRate=0.5"], [], 1,
+        "run.directory: run holds a run of another configuration"
+      ),
+      (
+        ["run.directory=val_text.txt/run"], [], 1, "run.directory: val_text.txt/run: expected a directory, found a file"
+      ),
+    ] as [([String], [String], Int32, String)] {
+      let run = try validate(.finetune, set: overrides, options)
+      #expect(run.status == status && (run.output + run.errors).contains(said), "\(run)")
+    }
+  }
+
   @Test("a missing teacher does not hide what is wrong with the data")
   func checksDataWithoutModels() throws {
     try workspace.write("0\n1\n7\n", to: "train_labels.txt")

@@ -2,13 +2,14 @@
 
 import signal
 
+from signals import start_script
 from workspace import REPOSITORY, Job, send
 
 SCRIPT = str(REPOSITORY / "launch/run-with-restarts.sh")
 
 
 def restarts_and_closed_output(lab):
-    """run-with-restarts.sh through statuses, kills and signals, and an output whose reader went away"""
+    """run-with-restarts.sh through statuses, kills and signals, local.sh killed, and an output whose reader went away"""
     workspace = lab.workspace
     expected, _ = workspace.expected()
     ends = workspace.root / "ends.sh"
@@ -26,6 +27,8 @@ def restarts_and_closed_output(lab):
         lab.note(f"statuses {statuses}", None if (job.status, found) == (status, left) else f"{job}, left {found}")
     lab.note("a signal in a pause", signal_in_pause(workspace, ends))
 
+    lab.note("launch/local.sh killed", script_killed(workspace))
+
     job = Job(workspace, ["bash", SCRIPT, "--wait", "0", workspace.binary, *workspace.arguments(resume=None)])
     for steps in (20, 70, 130):
         workspace.wait_for(lambda: workspace.steps() >= steps, job)
@@ -42,6 +45,21 @@ def restarts_and_closed_output(lab):
     job.wait(60)
     lab.note("an output nobody reads", None if job.status == 0 and workspace.result() == expected else f"{job}")
     workspace.forget()
+
+
+def script_killed(workspace):
+    """The ranks of a script that is gone save their state and end."""
+    job = start_script(workspace)
+    if not workspace.wait_for(lambda: workspace.steps() >= 20, job):
+        job.wait(1)
+        return f"did not get to its step: {job}"
+    send(job.process.pid, signal.SIGKILL)
+    job.wait(10)
+    if workspace.orphans(patience=20):
+        return f"left behind: {workspace.orphans()}"
+    problem = None if (workspace.run / "state/last").exists() else "saved nothing"
+    workspace.forget()
+    return problem
 
 
 def signal_in_pause(workspace, ends):

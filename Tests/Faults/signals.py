@@ -6,11 +6,11 @@ import time
 from workspace import REPOSITORY, Job, send
 
 TOO_LATE = "the run ended before the signal came"
-SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2]
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP]
 
 
 def each_to_each(lab):
-    """SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 to a process, a rank, mpirun and the launch scripts"""
+    """SIGTERM, SIGINT, SIGUSR1, SIGUSR2 and SIGHUP to a process, a rank, mpirun and the launch scripts"""
     workspace = lab.workspace
     workspace.expected()
     targets = {
@@ -23,7 +23,7 @@ def each_to_each(lab):
     }
     cases = [(target, number) for target in targets for number in SIGNALS]
     for _ in range(lab.count(short=1, full=3)):
-        for target, number in (cases if lab.full else cases[::6] + cases[13:14]):
+        for target, number in (cases if lab.full else cases[::7] + cases[24:25]):
             start, pick, statuses = targets[target]
             # Open MPI passes these two on; at the others it ends its ranks, with its own status.
             if statuses is None:
@@ -58,6 +58,8 @@ def one_signal(workspace, start, pick, number, statuses):
     # Before mpirun ends its ranks, it gives them the time to come to an end by themselves.
     if statuses == [75] and (workspace.run / "summary.json").exists():
         return TOO_LATE
+    if start is start_script and ("Primary job" in job.output or "Forwarding" in job.output):
+        return f"mpirun speaks of what was asked for: {job}"
     return workspace.resumes(ranks=1 if start is start_alone else 2)
 
 
@@ -101,7 +103,10 @@ def start_ranks(workspace):
 
 
 def start_script(workspace):
-    return Job(workspace, ["bash", str(REPOSITORY / "launch/local.sh"), "2", *workspace.arguments()],
+    # From where the user stands.
+    relative = [argument.replace(str(workspace.configuration), workspace.configuration.name)
+                for argument in workspace.arguments()]
+    return Job(workspace, ["bash", str(REPOSITORY / "launch/local.sh"), "2", *relative],
                variables={"DISTILL_DDP": workspace.binary})
 
 

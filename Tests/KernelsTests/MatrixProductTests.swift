@@ -1,3 +1,4 @@
+import COpenBLAS
 import Testing
 
 @testable import Kernels
@@ -43,7 +44,15 @@ struct MatrixProductTests {
     }
   }
 
-  @Test("a row's result does not depend on the rows beside it", arguments: ProductKernel.available.dropLast())
+  @Test("OpenBLAS, which other products are tried beside, is there and has one thread")
+  func openBLAS() throws {
+    try #require(ProductKernel.available.contains(.openBLAS))
+    #expect(copenblas_threads() == 1)
+  }
+
+  @Test(
+    "a row's result does not depend on the rows beside it",
+    arguments: ProductKernel.available.filter { $0 != .openBLAS })
   func rowsAreIndependent(kernel: ProductKernel) {
     let (rows, columns, inner) = (45, 70, 800)
     let a = FencedMatrix(rows, inner)

@@ -91,8 +91,34 @@ final class ThreadRanks: Sendable {
       return (0..<size).map { Array(all[$0 * bytes.count..<($0 + 1) * bytes.count]) }
     }
 
-    func broadcast(_ bytes: inout [UInt8], from root: Int) { preconditionFailure("no test asks for it") }
-    func gather(_ bytes: [UInt8], to root: Int) -> [[UInt8]]? { preconditionFailure("no test asks for it") }
+    func broadcast(_ bytes: inout [UInt8], from root: Int) {
+      // Messages carry no length.
+      var count = [rank == root ? Double(bytes.count) : 0]
+      sum(&count)
+      if rank == root {
+        bytes.withUnsafeBytes { bytes in exchange(send: others.map { ($0, bytes) }, receive: []) }
+      } else {
+        bytes = [UInt8](repeating: 0, count: Int(count[0]))
+        bytes.withUnsafeMutableBytes { exchange(send: [], receive: [(root, $0)]) }
+      }
+    }
+
+    func gather(_ bytes: [UInt8], to root: Int) -> [[UInt8]]? {
+      var counts = [Double](repeating: 0, count: size)
+      counts[rank] = Double(bytes.count)
+      sum(&counts)
+      guard rank == root else {
+        bytes.withUnsafeBytes { exchange(send: [(root, $0)], receive: []) }
+        return nil
+      }
+      return (0..<size).map { other in
+        guard other != rank else { return bytes }
+        var received = [UInt8](repeating: 0, count: Int(counts[other]))
+        received.withUnsafeMutableBytes { exchange(send: [], receive: [(other, $0)]) }
+        return received
+      }
+    }
+
     func barrier() { _ = everybodys([0]) }
     func abort(status: Int32) -> Never { exit(status) }
   }

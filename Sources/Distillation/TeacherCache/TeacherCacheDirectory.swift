@@ -1,3 +1,4 @@
+import Checkpoints
 import Glibc
 import JSON
 import Kernels
@@ -10,6 +11,8 @@ package struct TeacherCacheError: Error, CustomStringConvertible, Equatable {
 /// All that lies below a cache's path, whatever teacher it belongs to.
 package struct TeacherCacheDirectory {
   private let path: String
+  /// Shared by the runs that use the cache.
+  package static let lockName = ".lock"
 
   /// - Throws: `TeacherCacheError` where there is no such directory.
   package init(_ path: String) throws(TeacherCacheError) {
@@ -94,8 +97,12 @@ package struct TeacherCacheDirectory {
   /// Deletes all segments, and the folders that are then empty. What a cache does not write is left alone.
   ///
   /// - Returns: the number of files deleted, and their bytes.
-  /// - Throws: `TeacherCacheError` for the first file that cannot be deleted.
-  package func clear() throws(TeacherCacheError) -> (files: Int, bytes: Int) {
+  /// - Throws: `TeacherCacheError` for the first file that cannot be deleted; `CheckpointError` where a run uses the
+  ///   cache, whose files would be gone while it writes them.
+  package func clear() throws -> (files: Int, bytes: Int) {
+    let claim = try FileLock.claim(
+      "\(path)/\(Self.lockName)", what: path, remedy: "give the run another teacher.cache.path")
+    defer { withExtendedLifetime(claim) {} }
     var result = (files: 0, bytes: 0)
     for folder in names(in: path).filter(CacheIdentity.isFolder) {
       for name in Self.segments(in: "\(path)/\(folder)", unfinished: true) {

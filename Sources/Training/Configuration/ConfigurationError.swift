@@ -38,7 +38,7 @@ func quoted(_ text: some StringProtocol) -> String { "\"\(visible(text, upTo: 60
 /// The candidate that a misspelt `word` most likely means, or `nil` when none is near.
 ///
 /// Case, `_` and `-` are ignored (`batch_size` means `batchSize`); beyond that a third of the letters may differ.
-func nearest(to word: String, among candidates: [String]) -> String? {
+package func nearest(to word: String, among candidates: [String]) -> String? {
   let sought = lettersAlone(word)
   guard !sought.isEmpty, sought.count <= 64 else { return nil }
   let ranked = candidates.map { (candidate: $0, distance: editDistance(sought, lettersAlone($0))) }

@@ -13,6 +13,30 @@ struct RunDirectory {
     LogExports.tensorBoardName, LogExports.tableName,
   ]
   static let stateName = "state"
+  /// Not of a run: it is there while a process works in the directory, or if it was killed.
+  private static let lockName = ".lock"
+
+  /// Claims the directory for this process, if there is one: nobody else may write what it writes.
+  ///
+  /// - Throws: where another process has it.
+  func claim() throws -> FileLock? {
+    // A run that has ended is only looked at, perhaps where nothing can be written.
+    var information = stat()
+    guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFDIR, access(path, W_OK) == 0 else {
+      return nil
+    }
+    return try FileLock.claim(
+      "\(path)/\(Self.lockName)", what: "run.directory: \(path)", remedy: "choose another directory")
+  }
+
+  /// Refuses a directory in which another process works, and changes nothing.
+  func checkIsFree() throws {
+    let lock = "\(path)/\(Self.lockName)"
+    guard FileLock.isHeld(lock) else { return }
+    throw ModelError(
+      "run.directory: \(path): in use\(FileLockHolder.of(lock).map { " by \($0)" } ?? ""); wait for its end, or choose "
+        + "another directory")
+  }
 
   /// Refuses, before anything is loaded, a directory that holds a run already, unless told to replace it; one that
   /// cannot be made; and one whose replacement would delete what the run reads.

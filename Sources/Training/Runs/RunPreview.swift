@@ -35,15 +35,11 @@ package struct RunPreview: Sendable {
   package private(set) var validation: Data?
   package private(set) var stages: [StageOverview] = []
 
-  /// - Parameter hub: finds models by name in its cache; nothing is downloaded.
-  package init(_ configuration: RunConfiguration, hub: Hub) {
-    do {
-      try RunDirectory(path: configuration.run.directory).check(
-        configuration, replaces: configuration.run.overwrite)
-    } catch {
-      // What is there may be this very configuration's run.
-      notices.append("\(error)")
-    }
+  /// - Parameters:
+  ///   - resume: where the run is to begin, in place of what the configuration says.
+  ///   - hub: finds models by name in its cache; nothing is downloaded.
+  package init(_ configuration: RunConfiguration, resume: RunSettings.Resume? = nil, hub: Hub) {
+    checkDirectory(configuration, resume: resume ?? configuration.run.resume)
     let locations = configuration.models.map { key, model in attempt(key) { try hub.locate(model, effort: .cache) } }
     let lacking = zip(configuration.models, locations).filter { $1 == nil }.map(\.0.key)
     let lacksTeacher = lacking.contains("teacher.model")
@@ -67,6 +63,21 @@ package struct RunPreview: Sendable {
     if let student { readStages(configuration, student, teacher) }
   }
 
+  /// What the run would find in its directory before it loads anything.
+  private mutating func checkDirectory(_ configuration: RunConfiguration, resume: RunSettings.Resume) {
+    let directory = RunDirectory(path: configuration.run.directory)
+    let states = StateDirectory(directory, keep: configuration.run.keepStates)
+    attempt("run.directory") { try directory.checkIsFree() }
+    let prospect = attempt("run.directory") {
+      try directory.prospect(configuration, resume: resume, states: states, allowsChanges: false)
+    }
+    switch prospect {
+    case .finished: notices.append("\(directory.path): the run has finished already; there is nothing to resume")
+    case .states(let candidates): notices.append("the run goes on from \(candidates.first ?? states.path)")
+    case .start, nil: break
+    }
+  }
+
   /// What `body` gives, or `nil` with its error among the problems.
   @discardableResult
   private mutating func attempt<Result>(_ key: String, _ body: () throws -> Result) -> Result? {
@@ -74,7 +85,7 @@ package struct RunPreview: Sendable {
       return try body()
     } catch {
       let text = "\(error)"
-      let problem = text.hasPrefix(key) || text.hasPrefix("data.") ? text : "\(key): \(text)"
+      let problem = text.hasPrefix(key) || text.hasPrefix("data.") || text.hasPrefix("run.") ? text : "\(key): \(text)"
       // A limit that both models have is one problem.
       if !problems.contains(problem) { problems.append(problem) }
       return nil

@@ -115,6 +115,9 @@ final class RunSession {
     try states?.close()
   }
 
+  /// Whether there is a state to go on from, as rank 0 sees it.
+  func hasState() throws -> Bool { try !(states?.candidates() ?? []).isEmpty }
+
   /// Saves the state by `save`.
   func saveState(_ save: () throws -> Void) throws {
     lastSave = clock.now

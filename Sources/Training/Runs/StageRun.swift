@@ -8,8 +8,9 @@ import Text
 /// How a stage, or a run, came to its end: the same on every rank.
 package enum RunEnd: Sendable, Equatable {
   case finished
-  /// By a signal, whose number it is; the state is saved.
-  case interrupted(signal: Int32)
+  /// By a signal, whose number it is.
+  /// - Parameter hasState: whether there is a state to go on from, where rank 0 says so.
+  case interrupted(signal: Int32, hasState: Bool)
 }
 
 /// One stage: the training loop, validation, and the checkpoints it keeps. Every rank runs it in step.
@@ -141,7 +142,7 @@ final class StageRun {
         if let signal = wish.signal {
           progress.validationPending = isConclusionDue
           try saveState()
-          return .interrupted(signal: signal)
+          return .interrupted(signal: signal, hasState: try session.hasState())
         }
         try conclude(savesState: wish.savesState)
       }

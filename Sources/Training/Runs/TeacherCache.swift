@@ -1,3 +1,4 @@
+import Checkpoints
 import Collectives
 import Distillation
 import JSON
@@ -6,9 +7,13 @@ import JSON
 struct TeacherCache: Sendable {
   private let settings: TeacherCacheSettings
   private let fingerprint: TeacherFingerprint
+  /// Keeps anyone from clearing the cache. Where there is none to be had, the cache is none either, or goes on without.
+  private let claim: FileLock?
 
   init(_ settings: TeacherCacheSettings, teacher: ClassifierModel, threads: Int) {
     self.settings = settings
+    try? createDirectories(settings.path)
+    claim = try? FileLock.attempt("\(settings.path)/\(TeacherCacheDirectory.lockName)", sharing: .shared)
     fingerprint = TeacherFingerprint(teacher.configuration, weights: teacher.weights, threads: threads)
   }
 

@@ -51,10 +51,15 @@ package struct Trainer {
     let journal = RunJournal(observe: isRoot ? observe : nil)
     let directory = RunDirectory(path: configuration.run.directory)
     let states = StateDirectory(directory, keep: configuration.run.keepStates)
+    // Ranks that would train different runs do not even agree on which models to look for.
+    try RankAgreement.require(RunIdentity(job: configuration, resume: resume), among: places.ranks)
+    var claim: FileLock?
+    defer { claim = nil }
     // Looked at before anything is loaded, as that may take long.
     let prospect = try together {
-      isRoot
-        ? try directory.prospect(configuration, resume: resume, states: states, allowsChanges: allowsChanges) : nil
+      guard isRoot else { return nil as Resumption.Prospect? }
+      if !(resume == .auto && directory.isFinished) { claim = try directory.claim() }
+      return try directory.prospect(configuration, resume: resume, states: states, allowsChanges: allowsChanges)
     }
     var isFinished = [UInt8](repeating: 0, count: 1)
     if case .finished = prospect { isFinished = [1] }
@@ -69,7 +74,8 @@ package struct Trainer {
     do {
       locations = try places.locate(configuration.models.map(\.model), in: hub)
     } catch HubError.cancelled {
-      return .interrupted(signal: stopSignal() ?? SIGTERM)
+      let hasState = if case .states = prospect { true } else { false }
+      return .interrupted(signal: stopSignal() ?? SIGTERM, hasState: hasState)
     }
     let (inputs, identity) = try together {
       let inputs = try RunInputs(configuration.reading(locations), threads: places.pool.workers)
@@ -81,7 +87,7 @@ package struct Trainer {
     try RankAgreement.require(identity, among: places.ranks)
     // Nobody writes before everybody has loaded.
     try places.ranks.barrier()
-    let (state, path) = try begin(prospect, directory, states, identity: identity, journal: journal)
+    let (state, path) = try begin(prospect, directory, states, &claim, identity: identity, journal: journal)
     let attention = try isRoot ? watchAttention(inputs) : nil
     let session = RunSession(
       configuration, inputs: inputs, teacher: try freezeTeacher(inputs), identity: identity, places: places,
@@ -95,7 +101,9 @@ package struct Trainer {
     if isRoot { try report(.runStarted(overview(inputs))) }
     if let state { warn(of: state, session) }
     // What a signal during loading would save is there already, or is nothing.
-    if let signal = try session.agree().signal { return .interrupted(signal: signal) }
+    if let signal = try session.agree().signal {
+      return .interrupted(signal: signal, hasState: try session.hasState())
+    }
     return try train(session, from: state, at: path)
   }
 
@@ -108,8 +116,8 @@ package struct Trainer {
   ///
   /// - Returns: the state to go on from, and on rank 0 its path.
   private func begin(
-    _ prospect: Resumption.Prospect?, _ directory: RunDirectory, _ states: StateDirectory, identity: RunIdentity,
-    journal: RunJournal
+    _ prospect: Resumption.Prospect?, _ directory: RunDirectory, _ states: StateDirectory, _ claim: inout FileLock?,
+    identity: RunIdentity, journal: RunJournal
   ) throws -> (RunState?, path: String?) {
     var resumption = Resumption.start
     let choice: (resumption: Resumption, notices: [String])? = try together {
@@ -131,7 +139,15 @@ package struct Trainer {
       bytes = state.json.bytes()
       found = (state, path)
     }
-    if isRoot { try prepare(directory, states, for: found.0, journal: journal) }
+    if isRoot {
+      if claim == nil {
+        // There was no directory to claim. If there is a run in it by now, it is another process's.
+        try createDirectories(directory.path)
+        claim = try directory.claim()
+        try directory.check(configuration, replaces: false)
+      }
+      try prepare(directory, states, for: found.0, journal: journal)
+    }
     try places.ranks.broadcast(&bytes, from: 0)
     if isRoot { return found }
     let json = try JSON.parse(bytes)
@@ -235,11 +251,11 @@ package struct Trainer {
   }
 
   private func overview(_ inputs: RunInputs) throws -> RunOverview {
-    let blas = openBLASDescription()
     let plan = try RunPlan(configuration, inputs)
     return RunOverview(
       directory: configuration.run.directory, ranks: places.ranks.size, threads: places.pool.workers,
-      simd: simdLevel, blas: "OpenBLAS \(blas.core)", teacher: configuration.teacher?.model,
+      simd: simdLevel, blas: openBLASInUse().map { "OpenBLAS \($0.core)" } ?? "own matrix product",
+      teacher: configuration.teacher?.model,
       teacherParameters: inputs.teacher?.parameterCount, studentParameters: inputs.student.parameterCount,
       trainRows: inputs.training.trainRows, unlabelledRows: inputs.training.all.count - inputs.training.trainRows,
       trainMeanLength: inputs.training.all.meanLength, truncatedRows: inputs.training.all.truncatedRows,

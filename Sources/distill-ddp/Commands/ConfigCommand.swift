@@ -31,7 +31,8 @@ struct ConfigCommand: ParsableCommand {
           throw CommandError("\(output.escapedForDisplay): exists already; choose another name")
         }
         let destination = ResultDestination(output)
-        try destination.check(allowsStreams: false)
+        let claim = try destination.claim(allowsStreams: false)
+        defer { withExtendedLifetime(claim) {} }
         try destination.write(Array(template.text.replacing(template.path, with: output).utf8))
       }
     }

@@ -1,4 +1,6 @@
 import ArgumentParser
+import JSON
+import Training
 
 /// The command line's root: what it is called and what it can do.
 struct DistillDDP: ParsableCommand {
@@ -16,4 +18,17 @@ struct DistillDDP: ParsableCommand {
       ReportCommand.self, PlanCommand.self, DoctorCommand.self, FetchCommand.self, ConfigCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
+}
+
+extension DistillDDP {
+  /// Refuses a first word that is no command. Without one the command is `train`, which would only say that it does not
+  /// know the word.
+  static func checkCommand(_ word: String?) throws {
+    guard let word, !word.isEmpty, !word.hasPrefix("-") else { return }
+    let commands = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+    guard !commands.contains(word) else { return }
+    let near = nearest(to: word, among: commands + ["--version", "--help"])
+    throw ValidationError(
+      "\(word.quoted): no such command; \(near.map { "did you mean \($0)?" } ?? "distill-ddp --help lists them")")
+  }
 }

@@ -73,6 +73,11 @@ struct DoctorCommand: ParsableCommand {
     _ configuration: Result<RunConfiguration?, any Error>, _ places: Places, _ environment: LaunchEnvironment
   ) throws -> Bool {
     let root = places.ranks.rank == 0
+    try RankAgreement.require(
+      RunIdentity(
+        command: "doctor",
+        options: [("the configuration", (try? configuration.get()?.resolvedYAML()) ?? "none")]),
+      among: places.ranks)
     var facts = RankFacts(
       rank: places.ranks.rank, threads: places.pool.workers,
       sharedMemory: freeDiskSpace(at: "/dev/shm/.").flatMap { access("/dev/shm", W_OK) == 0 ? $0.bytes : nil })

@@ -30,6 +30,11 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     try onEveryRank(threads: limits.threads) { places in
+      try RankAgreement.require(
+        RunIdentity(
+          command: "evaluate",
+          options: [("--json", "\(json)"), ("--max-length", limits.maxLength.map(String.init) ?? "none")]),
+        among: places.ranks)
       let directory = try places.locate([model], in: .ofEnvironment(isShown: places.ranks.rank == 0))[0].path
       let classifier = try ClassifierModel(directory: directory, head: .required, role: .alone)
       if places.ranks.rank == 0 { for notice in classifier.notices { printError("Note: \(notice)") } }
@@ -40,6 +45,8 @@ struct EvaluateCommand: ParsableCommand {
       if let row = dataset.labels.firstIndex(where: { $0 < 0 }) {
         throw CommandError("\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row")
       }
+      try RankAgreement.require(
+        RunIdentity(classifier, dataset, threads: places.pool.workers), among: places.ranks)
       guard let predictions = try classifier.predict(dataset, places: places) else { return }
       let result = EvaluationResult(classifier, dataset, predictions)
       printLine(json ? result.json.text() : result.text)

@@ -31,9 +31,9 @@ struct FeaturesCommand: ParsableCommand {
   @OptionGroup var limits: InferenceOptions
 
   func run() throws {
-    try onEveryRank(threads: limits.threads, stuckRank: .untilRank0IsDone) { places in
-      guard places.ranks.rank == 0 else { return }
-      try ResultDestination(output).check(allowsStreams: false)
+    try onFirstRank(threads: limits.threads) { pool in
+      let claim = try ResultDestination(output).claim(allowsStreams: false)
+      defer { withExtendedLifetime(claim) {} }
       let directory = try Hub.ofEnvironment().locate(model, effort: .download).path
       let classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
       if !classifier.hasTrainedHead {
@@ -41,9 +41,9 @@ struct FeaturesCommand: ParsableCommand {
       } else {
         for notice in classifier.notices { printError("Note: \(notice)") }
       }
-      let dataset = try limits.tokenize(try input.read(), for: classifier, threads: places.pool.workers)
+      let dataset = try limits.tokenize(try input.read(), for: classifier, threads: pool.workers)
       try classifier.writeFeatures(
-        of: dataset, to: ResultDestination.resolvingLinks(output), pool: places.pool)
+        of: dataset, to: ResultDestination.resolvingLinks(output), pool: pool)
     }
   }
 }

@@ -237,8 +237,3 @@ extension DatasetSource.Column {
   /// A plain number is a place, anything else a name.
   fileprivate init(argument: String) { self = Int(argument).map { .index($0) } ?? .name(argument) }
 }
-
-/// Runs `body` unless a launcher started this process as a rank other than 0, for what one process does alone.
-func onFirstRank(_ body: () throws -> Void) throws {
-  if try LaunchEnvironment(variables: environmentVariables()).rank == 0 { try body() }
-}

@@ -31,7 +31,13 @@ struct PredictCommand: ParsableCommand {
     try onEveryRank(threads: limits.threads) { places in
       let isRoot = places.ranks.rank == 0
       let destination = ResultDestination(output)
-      if isRoot { try destination.check(allowsStreams: true) }
+      try RankAgreement.require(
+        RunIdentity(
+          command: "predict",
+          options: [("--output", output), ("--max-length", limits.maxLength.map(String.init) ?? "none")]),
+        among: places.ranks)
+      let claim = isRoot ? try destination.claim(allowsStreams: true) : nil
+      defer { withExtendedLifetime(claim) {} }
       let directory = try places.locate([model], in: .ofEnvironment(isShown: isRoot))[0].path
       let classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
       guard classifier.hasTrainedHead else {
@@ -41,6 +47,8 @@ struct PredictCommand: ParsableCommand {
       }
       if isRoot { for notice in classifier.notices { printError("Note: \(notice)") } }
       let dataset = try limits.tokenize(try input.read(), for: classifier, threads: places.pool.workers)
+      try RankAgreement.require(
+        RunIdentity(classifier, dataset, threads: places.pool.workers), among: places.ranks)
       guard let predictions = try classifier.predict(dataset, places: places) else { return }
       try destination.write(try lines(predictions.logits, labels: classifier.configuration.labels))
     }

@@ -64,17 +64,17 @@ struct ReportCommand: ParsableCommand {
   }
 
   func run() throws {
-    try onEveryRank(threads: threads, stuckRank: .untilRank0IsDone) { places in
-      guard places.ranks.rank == 0 else { return }
+    try onFirstRank(threads: threads) { pool in
       let run = try RecordedRun(directory)
       let destination = ResultDestination(output ?? "\(run.directory)/report.html")
-      try destination.check(allowsStreams: true)
+      let claim = try destination.claim(allowsStreams: true)
+      defer { withExtendedLifetime(claim) {} }
       let measurements =
         noModels
         ? ReportMeasurements(note: "Made without models: attention maps and measurements are left out.")
         : try ReportMeasurements(
           run, baselines: baseline, sentences: try chosenSentences(), hub: .ofEnvironment(),
-          places: Places(pool: places.pool, ranks: SingleProcess()))
+          places: Places(pool: pool, ranks: SingleProcess()))
       for note in measurements.notes { printError("Note: \(note)") }
       try destination.write(Array(ReportPage(run, measurements).html.utf8))
       if let path = destination.path { printLine(path.escapedForDisplay) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Collectives
 import Glibc
 import JSON
@@ -15,6 +16,8 @@ extension TrainCommand {
   func run(_ sweep: Sweep, _ places: Places) throws -> Int32 {
     let isRoot = places.ranks.rank == 0
     try check(sweep)
+    let claim = isRoot ? try self.claim(sweep) : nil
+    defer { withExtendedLifetime(claim) {} }
     var failed: [String] = []
     for (index, run) in sweep.runs.enumerated() {
       if isRoot, !json, !quiet {
@@ -46,6 +49,13 @@ extension TrainCommand {
     throw CommandError(
       "run.directory: \(sweep.directory.escapedForDisplay) holds \(begun.count) of the \(sweep.runs.count) runs already "
         + "(\(first.name)); choose another, go on with --resume auto, or set run.overwrite=true to replace them")
+  }
+
+  /// Another process would take turns with this one at the same runs.
+  private func claim(_ sweep: Sweep) throws -> FileLock {
+    try createDirectories(sweep.directory)
+    return try FileLock.claim(
+      "\(sweep.directory)/.lock", what: "run.directory: \(sweep.directory)", remedy: "choose another directory")
   }
 
   private func report(_ error: any Error, of run: Sweep.Run) {

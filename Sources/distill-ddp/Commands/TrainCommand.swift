@@ -45,14 +45,22 @@ struct TrainCommand: ParsableCommand {
   }
 
   func run() throws {
-    StopSignals.watch()
+    StopSignals.watch(speaks: try LaunchEnvironment(variables: environmentVariables()).rank == 0)
     reportClosedOutputAsError()
     // Read before ranks start too; an error in it is told once, by rank 0.
     let run = (try? source.runs())?.first?.run
     let status = try onEveryRank(
       threads: threads ?? run?.threads, stuckRank: run?.stuckRank ?? StuckRankLimits()
     ) { places in
-      if let sweep = try source.sweep() { return try self.run(sweep, places) }
+      let sweep = try source.sweep()
+      try RankAgreement.require(
+        RunIdentity(
+          command: "train",
+          options: [
+            ("the runs of the sweep", sweep?.runs.map(\.name).joined(separator: " ") ?? "none"),
+            ("--resume", resume ?? "none"), ("--allow-changes", "\(allowChanges)"),
+          ]), among: places.ranks)
+      if let sweep { return try self.run(sweep, places) }
       return try train(try source.configuration(), places) == .finished ? 0 : Self.resumable
     }
     if status != 0 { throw ExitCode(status) }
@@ -69,14 +77,19 @@ struct TrainCommand: ParsableCommand {
       hub: .ofEnvironment(isShown: !quiet && places.ranks.rank == 0, isCancelled: { StopSignals.received != nil }),
       stopSignal: { StopSignals.received }
     ) { event in
+      if case .stageStarted = event { StopSignals.trainingBegins() }
       if json { EventLines.print(event) } else { console.show(event) }
     }.run()
     // From here a second signal has nothing to cut short.
     if othersFollow != true || end != .finished { StopSignals.ignore() }
-    if case .interrupted(let signal) = end, places.ranks.rank == 0 {
+    if case .interrupted(let signal, let hasState) = end, places.ranks.rank == 0 {
+      let stopped = "Stopped by \(StopSignals.name(of: signal)), status \(Self.resumable): "
+      let state = "\(configuration.run.directory.escapedForDisplay)/state/last"
       printError(
-        "Stopped by \(StopSignals.name(of: signal)), status \(Self.resumable): give the same command with --resume auto "
-          + "to go on from \(configuration.run.directory.escapedForDisplay)/state/last")
+        stopped
+          + (hasState
+            ? "give the same command with --resume auto to go on from \(state)"
+            : "nothing was saved yet; give the same command to begin again"))
     }
     return end
   }

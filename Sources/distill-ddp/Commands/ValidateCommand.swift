@@ -16,6 +16,12 @@ struct ValidateCommand: ParsableCommand {
 
   @OptionGroup var source: ConfigurationOptions
 
+  @Option(
+    help: ArgumentHelp(
+      "Where the run would begin, as for train (default: run.resume).", valueName: "auto|none|path"),
+    completion: .list(["auto", "none"]))
+  var resume: String?
+
   @Flag(help: "Print the result as JSON.")
   var json = false
 
@@ -24,7 +30,8 @@ struct ValidateCommand: ParsableCommand {
       do {
         if let sweep = try source.sweep() { return try validate(sweep) }
         let configuration = try source.configuration()
-        let preview = RunPreview(configuration, hub: try .ofEnvironment())
+        let preview = RunPreview(
+          configuration, resume: resume.map { RunSettings.Resume($0) }, hub: try .ofEnvironment())
         guard preview.problems.isEmpty else { return try fail(preview.problems) }
         if json { printLine(preview.json.text()) } else { show(preview, configuration) }
       } catch let error as ConfigurationError {
@@ -36,7 +43,9 @@ struct ValidateCommand: ParsableCommand {
   /// Every run, of which the first is shown.
   private func validate(_ sweep: Sweep) throws {
     let hub = try Hub.ofEnvironment()
-    let previews = sweep.runs.map { RunPreview($0.configuration, hub: hub) }
+    let previews = sweep.runs.map {
+      RunPreview($0.configuration, resume: resume.map { RunSettings.Resume($0) }, hub: hub)
+    }
     let problems = zip(sweep.runs, previews).flatMap { run, preview in
       preview.problems.map { "\(run.configuration.run.directory.escapedForDisplay): \($0)" }
     }

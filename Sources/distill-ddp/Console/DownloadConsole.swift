@@ -27,7 +27,8 @@ final class DownloadConsole: Sendable {
         state.lastShown = nil
         printError("Downloading \(name): \(files) file\(files == 1 ? "" : "s"), \(megabytes(bytes))")
       case .progress(let progress): show(progress, &state)
-      case .waiting(let file): printError("Waiting for another process that downloads \(file)")
+      case .waiting(let file, let holder):
+        printError("Waiting for \(holder ?? "another process"), which downloads \(file)")
       case .retrying(let file, let problem, let seconds):
         printError("\(file): \(problem); trying again\(seconds > 0 ? " in \(fixed(seconds, 0)) s" : "")")
       case .finished(let name, let bytes, let seconds):

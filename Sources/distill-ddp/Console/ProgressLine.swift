@@ -23,6 +23,7 @@ enum ProgressLine {
       let rest = String(repeating: " ", count: max(0, min(before, width - 1) - shown.count))
       writeAll(goingUp(from: before, width: width) + "\r" + shown + rest, to: terminal.descriptor)
       drawn = Drawn(terminal: terminal, columns: shown.count)
+      StopSignals.lineIsOpen(on: terminal.descriptor)
     }
   }
 
@@ -31,6 +32,7 @@ enum ProgressLine {
     drawn.withLock { drawn in
       guard let last = drawn else { return }
       drawn = nil
+      StopSignals.lineIsOpen(on: nil)
       let width = last.terminal.width
       writeAll(
         goingUp(from: last.columns, width: width) + "\r"

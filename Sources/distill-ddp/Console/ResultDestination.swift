@@ -10,17 +10,19 @@ struct ResultDestination {
   /// - Parameter argument: a path; `-` or nothing is standard output.
   init(_ argument: String?) { path = argument == "-" ? nil : argument }
 
-  /// Refuses what could not be written at the end, before hours of work for it.
+  /// Refuses what could not be written at the end, before hours of work for it, and keeps other processes from writing
+  /// it meanwhile.
   /// - Parameter allowsStreams: whether a device or a FIFO will do, where nothing is put in place.
-  func check(allowsStreams: Bool) throws(CommandError) {
-    guard let path else { return }
+  /// - Returns: what keeps them, while it lives; `nil` where nothing is put in place.
+  func claim(allowsStreams: Bool) throws -> FileLock? {
+    guard let path else { return nil }
     let shown = path.escapedForDisplay
     switch kind(path) {
     case S_IFREG: break
     case S_IFDIR: throw CommandError("\(shown): expected a file to write, found a directory; choose another path")
     case nil: break
     default:
-      guard !allowsStreams else { return }
+      guard !allowsStreams else { return nil }
       throw CommandError("\(shown): expected a regular file or nothing, found a device; choose another path")
     }
     let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
@@ -30,6 +32,10 @@ struct ResultDestination {
     guard access(directory, W_OK) == 0 else {
       throw CommandError("\(shown): its directory cannot be written to: \(reason()); choose another path")
     }
+    let file = resolvingLinks(path)
+    let parts = file.split(separator: "/", omittingEmptySubsequences: false)
+    let lock = (parts.dropLast() + [".\(parts[parts.count - 1]).lock"]).joined(separator: "/")
+    return try FileLock.claim(lock, what: shown, remedy: "choose another path")
   }
 
   /// Writes everything there will be.

@@ -3,7 +3,7 @@ import Training
 
 /// What runs on this processor.
 enum ProcessorFindings {
-  static var all: [Finding] { [simd, products, blas] }
+  static var all: [Finding] { [simd, products] }
 
   private static var simd: Finding {
     let level = simdLevel
@@ -17,28 +17,25 @@ enum ProcessorFindings {
     if let width = productPanelWidth {
       return Finding("matrix product", .ok, "our own, in panels of \(width) columns")
     }
-    return Finding(
-      "matrix product", .warning, "OpenBLAS's: there is no kernel of our own for this processor",
-      remedy: "expect about nine tenths of the speed; nothing needs to be done")
-  }
-
-  private static var blas: Finding {
-    let (core, threads) = openBLASDescription()
-    let (build, isThreaded) = openBLASBuild()
-    let text = "\(build), kernel \(core), \(counted(threads, "thread"))"
-    if threads != 1 {
+    guard let blas = openBLASInUse() else {
       return Finding(
-        "OpenBLAS", .warning, "\(text), which compete with the workers", remedy: "export OPENBLAS_NUM_THREADS=1")
-    }
-    if !isThreaded {
-      return Finding(
-        "OpenBLAS", .warning, "\(text); built for one thread, it may not bear several at a time",
+        "matrix product", .problem, "none: there is no kernel of our own for this processor, and no OpenBLAS",
         remedy: "install libopenblas0-pthread")
     }
-    if productPanelWidth == nil, simdLevel != "baseline", ["Prescott", "Core2", "Generic", "ARMV8"].contains(core) {
+    let text =
+      "OpenBLAS's, as there is no kernel of our own for this processor: \(blas.configuration), kernel \(blas.core), "
+      + counted(blas.threads, "thread")
+    if !blas.isThreaded {
       return Finding(
-        "OpenBLAS", .warning, "\(text): a kernel for old processors", remedy: "install a newer libopenblas0")
+        "matrix product", .warning, "\(text); built for one thread, it may not bear several at a time",
+        remedy: "install libopenblas0-pthread")
     }
-    return Finding("OpenBLAS", .ok, text)
+    if simdLevel != "baseline", ["Prescott", "Core2", "Generic", "ARMV8"].contains(blas.core) {
+      return Finding(
+        "matrix product", .warning, "\(text); that kernel is for old processors",
+        remedy: "install a newer libopenblas0")
+    }
+    return Finding(
+      "matrix product", .warning, text, remedy: "expect about nine tenths of the speed; nothing needs to be done")
   }
 }

@@ -1,4 +1,5 @@
 import Collectives
+import Kernels
 import MPICollectives
 import Training
 
@@ -17,7 +18,26 @@ func onEveryRank<Result>(
       return 1
     },
     body: { ranks in
+      try requireMatrixProduct()
       let allotment = try CoreAllotment(requested: threads, among: ranks)
       return try body(Places(pool: WorkerPool(workers: allotment.threads), ranks: ranks))
     })
+}
+
+/// Runs `body` for what one process does alone: of several ranks on the first, which says so.
+func onFirstRank(_ body: () throws -> Void) throws {
+  let environment = try LaunchEnvironment(variables: environmentVariables())
+  guard environment.rank == 0 else { return }
+  if let size = environment.size, size > 1 {
+    printError("Note: this command works on rank 0 alone, by its own options; the other ranks do nothing")
+  }
+  try body()
+}
+
+/// The same with worker threads.
+func onFirstRank(threads: Int?, _ body: (WorkerPool) throws -> Void) throws {
+  try onFirstRank {
+    try requireMatrixProduct()
+    try body(WorkerPool(workers: try CoreAllotment(requested: threads, among: SingleProcess()).threads))
+  }
 }

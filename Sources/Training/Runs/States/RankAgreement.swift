@@ -2,13 +2,15 @@ import Collectives
 import JSON
 import Kernels
 
-/// Ranks that would train different runs, or whose weights drifted apart.
-enum RankAgreement {
-  /// Collective, before the first step: refuses ranks whose configuration, program, data or models differ.
+/// Ranks that would do different work, or whose weights drifted apart.
+package enum RankAgreement {
+  /// Collective, before the work: refuses ranks whose command, configuration, program, data or models differ.
   ///
   /// - Throws: on rank 0, which names the ranks and what differs; the caller ends the job.
-  static func require(_ identity: RunIdentity, among ranks: any Communicator) throws {
-    guard ranks.size > 1, let gathered = try ranks.gather(identity.json.bytes(), to: 0) else { return }
+  package static func require(_ identity: @autoclosure () throws -> RunIdentity, among ranks: any Communicator) throws {
+    guard ranks.size > 1 else { return }
+    let identity = try identity()
+    guard let gathered = try ranks.gather(identity.json.bytes(), to: 0) else { return }
     // Difference by difference the ranks that have it, in order.
     var differing: [(what: String, ranks: [Int])] = []
     for (rank, bytes) in gathered.enumerated() {
@@ -26,8 +28,8 @@ enum RankAgreement {
     guard !differing.isEmpty else { return }
     let lines = differing.map { "\n  \($0.what): \(names(of: $0.ranks)) differ\($0.ranks.count == 1 ? "s" : "")" }
     throw ModelError(
-      "ranks: expected the same run on every rank, found differences from rank 0:" + lines.joined()
-        + "\nstart every rank with the same program, configuration and files")
+      "ranks: expected the same work on every rank, found differences from rank 0:" + lines.joined()
+        + "\nstart every rank with the same program, command, configuration and files")
   }
 
   /// Collective, at every checkpoint: refuses to go on with weights that differ.

@@ -6,7 +6,7 @@ import Text
 
 /// All that a run's numbers follow from: the configuration's keys, and hashes of what they name. Equal identities give
 /// equal runs, on the same ranks and threads.
-struct RunIdentity: Sendable, Equatable {
+package struct RunIdentity: Sendable, Equatable {
   struct Trait: Sendable, Equatable {
     let name: String
     let value: String
@@ -32,6 +32,31 @@ struct RunIdentity: Sendable, Equatable {
   ]
 
   private init(traits: [Trait]) { self.traits = traits }
+
+  /// What all ranks of a job are told to do: a command and its options, by name.
+  package init(command: String, options: [(name: String, value: String)]) throws {
+    traits =
+      [Trait(name: "the command", value: command)] + options.map { Trait(name: $0.name, value: $0.value) } + [
+        Trait(name: Self.program, value: "\(try Self.digestOfProgram())")
+      ]
+  }
+
+  /// A run as its configuration says, before anything is read, and where it begins.
+  init(job configuration: RunConfiguration, resume: RunSettings.Resume) throws {
+    traits =
+      try RunIdentity(configuration).traits + [
+        Trait(name: "run.directory", value: configuration.run.directory), Trait(name: "run.resume", value: "\(resume)"),
+      ]
+  }
+
+  /// What a command that runs a model has read.
+  package init(_ model: ClassifierModel, _ data: TokenizedDataset, threads: Int) throws {
+    traits = [
+      Trait(name: "the model's weights", value: "\(model.weights.digest(threads: threads))"),
+      Trait(name: "the model's classes", value: "\(model.configuration.labels)"),
+      Trait(name: "the data", value: "\(data.digest())"),
+    ]
+  }
 
   /// The significant keys of a configuration alone.
   init(_ configuration: RunConfiguration) throws {
