@@ -20,24 +20,26 @@ let package = Package(
     .target(name: "CCurl"),
 
     // MARK: Libraries, each depending only on those above it
+    .target(name: "Limits"),
     .target(name: "JSON"),
     .target(name: "Archives"),
     .target(name: "Images", dependencies: ["Archives"]),
     .target(name: "TensorBoard"),
-    .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS"]),
+    .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Limits"]),
     .target(name: "Checkpoints", dependencies: ["JSON", "Archives", "Kernels"]),
     .target(name: "Hub", dependencies: ["CCurl", "JSON", "Kernels", "Checkpoints"]),
-    .target(name: "Text", dependencies: ["JSON", "Archives"]),
+    .target(name: "Text", dependencies: ["JSON", "Archives", "Limits"]),
     .target(name: "Encoders", dependencies: ["JSON", "Kernels", "Checkpoints", "Text"]),
     .target(name: "Distillation", dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "Encoders"]),
-    .target(name: "Collectives"),
+    .target(name: "Collectives", dependencies: ["Limits"]),
     .target(
       name: "MPICollectives",
       dependencies: ["Collectives", .target(name: "CMPI", condition: .when(traits: ["MPI"]))]),
     .target(
       name: "Training",
       dependencies: [
-        "JSON", "Kernels", "Checkpoints", "Hub", "Text", "Encoders", "Distillation", "Collectives", "TensorBoard",
+        "Limits", "JSON", "Kernels", "Checkpoints", "Hub", "Text", "Encoders", "Distillation", "Collectives",
+        "TensorBoard",
         "Images",
         .product(name: "Yams", package: "Yams"),
       ]),
@@ -51,7 +53,7 @@ let package = Package(
       dependencies: [
         "Training", "Reports", "MPICollectives", "Collectives", "Distillation", "Checkpoints", "Encoders", "Kernels",
         "JSON",
-        "Archives", "Hub", "Text",
+        "Archives", "Hub", "Limits", "Text",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       // A link to configs/, so that `config init` writes what is shipped.
@@ -74,8 +76,9 @@ let package = Package(
       path: "Tests/GoldenFixtures"),
     .testTarget(name: "EncodersTests", dependencies: ["Encoders", "Distillation", "GoldenFixtures"]),
     .testTarget(name: "DistillationTests", dependencies: ["Distillation", "GoldenFixtures"]),
-    .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "JSON", "Hub", "GoldenFixtures"]),
+    .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "Limits"]),
+    .testTarget(name: "LimitsTests", dependencies: ["Limits"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "Limits", "JSON", "Hub", "GoldenFixtures"]),
     .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images", "Archives"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "JSON"]),

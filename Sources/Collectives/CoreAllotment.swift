@@ -1,3 +1,5 @@
+import Limits
+
 /// The CPUs a rank may use and how many worker threads that makes.
 package struct CoreAllotment: Sendable, Equatable {
   /// The number of worker threads of this rank, at least 1.

@@ -43,7 +43,7 @@ package final class Arena {
       current += 1
       used = 0
     }
-    let block = MappedMemory(count: max(needed, blockCount), hugePages: true)
+    let block = MappedMemory(count: max(needed, blockCount), hugePages: true, for: "a worker's activations")
     blocks.append(block)
     current = blocks.count - 1
     used = needed
@@ -75,7 +75,7 @@ package final class Arena {
   /// A matrix product's scratch: the same memory every time, so that it stays in the caches.
   func productScratch() -> UnsafeMutablePointer<Float> {
     if let scratch { return scratch.base }
-    let memory = MappedMemory(count: ck_product_scratch(), hugePages: true)
+    let memory = MappedMemory(count: ck_product_scratch(), hugePages: true, for: "a worker's scratch")
     scratch = memory
     return memory.base
   }

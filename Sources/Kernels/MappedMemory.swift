@@ -1,4 +1,5 @@
 import Glibc
+import Limits
 
 /// Floats straight from the kernel: page-aligned, and of no cost until a page is touched.
 ///
@@ -9,12 +10,14 @@ struct MappedMemory {
 
   /// Zeros of this process.
   ///
+  /// Where there is none left, the process ends with an error that says for what it was.
+  ///
   /// - Parameter hugePages: asks for 2 MiB pages, for memory that is used from end to end. Rows that are mostly never
   ///   touched are better off with small ones.
-  init(count: Int, hugePages: Bool) {
+  init(count: Int, hugePages: Bool, for what: String) {
     // A descriptor of −1 with MAP_ANONYMOUS: no file.
     guard let memory = Self(count: count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, descriptor: -1) else {
-      preconditionFailure("out of memory: \(Self.bytes(count)) bytes")
+      OutOfMemory(what, bytes: Self.bytes(count)).fail()
     }
     self = memory
     if hugePages { madvise(base, Self.bytes(count), MADV_HUGEPAGE) }

@@ -35,7 +35,9 @@ package final class PackedWeights: @unchecked Sendable {
   /// Panels for some of a buffer's weights, yet to be packed; `nil` where this processor has no kernel for them.
   package convenience init?(_ slots: [Slot], of parameters: ParameterBuffer) {
     guard let layout = PanelLayout(slots) else { return nil }
-    self.init(layout, of: parameters, MappedMemory(count: layout.count, hugePages: true), descriptor: nil)
+    self.init(
+      layout, of: parameters, MappedMemory(count: layout.count, hugePages: true, for: "packed weights"), descriptor: nil
+    )
   }
 
   /// The same in memory that other processes of this host can map; `nil` too where the kernel has none such.

@@ -8,9 +8,10 @@ package final class ParameterBuffer: @unchecked Sendable {
   private let memory: MappedMemory
 
   /// Allocates zeros, which take no memory until they are touched.
-  package init(_ layout: ParameterLayout) {
+  /// - Parameter what: what they are, for the error where there is no memory left.
+  package init(_ layout: ParameterLayout, for what: String = "parameters") {
     self.layout = layout
-    memory = MappedMemory(count: layout.count, hugePages: false)
+    memory = MappedMemory(count: layout.count, hugePages: false, for: what)
     values = UnsafeMutableBufferPointer(start: memory.base, count: layout.count)
   }
 

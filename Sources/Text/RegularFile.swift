@@ -1,4 +1,5 @@
 import Glibc
+import Limits
 
 /// Reading of whole files that a user named.
 enum RegularFile {
@@ -8,10 +9,9 @@ enum RegularFile {
     var isMissing = false
   }
 
-  /// - Parameter limit: More bytes are refused, and so is more than this machine's memory, which a file with holes
-  ///   seems to have without taking any disk.
+  /// - Parameter limit: More bytes are refused, and so is more than there is memory for, which a file with holes seems
+  ///   to have without taking any disk.
   static func contents(_ path: String, limit: Int = .max) throws(Failure) -> [UInt8] {
-    let limit = min(limit, physicalMemory / 2)
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
@@ -28,6 +28,11 @@ enum RegularFile {
     guard status.st_size <= limit else {
       throw Failure(reason: "expected at most \(limit) bytes, found \(status.st_size)")
     }
+    do throws(OutOfMemory) {
+      try OutOfMemory.check(Int(status.st_size), for: "reading it")
+    } catch {
+      throw Failure(reason: "\(error)")
+    }
     var failure: Int32 = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, count in
       while count < buffer.count {
@@ -40,11 +45,6 @@ enum RegularFile {
     }
     guard failure == 0 else { throw Failure(reason: "cannot be read: \(String(cString: strerror(failure)))") }
     return bytes
-  }
-
-  private static var physicalMemory: Int {
-    let (pages, pageSize) = (sysconf(Int32(_SC_PHYS_PAGES)), sysconf(Int32(_SC_PAGESIZE)))
-    return pages > 0 && pageSize > 0 ? pages.multipliedReportingOverflow(by: pageSize).partialValue : 1 << 34
   }
 
   private static func kind(_ mode: mode_t) -> String {

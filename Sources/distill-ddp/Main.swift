@@ -1,14 +1,22 @@
 import ArgumentParser
 import Collectives
+import Limits
 
 @main
 enum Main {
   static func main() {
     reserveStandardStreams()
     reportFileSizeLimitAsError()
+    explainTraps()
     var rank = 0
     do {
-      rank = try LaunchEnvironment(variables: environmentVariables()).rank
+      let own = try LaunchEnvironment(variables: environmentVariables()).rank
+      rank = own
+      OutOfMemory.report { error in
+        printError(own == 0 ? "Error: \(error)" : "Error on rank \(own): \(error)")
+        // The launcher ends the others.
+        exitProcessAtOnce(1)
+      }
       try DistillDDP.checkCommand(CommandLine.arguments.dropFirst().first)
       var command = try DistillDDP.parseAsRoot()
       try command.run()

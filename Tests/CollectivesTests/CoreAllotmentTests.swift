@@ -1,4 +1,5 @@
 import Collectives
+import Limits
 import Testing
 
 @Suite struct CoreAllotmentTests {

@@ -21,19 +21,44 @@ struct FeaturesTests {
   @Test("every tap of every text is there, in its shape", arguments: [1, 2])
   func writesEveryTap(threads: Int) throws {
     let file = try features("student", ["--threads", "\(threads)"])
-    var expected: [String: [Int]] = [:]
-    for (row, length) in [5, 2, 4].enumerated() {
-      for layer in 0...2 { expected["\(row).hidden.\(layer)"] = [length, 18] }
-      for layer in 1...2 {
-        expected["\(row).attention.\(layer)"] = [3, length, length]
-        for projection in ["queries", "keys", "values"] {
-          expected["\(row).\(projection).\(layer)"] = [3, length, 6]
-        }
-      }
-      expected["\(row).pooled"] = [18]
-      expected["\(row).logits"] = [3]
+    // 11 tokens, and 25 + 4 + 16 places in a map.
+    var expected = ["starts": [4], "attention_starts": [4], "pooled": [3, 18], "logits": [3, 3]]
+    for layer in 0...2 { expected["hidden.\(layer)"] = [11, 18] }
+    for layer in 1...2 {
+      expected["attention.\(layer)"] = [3 * 45]
+      for projection in ["queries", "keys", "values"] { expected["\(projection).\(layer)"] = [11, 3, 6] }
     }
     #expect(Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.shape) }) == expected)
+    #expect(try integers(file, "starts") == [0, 5, 7, 11])
+    #expect(try integers(file, "attention_starts") == [0, 75, 87, 135])
+  }
+
+  private func integers(_ file: SafetensorsFile, _ name: String) throws -> [Int64] {
+    let bytes = try file.bytes(try #require(file[name]))
+    return bytes.withUnsafeBytes { bytes in
+      (0..<bytes.count / 8).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self) }
+    }
+  }
+
+  @Test("a text's features do not depend on those beside it")
+  func rowsAreIndependent() throws {
+    let all = try features("student")
+    let hidden = try all.floats(try #require(all["hidden.2"]))
+    let attention = try all.floats(try #require(all["attention.1"]))
+    let logits = try all.floats(try #require(all["logits"]))
+    try workspace.write("cold bad\n", to: "texts.txt")
+    let alone = try features("student")
+    #expect(try alone.floats(try #require(alone["hidden.2"])) == Array(hidden[(7 * 18)...]))
+    #expect(try alone.floats(try #require(alone["attention.1"])) == Array(attention[87...]))
+    #expect(try alone.floats(try #require(alone["logits"])) == Array(logits[6...]))
+  }
+
+  @Test("thousands of texts are no more tensors than one, and inspect reads them")
+  func manyTexts() throws {
+    try workspace.write(String(repeating: "good\n", count: 3000), to: "texts.txt")
+    #expect(try features("student", ["--threads", "2"]).tensors.count == 15)
+    let inspected = try workspace.output(["inspect", "f.safetensors"])
+    #expect(inspected.contains("15 tensors") && inspected.contains("9000 × 18"), "\(inspected)")
   }
 
   @Test("rows of attention are probabilities, and logits are those predicted")
@@ -41,15 +66,17 @@ struct FeaturesTests {
     let file = try features("student")
     let predictions = try jsonLines(
       try workspace.output(["predict", "--model", "student", "--input", "texts.txt"]))
+    let starts = [0, 75, 87]
+    let logits = try file.floats(try #require(file["logits"]))
     for (row, length) in [5, 2, 4].enumerated() {
       for layer in 1...2 {
-        let values = try file.floats(try #require(file["\(row).attention.\(layer)"]))
-        for start in stride(from: 0, to: values.count, by: length) {
+        let values = try file.floats(try #require(file["attention.\(layer)"]))[starts[row]...].prefix(
+          3 * length * length)
+        for start in stride(from: values.startIndex, to: values.endIndex, by: length) {
           #expect(abs(values[start..<start + length].reduce(0, +) - 1) < 1e-5)
         }
       }
-      let logits = try file.floats(try #require(file["\(row).logits"]))
-      for (found, expected) in zip(logits, try #require(predictions[row]["logits"]).numbers) {
+      for (found, expected) in zip(logits[(3 * row)...], try #require(predictions[row]["logits"]).numbers) {
         #expect(abs(Double(found) - expected) < 1e-5)
       }
     }
@@ -57,7 +84,7 @@ struct FeaturesTests {
 
   @Test("texts are truncated as asked")
   func truncates() throws {
-    #expect(try features("student", ["--max-length", "3"])["0.hidden.0"]?.shape == [3, 18])
+    #expect(try features("student", ["--max-length", "3"])["hidden.0"]?.shape == [8, 18])
   }
 
   @Test("a model without a head has no logits, which is said")
@@ -69,8 +96,8 @@ struct FeaturesTests {
     #expect(run.status == 0)
     #expect(run.errors.contains("headless: has no classification head"), "\(run)")
     let file = try SafetensorsFile("\(workspace.path)/f.safetensors")
-    #expect(file.tensors.count == 3 * 11)
-    #expect(file["0.logits"] == nil)
+    #expect(file.tensors.count == 13)
+    #expect(file["logits"] == nil)
   }
 
   @Test("two ranks write the same file as one")

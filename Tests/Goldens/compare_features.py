@@ -4,9 +4,10 @@
         --features features.safetensors --max-length 128
 
 `--pairs` reads two tab-separated sentences from each line. `--headless` expects no logits, of a model without a
-classifier, for which transformers would draw one. The features file holds, for each line i from 0: `i.logits`
-(classes), `i.pooled` (width), `i.hidden.0` … `i.hidden.L` (n, width), `i.attention.1` … `i.attention.L` (heads, n, n)
-probabilities, and as many `i.queries.1`, `i.keys.1` and `i.values.1` … (heads, n, head size).
+classifier, for which transformers would draw one. The features file holds all lines end to end, line i from `starts[i]`
+to `starts[i + 1]`: `hidden.0` … `hidden.L` (tokens, width), `queries.1`, `keys.1` and `values.1` … (tokens, heads, head
+size), `attention.1` … `attention.L`, flat, with (heads, n, n) probabilities from `attention_starts[i]` on, `logits`
+(lines, classes) and `pooled` (lines, width).
 Exit status 1 where a tensor is missing, misshapen, unknown or further away than the tolerance.
 """
 
@@ -55,6 +56,20 @@ class Features:
         return features | self.kept
 
 
+def of_line(
+    tensor: Tensor, name: str, line: int, starts: list[int], attention_starts: list[int], shape: torch.Size
+) -> Tensor | None:
+    """A line's part, in the reference's shape; None where there are not as many numbers."""
+    kind = name.split(".")[0]
+    if kind in ("logits", "pooled"):
+        return tensor[line]
+    if kind == "attention":
+        part = tensor[attention_starts[line] : attention_starts[line + 1]]
+        return part.reshape(shape) if part.numel() == shape.numel() else None
+    part = tensor[starts[line] : starts[line + 1]]
+    return part if kind == "hidden" else part.transpose(0, 1)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
@@ -72,29 +87,36 @@ def main() -> int:
     problems: list[str] = []
     compared = 0
     with safe_open(arguments.features, "pt") as file:
-        unknown = set(file.keys())
-        for i, row in enumerate(rows):
-            for name, expected in reference.of(row).items():
-                if name in ("logits", "pooled") and arguments.headless:
-                    continue
-                key = f"{i}.{name}"
-                if key not in unknown:
-                    problems.append(f"{key}: expected {list(expected.shape)}, found no such tensor")
-                    continue
-                unknown.remove(key)
-                found = file.get_tensor(key)
-                if found.shape != expected.shape:
-                    problems.append(f"{key}: expected {list(expected.shape)}, found {list(found.shape)}")
-                    continue
-                difference = (found.double() - expected.double()).abs().max().item()
-                if not difference <= arguments.tolerance:
-                    problems.append(f"{key}: differs by {difference:.3g}")
-                kind = name.split(".")[0]
-                # Not max(): a NaN must win.
-                if kind not in worst or not difference <= worst[kind][0]:
-                    worst[kind] = (difference, key)
-                compared += 1
-        problems += [f"{key}: not a tensor of these {len(rows)} lines and this model" for key in sorted(unknown)]
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
+    unknown = set(tensors) - {"starts", "attention_starts"}
+    starts, attention_starts = tensors["starts"].tolist(), tensors["attention_starts"].tolist()
+    if len(starts) != len(rows) + 1 or len(attention_starts) != len(rows) + 1:
+        problems.append(f"starts: expected {len(rows) + 1} of tokens and of attention, found {len(starts)} and "
+                        f"{len(attention_starts)}")
+        rows = []
+    for i, row in enumerate(rows):
+        for name, expected in reference.of(row).items():
+            if name in ("logits", "pooled") and arguments.headless:
+                continue
+            if name not in tensors:
+                problems.append(f"{name}: expected it, found no such tensor")
+                continue
+            unknown.discard(name)
+            found = of_line(tensors[name], name, i, starts, attention_starts, expected.shape)
+            key = f"{name} of line {i}"
+            if found is None or found.shape != expected.shape:
+                problems.append(f"{key}: expected {list(expected.shape)}, found "
+                                f"{'another number' if found is None else list(found.shape)}")
+                continue
+            difference = (found.double() - expected.double()).abs().max().item()
+            if not difference <= arguments.tolerance:
+                problems.append(f"{key}: differs by {difference:.3g}")
+            kind = name.split(".")[0]
+            # Not max(): a NaN must win.
+            if kind not in worst or not difference <= worst[kind][0]:
+                worst[kind] = (difference, key)
+            compared += 1
+    problems += [f"{key}: not a tensor of these {len(rows)} lines and this model" for key in sorted(unknown)]
     print(f"{compared} tensors of {len(rows)} lines; tolerance {arguments.tolerance:g}")
     for kind, (difference, key) in sorted(worst.items()):
         print(f"{kind:10} largest absolute difference {difference:.3g} ({key})")

@@ -3,13 +3,13 @@ import Glibc
 /// A file being written beside its target, which it replaces as a whole on `commit`, or leaves alone.
 ///
 /// Truncating the target in place would corrupt it for whoever has it open or mapped, and on a crash for everybody.
-final class PendingFile {
+package final class PendingFile {
   let path: String
   private let temporaryPath: String
   private let descriptor: Int32
   private var committed = false
 
-  init(replacing path: String) throws(CheckpointError) {
+  package init(replacing path: String) throws(CheckpointError) {
     self.path = path
     temporaryPath = hiddenSibling(of: path, mark: temporaryMark)
     descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
@@ -36,7 +36,7 @@ final class PendingFile {
     }
   }
 
-  func write(_ bytes: [UInt8], at offset: Int) throws(CheckpointError) {
+  package func write(_ bytes: [UInt8], at offset: Int) throws(CheckpointError) {
     let result = bytes.withUnsafeBytes { buffer in
       Result { () throws(CheckpointError) in try write(buffer, at: offset) }
     }
@@ -44,7 +44,7 @@ final class PendingFile {
   }
 
   /// Makes the bytes durable and renames the file to its target.
-  func commit() throws(CheckpointError) {
+  package func commit() throws(CheckpointError) {
     guard fsync(descriptor) == 0 else { throw CheckpointError(path, failedTo: "flush") }
     guard rename(temporaryPath, path) == 0 else { throw CheckpointError(path, failedTo: "rename into place") }
     committed = true

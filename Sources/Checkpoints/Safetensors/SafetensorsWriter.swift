@@ -2,8 +2,8 @@ import JSON
 
 /// Writes a safetensors file tensor by tensor, so that not all need to be in memory at once.
 ///
-/// All names and shapes are declared first; then each tensor is written once, in any order; `finish` puts the complete
-/// file in place. Without `finish` nothing is left behind.
+/// All names and shapes are declared first; then each tensor is written once, whole or from its beginning on in parts,
+/// in any order; `finish` puts the complete file in place. Without `finish` nothing is left behind.
 package final class SafetensorsWriter {
   package struct Declaration: Sendable {
     package let name: String
@@ -19,6 +19,14 @@ package final class SafetensorsWriter {
 
   private let file: PendingFile
   private var unwritten: [String: TensorDescription] = [:]
+  /// Bytes of tensors that are written in parts.
+  private var done: [String: Int] = [:]
+
+  /// Whether a tensor may have a shape.
+  package static func holds(_ shape: [Int]) -> Bool {
+    guard let count = product(shape) else { return false }
+    return count <= TensorDescription.maximumCount
+  }
 
   /// - Parameter metadata: The `__metadata__`; transformers refuses a file whose metadata has no `format`.
   package init(
@@ -86,8 +94,22 @@ package final class SafetensorsWriter {
     try file.write(bytes, at: tensor.range.lowerBound)
   }
 
+  /// Writes the next elements of a declared tensor.
+  package func append(_ name: String, _ type: TensorType, _ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
+    let offset = done[name, default: 0]
+    guard let tensor = unwritten[name], tensor.type == type, bytes.count <= tensor.range.count - offset else {
+      throw CheckpointError(
+        file.path, "\(name.escapedForDisplay): not declared, or longer than declared, or of another type")
+    }
+    try file.write(bytes, at: tensor.range.lowerBound + offset)
+    done[name] = offset + bytes.count
+  }
+
   /// Makes the file durable and puts it in place.
   package func finish() throws(CheckpointError) {
+    for (name, count) in done where unwritten[name]?.range.count == count { unwritten[name] = nil }
+    // One without elements takes no part to write.
+    for (name, tensor) in unwritten where tensor.range.isEmpty { unwritten[name] = nil }
     guard unwritten.isEmpty else {
       throw CheckpointError(
         file.path, unwritten.keys.sorted().map { "\($0.escapedForDisplay): declared but not written" })

@@ -1,5 +1,6 @@
 import Archives
 import JSON
+import Limits
 
 /// The contents of a text file, known to be UTF-8.
 struct DatasetText {
@@ -11,7 +12,10 @@ struct DatasetText {
 
   /// The most bytes that a compressed file may hold, to stop one that was made to fill the memory: text is compressed
   /// tenfold at best, and deflate can expand a thousandfold.
-  private static func maximumDecompressed(_ compressed: Int) -> Int { min(2 << 30, (16 << 20) + 100 * compressed) }
+  private static func maximumDecompressed(_ compressed: Int) -> Int {
+    // What grows is copied, so that twice as much is there for a moment.
+    min(2 << 30, (16 << 20) + 100 * compressed, (MemoryLimit.tightest()?.left ?? .max) / 3)
+  }
 
   /// Reads a regular file, decompressing one in gzip's format whatever its name.
   init(path: String) throws(DatasetError) {

@@ -38,6 +38,13 @@ package struct Examples: Sendable {
     hasPairs ? slice(2 * row + 1) : nil
   }
 
+  /// All that there is, for a hash of it: a few buffers, the same for equal rows.
+  package func forEachBuffer(_ body: (UnsafeRawBufferPointer) -> Void) {
+    bytes.withUnsafeBytes(body)
+    ends.withUnsafeBytes(body)
+    labels.withUnsafeBytes(body)
+  }
+
   private func slice(_ text: Int) -> ArraySlice<UInt8> {
     bytes[(text == 0 ? 0 : ends[text - 1])..<ends[text]]
   }

@@ -1,4 +1,5 @@
 import Dispatch
+import Limits
 import Synchronization
 
 /// A dataset as tokens, made once a run. The same for any number of threads.
@@ -14,30 +15,40 @@ package struct TokenizedDataset: Sendable {
   /// How many rows lost tokens to `maxLength`.
   package let truncatedRows: Int
 
-  /// Tokenises every row.
+  /// Tokenises every row, or some.
   /// - Parameters:
   ///   - maxLength: The most tokens of a row, special ones included; nil for no limit.
   ///   - threads: How many work at it.
   /// - Throws: If `maxLength` has no room for the special tokens, or `truncation` cannot cut a row to it.
   package init(
-    _ examples: Examples, tokenizer: Tokenizer, maxLength: Int?, truncation: Truncation = .longestFirst,
-    threads: Int = 1
+    _ examples: Examples, rows: Range<Int>? = nil, tokenizer: Tokenizer, maxLength: Int?,
+    truncation: Truncation = .longestFirst, threads: Int = 1
   ) throws(TokenizerError) {
-    let chunks = Self.tokenize(examples, tokenizer, maxLength, truncation, threads: max(1, threads))
+    let wanted = rows ?? 0..<examples.count
+    // Of each row its start, its class and two special tokens at least.
+    do throws(OutOfMemory) {
+      try OutOfMemory.check(22 * wanted.count, for: "\(wanted.count) rows of tokens")
+    } catch {
+      throw TokenizerError(nil, "\(error)")
+    }
     var tokens: [Int32] = []
     var types: [UInt8] = []
     var starts = [0]
     var truncatedRows = 0
-    starts.reserveCapacity(examples.count + 1)
-    for chunk in chunks {
-      if let error = chunk.error { throw error }
-      starts.append(contentsOf: chunk.ends.lazy.map { [base = tokens.count] in base + $0 })
-      tokens.append(contentsOf: chunk.tokens)
-      types.append(contentsOf: chunk.types)
-      truncatedRows += chunk.truncatedRows
+    starts.reserveCapacity(wanted.count + 1)
+    // A few chunks at a time, so that no more than these are there twice.
+    for first in stride(from: wanted.lowerBound, to: wanted.upperBound, by: Self.chunkRows * Self.chunksTogether) {
+      let rows = first..<min(first + Self.chunkRows * Self.chunksTogether, wanted.upperBound)
+      for chunk in Self.tokenize(examples, rows, tokenizer, maxLength, truncation, threads: max(1, threads)) {
+        if let error = chunk.error { throw error }
+        starts.append(contentsOf: chunk.ends.lazy.map { [base = tokens.count] in base + $0 })
+        tokens.append(contentsOf: chunk.tokens)
+        types.append(contentsOf: chunk.types)
+        truncatedRows += chunk.truncatedRows
+      }
     }
     (self.tokens, self.types, self.starts, self.truncatedRows) = (tokens, types, starts, truncatedRows)
-    labels = examples.labels
+    labels = rows == nil ? examples.labels : Array(examples.labels[wanted])
   }
 
   /// The rows of several datasets, one after the other.
@@ -102,16 +113,19 @@ package struct TokenizedDataset: Sendable {
 
   /// Few enough rows that threads end at about the same time.
   private static let chunkRows = 512
+  private static let chunksTogether = 128
 
   private static func tokenize(
-    _ examples: Examples, _ tokenizer: Tokenizer, _ maxLength: Int?, _ truncation: Truncation, threads: Int
+    _ examples: Examples, _ range: Range<Int>, _ tokenizer: Tokenizer, _ maxLength: Int?, _ truncation: Truncation,
+    threads: Int
   ) -> [Chunk] {
-    let count = (examples.count + chunkRows - 1) / chunkRows
+    let count = (range.count + chunkRows - 1) / chunkRows
     let chunks = Mutex([Chunk](repeating: Chunk(), count: count))
     DispatchQueue.concurrentPerform(iterations: min(threads, count)) { thread in
       var work = Tokenizer.Workspace()
       for index in stride(from: thread, to: count, by: threads) {
-        let rows = (index * chunkRows)..<min((index + 1) * chunkRows, examples.count)
+        let start = range.lowerBound + index * chunkRows
+        let rows = start..<min(start + chunkRows, range.upperBound)
         let chunk = tokenize(examples, rows, tokenizer, maxLength, truncation, &work)
         chunks.withLock { $0[index] = chunk }
       }

@@ -96,6 +96,12 @@ package struct Examination {
   package func memory(needed: (Int) -> Int) -> Finding {
     var worst = Finding("memory", .ok, "the kernel does not say how much there is")
     var least = Double.infinity
+    let alone = needed(1)
+    if let limit = hosts.joined().compactMap(\.processLimit).min(), limit < alone {
+      return Finding(
+        "memory", .problem, "a rank needs about \(gigabytes(alone)), and ulimit -v or -d leaves it \(gigabytes(limit))",
+        remedy: "ulimit -v unlimited -d unlimited, before the ranks are started")
+    }
     for host in hosts {
       let bytes = needed(host.count)
       let available = host.compactMap(\.memoryAvailable).min()

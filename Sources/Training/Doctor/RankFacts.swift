@@ -2,6 +2,7 @@ import Collectives
 import FoundationEssentials
 import Glibc
 import JSON
+import Limits
 
 /// What one rank sees of its machine.
 package struct RankFacts: Sendable, Equatable {
@@ -17,7 +18,10 @@ package struct RankFacts: Sendable, Equatable {
   /// CPUs that a control group allows to be used at a time.
   package var quota: Double?
   package var memoryAvailable: Int?
+  /// What a control group leaves.
   package var memoryLimit: Int?
+  /// What limits on this process alone leave, by `ulimit -v` or `ulimit -d`.
+  package var processLimit: Int?
   /// Free in `/dev/shm`; `nil` where there is none.
   package var sharedMemory: Int?
   /// Of each worker, in operations a second.
@@ -42,8 +46,11 @@ package struct RankFacts: Sendable, Equatable {
     gethostname(&name, name.count - 1)
     hostName = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     quota = ControlGroup.quota()
-    memoryAvailable = HostMemory.available()
-    memoryLimit = ControlGroup.memoryLimit()
+    let limits = MemoryLimit.all()
+    func left(_ kinds: MemoryLimit.Kind...) -> Int? { limits.filter { kinds.contains($0.kind) }.map(\.left).min() }
+    memoryAvailable = left(.machine)
+    memoryLimit = left(.controlGroup)
+    processLimit = left(.addressSpace, .data)
   }
 
   package mutating func add(_ rates: [ProductRate]) {
@@ -70,7 +77,7 @@ package struct RankFacts: Sendable, Equatable {
       "rank": .integer(rank), "host": .string(host), "host_name": .string(hostName), "threads": .integer(threads),
       "cpus": .array(cpus.map(JSON.integer)), "launcher_cpus": .array(launcherCPUs.map(JSON.integer)),
       "quota": quota.map(JSON.number) ?? .null, "memory_available": number(memoryAvailable),
-      "memory_limit": number(memoryLimit), "shared_memory": number(sharedMemory),
+      "memory_limit": number(memoryLimit), "process_limit": number(processLimit), "shared_memory": number(sharedMemory),
       "frozen_products": .array(frozenRates.map(JSON.number)),
       "trained_products": .array(trainedRates.map(JSON.number)), "processor_share": .number(processorShare),
     ]
@@ -90,6 +97,7 @@ package struct RankFacts: Sendable, Equatable {
     quota = json["quota"]?.double
     memoryAvailable = json["memory_available"]?.int
     memoryLimit = json["memory_limit"]?.int
+    processLimit = json["process_limit"]?.int
     sharedMemory = json["shared_memory"]?.int
     frozenRates = (json["frozen_products"]?.array ?? []).compactMap(\.double)
     trainedRates = (json["trained_products"]?.array ?? []).compactMap(\.double)

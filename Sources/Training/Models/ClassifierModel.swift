@@ -2,6 +2,7 @@ import Checkpoints
 import Encoders
 import JSON
 import Kernels
+import Limits
 import Text
 
 /// A model and its data, task or tokenizer do not fit together.
@@ -60,7 +61,8 @@ package struct ClassifierModel: Sendable {
     let encoder = Encoder(configuration, layout: &layout)
     let files = try directory.weights()
     try files.check(layout, head: head, layers: layers, remedies: role.headRemedies)
-    let weights = ParameterBuffer(layout)
+    try OutOfMemory.check(4 * layout.count, for: "\(path): its weights")
+    let weights = ParameterBuffer(layout, for: "\(path): its weights")
     let report = try files.load(into: weights, head: head, layers: layers, remedies: role.headRemedies)
     notices += report.notices(path: path)
     try Self.checkFinite(weights, path: files.path)

@@ -1,6 +1,7 @@
 import Checkpoints
 import Encoders
 import Kernels
+import Limits
 
 extension ClassifierModel {
   /// Makes the model a run trains: read, picked from the teacher's layers, or drawn.
@@ -39,7 +40,8 @@ extension ClassifierModel {
       configuration.labels = labels
       var layout = ParameterLayout()
       let encoder = Encoder(configuration, layout: &layout)
-      let weights = ParameterBuffer(layout)
+      try OutOfMemory.check(4 * layout.count, for: "the student's weights")
+      let weights = ParameterBuffer(layout, for: "the student's weights")
       weights.initialize(layout.entries, seed: seed)
       model = ClassifierModel(
         encoder: encoder, weights: weights, configurationJSON: nil, tokenizerDirectory: tokenizer,

@@ -27,8 +27,8 @@ package final class Optimizer {
     self.maxGradientNorm = maxGradientNorm
     self.updated = updated
     let keepsMoments = settings.kind == .adamw
-    firstMoment = keepsMoments ? ParameterBuffer(layout) : nil
-    secondMoment = keepsMoments ? ParameterBuffer(layout) : nil
+    firstMoment = keepsMoments ? ParameterBuffer(layout, for: "the optimizer's moments") : nil
+    secondMoment = keepsMoments ? ParameterBuffer(layout, for: "the optimizer's moments") : nil
     isTouched = [Bool](repeating: false, count: updated.byRows?.rows ?? 0)
     var row = ParameterLayout()
     _ = row.add("row", [updated.byRows?.columns ?? 1], decays: false)

@@ -14,7 +14,7 @@ package final class FrozenEncoderOutputs: @unchecked Sendable {
   private init(rows: Int, width: Int) {
     var layout = ParameterLayout()
     slot = layout.add("outputs", [rows, width], decays: false)
-    outputs = ParameterBuffer(layout)
+    outputs = ParameterBuffer(layout, for: "the frozen encoder's outputs")
     isKnown = .allocate(capacity: rows)
     isKnown.initialize(repeating: false)
   }

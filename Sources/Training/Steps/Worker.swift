@@ -23,7 +23,7 @@ final class Worker: @unchecked Sendable {
   /// The gradient at a place of the worker's list, made when it is first asked for.
   func gradient(_ index: Int) -> ParameterBuffer {
     guard let layout else { preconditionFailure("a worker for evaluation has no gradients") }
-    while gradients.count <= index { gradients.append(ParameterBuffer(layout)) }
+    while gradients.count <= index { gradients.append(ParameterBuffer(layout, for: "a worker's gradient")) }
     return gradients[index]
   }
 

@@ -38,15 +38,16 @@ struct EvaluateCommand: ParsableCommand {
       let directory = try places.locate([model], in: .ofEnvironment(isShown: places.ranks.rank == 0))[0].path
       let classifier = try ClassifierModel(directory: directory, head: .required, role: .alone)
       if places.ranks.rank == 0 { for notice in classifier.notices { printError("Note: \(notice)") } }
+      let examples = try data.source().read(labels: classifier.configuration.labels)
       let dataset = try limits.tokenize(
-        try data.source().read(labels: classifier.configuration.labels), for: classifier,
+        examples, for: classifier,
         threads: places.pool.workers)
       guard dataset.count > 0 else { throw CommandError("\(data.data[0]): expected rows, found none") }
       if let row = dataset.labels.firstIndex(where: { $0 < 0 }) {
         throw CommandError("\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row")
       }
       try RankAgreement.require(
-        RunIdentity(classifier, dataset, threads: places.pool.workers), among: places.ranks)
+        RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
       guard let predictions = try classifier.predict(dataset, places: places) else { return }
       let result = EvaluationResult(classifier, dataset, predictions)
       printLine(json ? result.json.text() : result.text)

@@ -10,12 +10,15 @@ struct FeaturesCommand: ParsableCommand {
     commandName: "features",
     abstract: "Write hidden states, attention, values and logits of each text.",
     discussion: """
-      For text i, from 0, of n tokens, a model of L layers gives 32-bit tensors:
+      Texts lie end to end: text i, from 0, has the n tokens from starts[i] to starts[i + 1]. A model of L layers gives:
 
-        i.hidden.0 … i.hidden.L        (n, width); 0 is the embeddings' output
-        i.attention.1 … i.attention.L  (heads, n, n) probabilities, rows are queries
-        i.values.1 … i.values.L        (heads, n, head size)
-        i.logits                       (classes), if the model has a head for them
+        hidden.0 … hidden.L                (tokens, width); 0 is the embeddings' output
+        queries, keys, values.1 … .L       (tokens, heads, head size)
+        attention.1 … attention.L          flat: from attention_starts[i] on the (heads, n, n) probabilities of text i,
+                                           rows are queries
+        pooled (texts, width), logits (texts, classes), if the model has a head for them
+
+      starts and attention_starts are 64-bit integers, all else 32-bit floats.
 
         distill-ddp features --model DIR --input tweets.txt --output F.safetensors
       """)

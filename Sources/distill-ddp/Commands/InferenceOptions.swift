@@ -19,10 +19,17 @@ struct InferenceOptions: ParsableArguments {
     if let threads, threads < 1 { throw ValidationError("--threads: expected 1 or more, found \(threads)") }
   }
 
-  func tokenize(_ examples: Examples, for model: ClassifierModel, threads: Int) throws -> TokenizedDataset {
+  /// - Parameters:
+  ///   - rows: some of them; `nil` takes all.
+  ///   - tokenizer: the model's, where it has been opened.
+  func tokenize(
+    _ examples: Examples, rows: Range<Int>? = nil, by tokenizer: Tokenizer? = nil, for model: ClassifierModel,
+    threads: Int
+  ) throws -> TokenizedDataset {
     let limit = maxLength ?? model.configuration.maxLength
     try model.checkLength(limit, key: "--max-length")
-    let data = try TokenizedDataset(examples, tokenizer: try model.tokenizer(), maxLength: limit, threads: threads)
+    let data = try TokenizedDataset(
+      examples, rows: rows, tokenizer: try tokenizer ?? model.tokenizer(), maxLength: limit, threads: threads)
     try model.checkSegments(data)
     return data
   }

@@ -1,4 +1,5 @@
 import JSON
+import Limits
 import Training
 
 /// What `plan` prints.
@@ -82,6 +83,7 @@ struct PlanText {
       ])
     }
     return table(rows) + ["The teacher's packed weights are in memory once on each host."]
+      + (MemoryLimit.tightest().map { ["Here, \($0.name) leaves \(byteText($0.left))."] } ?? [])
   }
 
   private var time: [String] {

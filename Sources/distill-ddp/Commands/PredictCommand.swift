@@ -46,18 +46,30 @@ struct PredictCommand: ParsableCommand {
             + "with distill-ddp --config configs/finetune.yaml --set student.model=\(model.escapedForDisplay)")
       }
       if isRoot { for notice in classifier.notices { printError("Note: \(notice)") } }
-      let dataset = try limits.tokenize(try input.read(), for: classifier, threads: places.pool.workers)
+      let examples = try input.read()
+      let tokenizer = try classifier.tokenizer()
       try RankAgreement.require(
-        RunIdentity(classifier, dataset, threads: places.pool.workers), among: places.ranks)
-      guard let predictions = try classifier.predict(dataset, places: places) else { return }
-      try destination.write(try lines(predictions.logits, labels: classifier.configuration.labels))
+        RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
+      let results = isRoot ? try ResultStream(destination) : nil
+      for first in stride(from: 0, to: max(1, examples.count), by: Self.rowsTogether) {
+        let dataset = try limits.tokenize(
+          examples, rows: first..<min(first + Self.rowsTogether, examples.count), by: tokenizer, for: classifier,
+          threads: places.pool.workers)
+        guard let predictions = try classifier.predict(dataset, places: places) else { continue }
+        try results?.write(try lines(predictions.logits, from: first, labels: classifier.configuration.labels))
+      }
+      try results?.finish()
     }
   }
 
-  private func lines(_ rows: [[Float]], labels: [String]) throws(CommandError) -> [UInt8] {
+  /// Tokenised, predicted and written before the next, so that memory grows by no more than the texts.
+  private static let rowsTogether = 1 << 15
+
+  private func lines(_ rows: [[Float]], from first: Int, labels: [String]) throws(CommandError) -> [UInt8] {
     let names = labels.map { JSON.string($0).text() }
     var out: [UInt8] = []
-    for (row, logits) in rows.enumerated() {
+    for (index, logits) in rows.enumerated() {
+      let row = first + index
       guard let wrong = logits.first(where: { !$0.isFinite }) else {
         let label = names[logits.indexOfLargest]
         out += "{\"label\":\(label),\"logits\":\(list(logits)),\"probabilities\":\(list(softmax(logits)))}\n".utf8

@@ -32,7 +32,7 @@ struct ResultDestination {
     guard access(directory, W_OK) == 0 else {
       throw CommandError("\(shown): its directory cannot be written to: \(reason()); choose another path")
     }
-    let file = resolvingLinks(path)
+    let file = Self.resolvingLinks(path)
     let parts = file.split(separator: "/", omittingEmptySubsequences: false)
     let lock = (parts.dropLast() + [".\(parts[parts.count - 1]).lock"]).joined(separator: "/")
     return try FileLock.claim(lock, what: shown, remedy: "choose another path")
@@ -40,13 +40,9 @@ struct ResultDestination {
 
   /// Writes everything there will be.
   func write(_ bytes: [UInt8]) throws {
-    guard let path else { return try writeResult(bytes) }
-    guard let kind = kind(path), kind != S_IFREG else { return try writeAtomically(bytes, to: resolvingLinks(path)) }
-    // Renaming a file over a device would destroy it.
-    let descriptor = open(path, O_WRONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw CommandError("\(path.escapedForDisplay): cannot be opened: \(reason())") }
-    defer { close(descriptor) }
-    try writeAll(bytes, to: descriptor, name: path)
+    let stream = try ResultStream(self)
+    try stream.write(bytes)
+    try stream.finish()
   }
 
   /// The file a link stands for, which is replaced rather than the link.
@@ -56,12 +52,52 @@ struct ResultDestination {
     return String(cString: resolved)
   }
 
-  private func resolvingLinks(_ path: String) -> String { Self.resolvingLinks(path) }
-
   /// The file type bits of what is at a path, links followed.
-  private func kind(_ path: String) -> mode_t? {
+  fileprivate func kind(_ path: String) -> mode_t? {
     var status = stat()
     return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+  }
+}
+
+/// Results that are written as they are found. A file is put in place when all are there.
+final class ResultStream {
+  private enum Sink {
+    case file(PendingFile)
+    case descriptor(Int32, name: String)
+  }
+
+  private let sink: Sink
+  private var written = 0
+
+  init(_ destination: ResultDestination) throws {
+    guard let path = destination.path else {
+      sink = .descriptor(1, name: "standard output")
+      return
+    }
+    guard let kind = destination.kind(path), kind != S_IFREG else {
+      sink = .file(try PendingFile(replacing: ResultDestination.resolvingLinks(path)))
+      return
+    }
+    // Renaming a file over a device would destroy it.
+    let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw CommandError("\(path.escapedForDisplay): cannot be opened: \(reason())") }
+    sink = .descriptor(descriptor, name: path)
+  }
+
+  deinit {
+    if case .descriptor(let descriptor, _) = sink, descriptor != 1 { close(descriptor) }
+  }
+
+  func write(_ bytes: [UInt8]) throws {
+    switch sink {
+    case .file(let file): try file.write(bytes, at: written)
+    case .descriptor(let descriptor, let name): try writeAll(bytes, to: descriptor, name: name)
+    }
+    written += bytes.count
+  }
+
+  func finish() throws {
+    if case .file(let file) = sink { try file.commit() }
   }
 }
 

@@ -50,12 +50,24 @@ package struct RunIdentity: Sendable, Equatable {
   }
 
   /// What a command that runs a model has read.
-  package init(_ model: ClassifierModel, _ data: TokenizedDataset, threads: Int) throws {
+  package init(_ model: ClassifierModel, _ data: Examples, threads: Int) throws {
+    var texts = SHA256Stream()
+    data.forEachBuffer { texts.append($0) }
     traits = [
       Trait(name: "the model's weights", value: "\(model.weights.digest(threads: threads))"),
       Trait(name: "the model's classes", value: "\(model.configuration.labels)"),
-      Trait(name: "the data", value: "\(data.digest())"),
+      Trait(name: "the tokenizer", value: "\(Self.digest(of: try model.tokenizer()))"),
+      Trait(name: "the data", value: "\(texts.digest())"),
     ]
+  }
+
+  private static func digest(of tokenizer: Tokenizer) -> SHA256 {
+    var stream = SHA256Stream()
+    for file in tokenizer.files() {
+      file.name.utf8.withContiguousStorageIfAvailable { stream.append(UnsafeRawBufferPointer($0)) }
+      file.bytes.withUnsafeBytes { stream.append($0) }
+    }
+    return stream.digest()
   }
 
   /// The significant keys of a configuration alone.
@@ -71,11 +83,6 @@ package struct RunIdentity: Sendable, Equatable {
   /// Hashes all that was loaded, which takes about as long as reading it did.
   init(_ configuration: RunConfiguration, _ inputs: RunInputs, threads: Int) throws {
     var traits = try RunIdentity(configuration).traits
-    var tokenizer = SHA256Stream()
-    for file in inputs.tokenizer.files() {
-      file.name.utf8.withContiguousStorageIfAvailable { tokenizer.append(UnsafeRawBufferPointer($0)) }
-      file.bytes.withUnsafeBytes { tokenizer.append($0) }
-    }
     func add(_ name: String, _ digest: SHA256?) {
       traits.append(Trait(name: name, value: digest.map { "\($0)" } ?? "none"))
     }
@@ -83,7 +90,7 @@ package struct RunIdentity: Sendable, Equatable {
       add(index == 0 ? "the training data" : "the training data, set \(index + 1)", data.digest())
     }
     add("the validation data", inputs.validation?.digest())
-    add("the tokenizer", tokenizer.digest())
+    add("the tokenizer", Self.digest(of: inputs.tokenizer))
     add("the teacher's weights", inputs.teacher?.weights.digest(threads: threads))
     add("the student's initial weights", inputs.student.weights.digest(threads: threads))
     add(Self.program, try Self.digestOfProgram())

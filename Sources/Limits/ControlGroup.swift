@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// The limit on CPU time that a control group (version 2) sets, as containers and batch systems use it.
+/// The limits on CPU time (version 2) and memory that control groups set, as containers and batch systems use them.
 package enum ControlGroup {
   /// The smallest quota of this process's group and those above it, in CPUs; `nil` without one.
   package static func quota() -> Double? {
@@ -18,19 +18,35 @@ package enum ControlGroup {
     return (0...names.count).map { (["/sys/fs/cgroup"] + names.prefix($0)).joined(separator: "/") }
   }
 
-  /// The smallest memory limit of this process's group and those above it, in bytes, of either version; `nil` without
-  /// one.
-  package static func memoryLimit() -> Int? {
+  /// What the memory limits of this process's group and those above it leave, of either version: the limit that leaves
+  /// least, in bytes; `nil` without one.
+  package static func memory() -> (limit: Int, left: Int)? {
     guard let membership = try? String(contentsOfFile: "/proc/self/cgroup", encoding: .utf8) else { return nil }
-    let files =
-      folders(membership: membership).map { "\($0)/memory.max" }
-      + memoryFolders(membership: membership).map { "\($0)/memory.limit_in_bytes" }
-    return files.compactMap { file in
-      (try? String(contentsOfFile: file, encoding: .utf8)).flatMap { text in
-        // Version 1 says "none" by a number near the largest.
-        Int(text.filter { !$0.isWhitespace }).flatMap { $0 > 0 && $0 < 1 << 60 ? $0 : nil }
+    let limits =
+      folders(membership: membership).compactMap { memory(in: $0, limit: "memory.max", use: "memory.current") }
+      + memoryFolders(membership: membership).compactMap {
+        memory(in: $0, limit: "memory.limit_in_bytes", use: "memory.usage_in_bytes")
       }
-    }.min()
+    return limits.min { $0.left < $1.left }
+  }
+
+  /// - Parameter folder: of a group.
+  package static func memory(in folder: String, limit: String, use: String) -> (limit: Int, left: Int)? {
+    func number(_ name: String) -> Int? {
+      (try? String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)).flatMap { text in
+        // Version 1 says "none" by a number near the largest, version 2 by "max".
+        Int(text.filter { !$0.isWhitespace }).flatMap { $0 >= 0 && $0 < 1 << 60 ? $0 : nil }
+      }
+    }
+    guard let most = number(limit), most > 0 else { return nil }
+    // What files are cached in is given up for what processes need.
+    let statistics = (try? String(contentsOfFile: "\(folder)/memory.stat", encoding: .utf8)) ?? ""
+    let cached = statistics.split(separator: "\n").reduce(0) { sum, line in
+      let words = line.split(separator: " ")
+      guard words.count == 2, words[0] == "inactive_file" || words[0] == "active_file" else { return sum }
+      return sum + min(Int(words[1]).map { max(0, $0) } ?? 0, 1 << 60)
+    }
+    return (most, max(0, min(most, most - (number(use) ?? 0) + cached)))
   }
 
   /// The folders of a version 1 memory group and its ancestors: `4:memory:/a/b`.
