@@ -9,10 +9,11 @@ import JSON
 final class TinyWorkspace {
   let path: String
 
-  static let vocabulary =
-    ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    + "awful bad cold dull empty foul grim harsh a but it is so that the this was and bright calm dear fine glad good kind warm"
-    .split(separator: " ").map(String.init)
+  /// The words of `Fixtures/tokenizer`, by id.
+  static let vocabulary = String(
+    decoding: bytes(of: "\(BinaryUnderTest.fixtures)/tokenizer/vocab.txt") ?? [], as: UTF8.self
+  )
+  .split(separator: "\n").map(String.init)
 
   init(trainRows: Int = 103, validationRows: Int = 37) throws {
     var template = Array("/tmp/distill-ddp-tests-XXXXXX".utf8CString)
@@ -55,14 +56,16 @@ final class TinyWorkspace {
 
   func makeModel(_ name: String, from fixture: String = "teacher") throws {
     try createDirectories("\(path)/\(name)")
-    for file in ["config.json", "model.safetensors"] {
-      guard let contents = bytes(of: "\(BinaryUnderTest.fixtures)/encoder/\(fixture)/\(file)") else {
-        throw ProgramFailure(description: "the fixture \(fixture)/\(file) cannot be read")
+    let files = [
+      "config.json": "encoder/\(fixture)", "model.safetensors": "encoder/\(fixture)", "vocab.txt": "tokenizer",
+      "tokenizer_config.json": "tokenizer",
+    ]
+    for (file, folder) in files {
+      guard let contents = bytes(of: "\(BinaryUnderTest.fixtures)/\(folder)/\(file)") else {
+        throw ProgramFailure(description: "the fixture \(folder)/\(file) cannot be read")
       }
       try write(contents, to: "\(name)/\(file)")
     }
-    try write(Self.vocabulary.map { $0 + "\n" }.joined(), to: "\(name)/vocab.txt")
-    try write(#"{"tokenizer_class": "BertTokenizer", "do_lower_case": true}"#, to: "\(name)/tokenizer_config.json")
   }
 
   /// Sentences of uneven lengths, some longer than the model takes; class 0 has more words from the first third of the

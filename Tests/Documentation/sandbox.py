@@ -9,9 +9,8 @@ import subprocess
 import tempfile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + (
-    "awful bad cold dull empty foul grim harsh a but it is so that the this was and bright calm dear fine glad good "
-    "kind warm").split()
+TOKENIZER = REPOSITORY / "Tests/Fixtures/tokenizer"
+VOCABULARY = (TOKENIZER / "vocab.txt").read_text().split()
 LABELS = ["negative", "neutral", "positive"]
 
 # Programs whose calls are looked at and not made, and why. Scripts of launch/ that are not listed are run.
@@ -117,10 +116,7 @@ class Sandbox:
             (self.root / name).write_text("a good and warm calm\nthis was awful but bright\n")
 
     def _models_and_runs(self):
-        tokenizer = self.root / "models/tokenizer"
-        tokenizer.mkdir(parents=True)
-        (tokenizer / "vocab.txt").write_text("".join(word + "\n" for word in VOCABULARY))
-        (tokenizer / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
+        shutil.copytree(TOKENIZER, self.root / "models/tokenizer")
         (self.root / "teacher.yaml").write_text(TEACHER)
         ms = (self.root / "configs/distillation_ms.yaml").read_text()
         (self.root / "configs/mine.yaml").write_text(ms.replace("runs/mix-step", "runs/mine").replace("epochs: 5", "epochs: 1"))

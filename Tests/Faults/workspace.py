@@ -12,9 +12,8 @@ import tempfile
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + (
-    "awful bad cold dull empty foul grim harsh a but it is so that the this was and bright calm dear fine glad good "
-    "kind warm").split()
+TOKENIZER = REPOSITORY / "Tests/Fixtures/tokenizer"
+VOCABULARY = (TOKENIZER / "vocab.txt").read_text().split()
 
 # Two stages with projections, dropout, validations in mid-epoch and states more often than these.
 CONFIGURATION = """\
@@ -50,9 +49,7 @@ class Workspace:
         fixtures = REPOSITORY / "Tests/Fixtures/encoder"
         for name, fixture in [("teacher", "teacher"), ("narrow", "student-narrow")]:
             shutil.copytree(fixtures / fixture, self.root / name)
-            (self.root / name / "vocab.txt").write_text("".join(word + "\n" for word in VOCABULARY))
-            (self.root / name / "tokenizer_config.json").write_text(
-                '{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
+            shutil.copytree(TOKENIZER, self.root / name, dirs_exist_ok=True)
         generator = random.Random(3)
         for name, rows in [("train", 1003), ("val", 37)]:
             texts = [[generator.randrange(26) for _ in range(generator.randint(1, 16))] for _ in range(rows)]

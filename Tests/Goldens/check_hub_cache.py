@@ -20,11 +20,8 @@ model = os.path.join(root, "models", "acme", "tiny")
 os.makedirs(model)
 for name in ("config.json", "model.safetensors"):
     shutil.copy(os.path.join(tests, "Fixtures", "encoder", "teacher", name), model)
-words = "[PAD] [UNK] [CLS] [SEP] [MASK] awful bad cold dull empty foul grim harsh a but it is so that".split()
-with open(os.path.join(model, "vocab.txt"), "w") as file:
-    file.write("".join(word + "\n" for word in words))
-with open(os.path.join(model, "tokenizer_config.json"), "w") as file:
-    json.dump({"tokenizer_class": "BertTokenizer", "do_lower_case": True}, file)
+for name in ("vocab.txt", "tokenizer_config.json"):
+    shutil.copy(os.path.join(tests, "Fixtures", "tokenizer", name), model)
 with open(os.path.join(model, "README.md"), "w") as file:
     file.write("# tiny\n")
 

@@ -11,20 +11,22 @@ final class RunWorkspace {
   /// Downloads nothing.
   static let hub = Hub(.offline)
 
+  private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "Fixtures")
+  /// Those of `Fixtures/tokenizer`, without the special tokens.
   private static let words =
-    "awful bad cold dull empty foul grim harsh a but it is so that the this was and bright calm dear fine glad good kind warm"
-    .split(separator: " ").map(String.init)
+    ((try? String(contentsOf: fixtures.appending(path: "tokenizer/vocab.txt"), encoding: .utf8)) ?? "")
+    .split(separator: "\n").dropFirst(5).map(String.init)
 
   init() throws {
-    let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Fixtures/encoder")
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     for model in ["teacher", "student-narrow"] {
       let target = "\(path)/\(model)"
-      try FileManager.default.copyItem(atPath: fixtures.appending(path: model).path, toPath: target)
-      let vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + Self.words
-      try write(vocabulary.map { $0 + "\n" }.joined(), to: "\(model)/vocab.txt")
-      try write(#"{"tokenizer_class": "BertTokenizer", "do_lower_case": true}"#, to: "\(model)/tokenizer_config.json")
+      try FileManager.default.copyItem(atPath: Self.fixtures.appending(path: "encoder/\(model)").path, toPath: target)
+      for file in ["vocab.txt", "tokenizer_config.json"] {
+        try FileManager.default.copyItem(
+          atPath: Self.fixtures.appending(path: "tokenizer/\(file)").path, toPath: "\(target)/\(file)")
+      }
     }
     for (name, rows) in [("train", 47), ("validation", 19), ("texts", 30)] {
       let salt = name == "texts" ? 5 : 0
