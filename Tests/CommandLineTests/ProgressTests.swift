@@ -48,7 +48,8 @@ struct ProgressTests {
       }
     }
     #expect(run.status == 75, "\(terminal.read())")
-    #expect(drawnAfter().count > 3 && drawnAfter().allSatisfy { $0.count < 50 }, "\(drawnAfter())")
+    // The last of them may have been ended by what a signal says.
+    #expect(drawnAfter().count >= 3 && drawnAfter().allSatisfy { $0.count < 50 }, "\(drawnAfter())")
   }
 
   @Test("a terminal that knows no movements gets lines")

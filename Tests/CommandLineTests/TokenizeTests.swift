@@ -83,6 +83,6 @@ struct TokenizeTests {
   func reportsModel() throws {
     let run = try workspace.run(["tokenize", "--model", "."], input: [])
     #expect(run.status == 1)
-    #expect(run.errors.hasPrefix("Error: .: expected tokenizer.json or vocab.txt"), "\(run)")
+    #expect(run.errors.hasPrefix("Error: .: expected tokenizer.json, vocab.txt or vocab.json"), "\(run)")
   }
 }
