@@ -73,7 +73,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
       "no whole batch", set: "stages=[{name: one}, {name: two, batchSize: 104, dropLast: true}]",
       message: "training.dropLast: expected at least one whole batch of 104, found 103 rows; lower"),
     BadInput(
-      "labels in another order", set: "task.labels=[neutral, negative, positive]",
+      "labels of other names", set: "task.labels=[neutral, negative, good]",
       message: "id2label: expected the task's labels [\"neutral\"", "found [\"negative\"", "student.head: new"),
   ])
   func refuses(_ mistake: BadInput) throws { try mistake.check() }

@@ -37,6 +37,32 @@ extension TinyWorkspace {
     }
   }
 
+  /// Leaves a model one segment, as those without pairs have.
+  func oneSegment(_ model: String) throws {
+    try rewrite(model) { tensors in
+      let key = "bert.embeddings.token_type_embeddings.weight"
+      guard let old = tensors[key] else { return }
+      tensors[key] = ([1, old.shape[1]], Array(old.values.prefix(old.shape[1])))
+    }
+    try replace(#""type_vocab_size": 2"#, by: #""type_vocab_size": 1"#, in: "\(model)/config.json")
+  }
+
+  /// Puts the classes of a model, and the rows of its head, into another order; the model is the same by name.
+  func permuteClasses(of model: String, as order: [Int], names: [String]) throws {
+    try rewrite(model) { tensors in
+      for key in ["classifier.weight", "classifier.bias"] {
+        guard let old = tensors[key] else { continue }
+        let width = old.values.count / order.count
+        tensors[key]?.values = order.flatMap { old.values[$0 * width..<($0 + 1) * width] }
+      }
+    }
+    guard case .object(var configuration) = try JSON(contentsOf: "\(path)/\(model)/config.json") else { return }
+    let ids = order.enumerated().map { ("\($0)", JSON.string(names[$1])) }
+    configuration["id2label"] = .object(ids.reduce(into: JSONObject()) { $0[$1.0] = $1.1 })
+    configuration["label2id"] = nil
+    try write(JSON.object(configuration).bytes(), to: "\(model)/config.json")
+  }
+
   private func rewrite(
     _ model: String, _ change: (inout [String: (shape: [Int], values: [Float])]) -> Void
   ) throws {

@@ -77,6 +77,50 @@ struct PredictTests {
     #expect(try predict("named.tsv", ["--text", "a", "--text-pair", "b"]) == expected)
   }
 
+  @Test("a table is written where the output is called one, with what is kept of the input")
+  func writesTables() throws {
+    try workspace.write("id,text\n7,\"good, \"\"dear\"\"\"\nx,bad\n", to: "in.csv")
+    let json = try jsonLines(try predict("in.csv", ["--keep", "id,text"]))
+    #expect(json.map { $0["id"]?.string } == ["7", "x"] && json[0]["text"] == #"good, "dear""#)
+    #expect(json[0].object?.keys == ["id", "text", "label", "logits", "probabilities"])
+    for (name, separator) in [("out.csv", ","), ("out.tsv", "\t")] {
+      #expect(try predict("in.csv", ["--keep", "id", "--output", name]) == "")
+      let rows = workspace.text(name).split(separator: "\n").map {
+        $0.split(separator: Character(separator)).map(String.init)
+      }
+      let columns = ["probability", "logit"].flatMap { kind in
+        ["negative", "neutral", "positive"].map { "\(kind)_\($0)" }
+      }
+      #expect(rows[0] == ["id", "label"] + columns)
+      for (row, object) in zip(rows.dropFirst(), json) {
+        let numbers = try (#require(object["probabilities"]).numbers + #require(object["logits"]).numbers)
+        #expect(row[0] == object["id"]?.string && row[1] == object["label"]?.string)
+        #expect(row.dropFirst(2).compactMap { Double($0) } == numbers)
+      }
+    }
+    #expect(try predict("in.csv", ["--keep", "text", "--output", "out.csv"]) == "")
+    #expect(workspace.text("out.csv").contains("\n\"good, \"\"dear\"\"\","))
+    let run = try workspace.run(["predict", "--model", "student", "--input", "in.csv", "--keep", "none"])
+    #expect(run.status == 1 && run.errors.contains(#"column "none": expected once in the header"#), "\(run)")
+  }
+
+  @Test("a pipe is read like a file, by the rank that has it", arguments: ["-", "/dev/stdin"])
+  func readsPipes(name: String) throws {
+    let expected = try predict("texts.txt")
+    let input = Array(workspace.text("texts.txt").utf8)
+    let run = try workspace.run(["predict", "--model", "student", "--input", name], input: input)
+    #expect(run.status == 0 && run.output == expected, "\(run)")
+    try workspace.write(input, to: "standard-input")
+    let command = "mpirun --oversubscribe --bind-to none -np 2 \(BinaryUnderTest.path) predict --model student"
+    let ranks = try ProgramRun.of(
+      "/bin/sh", ["-c", "exec \(command) --threads 1 --input - --output ranks.jsonl < standard-input"],
+      in: workspace.path,
+      variables: TinyWorkspace.withoutLauncher([
+        "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+      ]))
+    #expect(ranks.status == 0 && workspace.text("ranks.jsonl") == expected, "\(ranks)")
+  }
+
   @Test("an empty input gives an empty output", arguments: ["e.txt", "e.csv", "e.tsv", "e.jsonl"])
   func acceptsEmptyInput(name: String) throws {
     try workspace.write("", to: name)

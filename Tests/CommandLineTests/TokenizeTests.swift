@@ -24,6 +24,16 @@ struct TokenizeTests {
       ])
   }
 
+  @Test("files are read in every form")
+  func readsFiles() throws {
+    try workspace.write("id,text,text_pair\n1,good,bad\n", to: "rows.csv")
+    try workspace.write("good\n", to: "lines.txt")
+    let pair = try jsonLines(try workspace.output(["tokenize", "--model", "student", "--input", "rows.csv"]))
+    #expect(pair.map { $0["tokens"]?.strings } == [["[CLS]", "good", "[SEP]", "bad", "[SEP]"]])
+    let line = try jsonLines(try workspace.output(["tokenize", "--model", "student", "--input", "lines.txt"]))
+    #expect(line.map { $0["tokens"]?.strings } == [["[CLS]", "good", "[SEP]"]])
+  }
+
   @Test("only \\n ends a line")
   func splitsOnLineFeedsOnly() throws {
     let lines = try tokenize("bad\rcold\u{2028}dull\u{2029}good fine\r\nwarm\n")

@@ -92,11 +92,29 @@ struct EncoderConfigurationTests {
     ),
     (["hidden_dropout_prob": 1], "hidden_dropout_prob"), (["layer_norm_eps": 0], "layer_norm_eps"),
     (["layer_norm_eps": 1e-60], "layer_norm_eps"), (["pad_token_id": 30_522], "pad_token_id"),
-    (["num_labels": 0], "num_labels"), (["id2label": ["0": "a", "2": "b"]], "id2label"),
-    (["id2label": [:]], "id2label"),
-    (["id2label": ["0": "a", "1": "a"]], "id2label"), (["id2label": ["0": "a", "x": "b"]], "id2label"),
+    (["num_labels": 0], "num_labels"), (["id2label": [:]], "id2label"),
+    (["id2label": ["0": "a", "x": "b"]], "id2label"), (["id2label": ["0": "a", "00": "b"]], "id2label"),
+    (["id2label": ["0": "a", "1": ["b"]]], "id2label"),
     (["id2label": ["a", "b"]], "id2label"), (["label2id": ["a": 0, "b": 0]], "label2id"),
   ]
+
+  /// What transformers loads: any whole numbers for ids, any values for names.
+  @Test(
+    arguments: [
+      (["0": 0, "1": 1], ["0", "1"], []), (["0": 1.5, "1": true], ["1.5", "true"], []),
+      (["1": "a", "2": "b"], ["a", "b"], ["id2label: the ids 1, 2 are read as the outputs 0 to 1, in this order"]),
+      (["0": "a", "2": "b"], ["a", "b"], ["id2label: the ids 0, 2 are read as the outputs 0 to 1, in this order"]),
+      (["0": "a", "1": "a"], ["a", "a_1"], [#"id2label: "a" names two classes; output 1 is called "a_1""#]),
+      (
+        ["0": "a_1", "1": "a", "2": "a"], ["a_1", "a", "a_2"],
+        [#"id2label: "a" names two classes; output 2 is called "a_2""#]
+      ),
+    ] as [(JSON, [String], [String])])
+  func namesClassesAsTransformersDoes(ids: JSON, labels: [String], notices: [String]) throws {
+    let found = try read(["model_type": "bert", "id2label": ids])
+    #expect(found.configuration.labels == labels)
+    #expect(found.notices == notices.map { "m/config.json: \($0)" })
+  }
 
   @Test(arguments: refused)
   func refusesWhatCannotRun(json: JSON, words: String) {

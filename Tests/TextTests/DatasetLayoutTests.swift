@@ -70,6 +70,40 @@ struct DatasetLayoutTests {
       expected: [Example(text: "a", pair: "b", label: 0)]),
   ]
 
+  @Test func classesAreFoundByNameWhateverTheirOrder() throws {
+    let directory = try TemporaryDirectory()
+    try directory.write("dev.tsv", "sentence\tlabel\ngood\t1\nbad\t0\n")
+    let source = DatasetSource(format: .layout(try #require(.named("glue/sst2")), .validation), path: directory.path)
+    #expect(try source.read(labels: ["Positive", "Negative"]).labels == [0, 1])
+    #expect(try source.read(labels: ["LABEL_0", "LABEL_1"]).labels == [1, 0])
+    let three = try source.read(labels: ["negative", "neutral", "positive"])
+    #expect(three.labels == [2, 0])
+    #expect(three.notices == [#"\#(directory.path): glue/sst2 has no rows of ["neutral"]"#])
+    let error = #expect(throws: DatasetError.self) {
+      try source.read(labels: ["not_equivalent", "equivalent"], labelsKey: "task.labels")
+    }
+    #expect(
+      error?.reason
+        == #"expected data of the classes ["not_equivalent", "equivalent"], found glue/sst2, whose classes are "#
+        + #"["negative", "positive"]; use data of the same classes, or name these in task.labels"#)
+  }
+
+  /// With a layout's name, and with the files' names.
+  @Test func aMappingSaysWhatNumbersMean() throws {
+    let directory = try TemporaryDirectory()
+    try directory.write("mapping.txt", "0\tpositive\n1\tneutral\n2\tnegative\n")
+    let texts = try directory.write("val_text.txt", "good\nbad\n")
+    let labels = try directory.write("val_labels.txt", "0\n2\n")
+    let layout = DatasetSource(
+      format: .layout(try #require(.named("tweeteval/sentiment")), .validation), path: directory.path)
+    let files = DatasetSource(format: .lines(labelsPath: labels), path: texts)
+    for source in [layout, files] {
+      #expect(try source.read(labels: ["negative", "neutral", "positive"]).labels == [2, 0])
+      let error = #expect(throws: DatasetError.self) { try source.read(labels: ["bad", "good", "so so"]) }
+      #expect(error?.reason.contains(#"["positive", "neutral", "negative"]"#) == true)
+    }
+  }
+
   @Test(arguments: tasks)
   func readsGLUE(_ task: Task) throws {
     let directory = try TemporaryDirectory()

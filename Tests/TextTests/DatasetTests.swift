@@ -40,14 +40,17 @@ struct DatasetTests {
     for source in [lines, csv, json] { #expect(try examples(source).map(\.label) == [2, nil, nil]) }
     // Anything else is still a mistake, and a class may be called -1.
     let error = #expect(throws: DatasetError.self) { try csv.read(labels: ["a", "b"]) }
-    #expect("\(error!)".hasSuffix("found \"2\"") && "\(error!)".contains("or for none an empty label, -1 or null"))
+    #expect("\(error!)".contains("found \"2\"") && "\(error!)".contains("or for none an empty label, -1 or null"))
     #expect(try examples(lines, labels: ["-1", "0", "1"]).map(\.label) == [2, nil, 0])
   }
 
   @Test func linesOfStandardInput() throws {
     #expect(try Examples(lines: Array("a\n\nb".utf8), name: "standard input").count == 3)
     let error = #expect(throws: DatasetError.self) { try Examples(lines: [97, 10, 98, 0xE9], name: "standard input") }
-    #expect("\(error!)" == "standard input:2: expected UTF-8, found byte 0xE9 at offset 1 of the line, 3 of the file")
+    #expect(
+      "\(error!)"
+        == "standard input:2: expected UTF-8, found byte 0xE9 at offset 1 of the line, 3 of the file; "
+        + "if it is Windows-1252, convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW")
   }
 
   @Test func csvHasQuotesLineEndsAndAByteOrderMark() throws {
@@ -134,19 +137,29 @@ struct DatasetTests {
     var testDescription: String { message }
   }
 
+  private static let quoted = "; fields that hold a separator or a line end must be quoted, which only CSV can"
+
   static let faults = [
     Fault(
       format: .csv, contents: "text,label\n\"a\nb\",1\nc,7\n",
-      message: #":4: label: expected 0…2 or one of negative, neutral, positive, found "7""#),
+      message:
+        #":4: label: expected 0…2 or one of negative, neutral, positive, found "7"; is a class missing in task.labels?"#
+    ),
     Fault(
       format: .csv, contents: "text,label\na,-1\n",
-      message: #":2: label: expected 0…2 or one of negative, neutral, positive, found "-1""#),
+      message:
+        #":2: label: expected 0…2 or one of negative, neutral, positive, found "-1"; -1 marks rows whose label is not published; leave them out, or take another split"#
+    ),
     Fault(
       format: .csv, contents: "text,label\na,99999999999999999999\n",
-      message: #":2: label: expected 0…2 or one of negative, neutral, positive, found "99999999999999999999""#),
+      message:
+        #":2: label: expected 0…2 or one of negative, neutral, positive, found "99999999999999999999"; labels are whole numbers from 0"#
+    ),
     Fault(
       format: .csv, contents: "text,label\na,\u{1B}[31m\n",
-      message: #":2: label: expected 0…2 or one of negative, neutral, positive, found "\u{1b}[31m""#),
+      message:
+        #":2: label: expected 0…2 or one of negative, neutral, positive, found "\u{1b}[31m"; the classes are those of task.labels"#
+    ),
     Fault(format: .csv, contents: "", message: ": expected a header, found an empty file"),
     Fault(
       format: .csv, contents: "sentence,label\na,0\n",
@@ -156,29 +169,36 @@ struct DatasetTests {
       message: #":1: column "text": expected once in the header, found "text", "text", "label""#),
     Fault(
       format: .csv, contents: "text,label\n", text: .index(2), message: ": column 2: expected a number from 0 to 1"),
-    Fault(format: .csv, contents: "text,label\na,0\nb,c,0\n", message: ":3: expected 2 fields, found 3"),
-    Fault(format: .csv, contents: "text,label\n\na,0\n", message: ":2: expected 2 fields, found 1"),
-    Fault(format: .csv, contents: "text,label\n\"a,0\n\n", message: ":2: a quoted field is never closed"),
+    Fault(format: .csv, contents: "text,label\na,0\nb,c,0\n", message: ":3: expected 2 fields, found 3\(quoted)"),
+    Fault(
+      format: .csv, contents: "text,label\n\"a,0\n\n",
+      message: ":2: a quoted field is never closed; double the quotes within fields"),
     Fault(
       format: .csv, contents: "text,label\n\"a\"b,0\n",
-      message: ":2: expected a comma or the end of the line after a quoted field"),
+      message: ":2: expected a separator or the end of the line after a quoted field; double the quotes within it"),
     Fault(
       format: .csv, contents: "text,label\na \"b\",0\n",
       message: ":2: a field with a quote in it must be quoted, and the quote doubled"),
-    Fault(format: .tsv(header: true), contents: "text\tlabel\na\t0\nb\n", message: ":3: expected 2 fields, found 1"),
+    Fault(
+      format: .tsv(header: true), contents: "text\tlabel\na\t0\nb\n", message: ":3: expected 2 fields, found 1\(quoted)"
+    ),
     Fault(
       format: .tsv(header: false), contents: "a\t0\n",
-      message: #": column "text": a file without header has numbered columns only"#),
+      message: #": column "text": a file without header has numbered columns only; give a number from 0"#),
     Fault(
       format: .jsonl, contents: "{\"text\": \"a\", \"label\": 0}\n{\"text\": 1, \"label\": 0}\n",
       message: ":2: text: expected a string, found integer 1"),
     Fault(
       format: .jsonl, contents: "{\"text\": \"a\"}\n",
-      message: ":1: label: expected 0…2 or one of negative, neutral, positive, found nothing"),
-    Fault(format: .jsonl, contents: "[]\n", message: ":1: expected an object, found an array"),
+      message:
+        ":1: label: expected 0…2 or one of negative, neutral, positive, found nothing; give the row a label, or leave it out"
+    ),
+    Fault(
+      format: .jsonl, contents: "[]\n",
+      message: ":1: expected an object, found an array; write one object a line, without the list"),
     Fault(
       format: .jsonl, contents: "{}", text: .index(0),
-      message: ": column 0: columns of JSON lines have names, not numbers"),
+      message: ": column 0: columns of JSON lines have names, not numbers; give a key of the rows"),
     Fault(
       format: .lines(labelsPath: nil), contents: String(repeating: "a", count: 1 << 20 + 1),
       message: ":1: expected a row of at most 1048576 bytes, found 1048577"),
@@ -189,7 +209,7 @@ struct DatasetTests {
     let directory = try TemporaryDirectory()
     var source = DatasetSource(format: fault.format, path: try directory.write("data", fault.contents))
     source.textColumn = fault.text
-    let error = #expect(throws: DatasetError.self) { try source.read(labels: Self.labels) }
+    let error = #expect(throws: DatasetError.self) { try source.read(labels: Self.labels, labelsKey: "task.labels") }
     #expect("\(error!)" == source.path + fault.message)
   }
 

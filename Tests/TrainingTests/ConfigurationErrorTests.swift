@@ -168,8 +168,15 @@ private func layerMap(from first: Int) -> String {
       "data.train={text: a, labels: b, textColumn: c}",
       "data.train.textColumn: does not go with text, which has labels, missingLabels"),
     Mistake(
-      "data.train={csv: a, header: false}",
-      "data.train.header: does not go with csv, which has textColumn, pairColumn, labelColumn, missingLabels"),
+      "data.train={jsonl: a, header: false}",
+      "data.train.header: does not go with jsonl, which has textColumn, pairColumn, labelColumn, missingLabels"),
+    Mistake(
+      "data.train={csv: a, textColumn: 0, labelColumn: 1}",
+      "data.train.header: missing; give true or false: with columns by number, whether the first line names the columns "
+        + "or is a row"),
+    Mistake(
+      "data.train={csv: a, separator: ab}",
+      #"data.train.separator: expected one character such as ";", or tab, found "ab""#),
     Mistake(
       "data.train={tsv: a, header: false, labelColumn: 1}",
       "data.train.textColumn: missing; give the column's number from 0, as there is no header"),

@@ -68,6 +68,7 @@ private let shipped = [
     var train = DatasetSource(format: .tsv(header: false), path: "a: b # \"c\"\\é\u{2028}.tsv")
     train.textColumn = .index(3)
     train.pairColumn = .index(4)
+    train.findsPair = false
     train.labelColumn = .index(0)
     train.missingLabels = .unlabelled
     var validation = DatasetSource(format: .csv, path: "yes")

@@ -66,7 +66,7 @@ extension EncoderConfiguration {
   package func huggingFaceJSON(preserving original: JSON? = nil) -> JSON {
     var before = original?.object ?? JSONObject()
     // They describe the original: where it was, the code to run it, and how many labels it had.
-    for key in ["_name_or_path", "auto_map", "num_labels"] { before[key] = nil }
+    for key in originalsOwn { before[key] = nil }
     before["architectures"] = [.string(family.architecture)]
     before["model_type"] = .string(family.modelType)
     let writer = JSONMemberWriter(before)
@@ -100,3 +100,10 @@ extension EncoderConfiguration {
     return writer.members
   }
 }
+
+/// Members that describe the original and would be wrong of another: where it was, the code to run it, how many labels it
+/// had, how its weights are packed, and kernels that need other hardware.
+private let originalsOwn = [
+  "_name_or_path", "auto_map", "num_labels", "quantization_config", "custom_pipelines", "_commit_hash",
+  "_attn_implementation", "attn_implementation", "_attn_implementation_autoset", "torchscript", "finetuning_task",
+]

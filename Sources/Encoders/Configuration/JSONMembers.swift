@@ -114,39 +114,10 @@ final class JSONMembers: ConfigurationMembers {
       integer("num_labels", &count, in: 1...65_536, "classes")
       return count
     }
-    let idToLabel = member("id2label").map { labels(byId: $0) }
-    let labelToId = member("label2id").map { labels(byLabel: $0) }
-    guard let labels = idToLabel ?? labelToId else {
-      return count.map { (0..<$0).map { "LABEL_\($0)" } } ?? `default`
-    }
-    if let other = labelToId, other != labels { notices.append("label2id contradicts id2label, which is used") }
-    if let count, count != labels.count {
-      notices.append("num_labels is \(count), but \(labels.count) labels are named, which are used")
-    }
-    return labels
-  }
-
-  private func labels(byId value: JSON) -> [String] {
-    let pairs = value.object?.compactMap { key, value in
-      Int(key).flatMap { id in value.string.map { (id, $0) } }
-    }
-    return labels(pairs ?? [], of: value, "id2label")
-  }
-
-  private func labels(byLabel value: JSON) -> [String] {
-    let pairs = value.object?.compactMap { key, value in value.int.map { ($0, key) } }
-    return labels(pairs ?? [], of: value, "label2id")
-  }
-
-  private func labels(_ pairs: [(Int, String)], of value: JSON, _ key: String) -> [String] {
-    let sorted = pairs.sorted { $0.0 < $1.0 }
-    let labels = sorted.map(\.1)
-    if labels.isEmpty || sorted.map(\.0) != Array(0..<sorted.count) || sorted.count != value.object?.count
-      || Set(labels).count != labels.count
-    {
-      problems.append("\(key): expected ids from 0 on with a different label each, found \(value.text().quoted)")
-      return ["LABEL_0", "LABEL_1"]
-    }
-    return labels
+    let classes = ClassNames(
+      idToLabel: member("id2label"), labelToId: member("label2id"), count: count, default: `default`)
+    problems += classes.problems
+    notices += classes.notices
+    return classes.names
   }
 }

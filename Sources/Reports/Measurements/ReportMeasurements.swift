@@ -49,10 +49,12 @@ package struct ReportMeasurements: Sendable {
     let student = attempt("The student is not at hand") {
       try ClassifierModel(directory: studentPath, head: .newIfMissing, role: .alone)
     }
-    let teacher = (learns ? configuration.teacher : nil).flatMap { settings in
+    var teacher = (learns ? configuration.teacher : nil).flatMap { settings in
       attempt("The teacher is not at hand") {
+        // Its layers are shown whatever its head is; its predictions only where they are of the student's classes.
         try ClassifierModel(
-          directory: hub.locate(settings.model, effort: .cache).path, head: .newIfMissing, role: .alone)
+          directory: hub.locate(settings.model, effort: .cache).path, head: .unread,
+          labels: student?.configuration.labels, role: .teacher)
       }
     }
     let tokenizer = student.flatMap { model in attempt("The tokenizer is not at hand") { try model.tokenizer() } }
@@ -97,6 +99,11 @@ package struct ReportMeasurements: Sendable {
     }
     let chosen = try Self.choose(
       sentences, examples, validation, tokenizer, maxLength: configuration.data.maxLength)
+    try student.check(chosen.data)
+    if let model = teacher, attempt("The teacher's attention cannot be shown", { try model.check(chosen.data) }) == nil
+    {
+      teacher = nil
+    }
     let pairs = run.layerPairs(student: student.configuration.layers, teacher: teacher?.configuration.layers)
     self.examples = chosen.rows.map { row in
       AttentionExample(

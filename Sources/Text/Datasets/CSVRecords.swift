@@ -1,21 +1,29 @@
-/// The records of a CSV file (RFC 4180): fields in quotes may hold commas, line ends and, doubled, quotes.
+/// The records of a CSV file (RFC 4180): fields in quotes may hold separators, line ends and, doubled, quotes.
 ///
 /// Lines end in `\n` or `\r\n`. Where the standard leaves no meaning, such as text after a closing quote, the row is an
 /// error.
 struct CSVRecords {
   private let file: DatasetText
+  private var separator: UInt8
   private var rest: ArraySlice<UInt8>
   private var nextLine = 1
   /// Where the last record starts, from 1.
   private(set) var line = 0
 
-  init(_ file: DatasetText) {
+  /// - Parameter separator: between fields; a first line `sep=;`, as spreadsheets write it, names another.
+  init(_ file: DatasetText, separator: UInt8) {
     self.file = file
-    rest = file.withoutByteOrderMark
+    self.separator = separator
+    rest = file.bytes
+    let first = rest.prefix { $0 != Self.lineFeed }
+    let line = first.withoutCarriageReturn
+    guard line.count == 5, line.starts(with: Array("sep=".utf8)), let byte = line.last else { return }
+    self.separator = byte
+    rest = rest[min(first.endIndex + 1, rest.endIndex)...]
+    nextLine = 2
   }
 
   private static let quote = UInt8(ascii: "\"")
-  private static let comma = UInt8(ascii: ",")
   private static let lineFeed = UInt8(ascii: "\n")
   private static let carriageReturn = UInt8(ascii: "\r")
 
@@ -27,18 +35,20 @@ struct CSVRecords {
     var fields: [ArraySlice<UInt8>] = []
     repeat {
       fields.append(rest.first == Self.quote ? try quotedField() : try plainField())
-    } while skip(Self.comma)
+    } while skip(separator)
     try file.checkRow(rest.startIndex - start, line)
     if rest.first == Self.carriageReturn { rest.removeFirst() }
     guard rest.isEmpty || skip(Self.lineFeed) else {
-      throw DatasetError(file.path, line: nextLine, "expected a comma or the end of the line after a quoted field")
+      throw DatasetError(
+        file.path, line: nextLine,
+        "expected a separator or the end of the line after a quoted field; double the quotes within it")
     }
     nextLine += 1
     return fields
   }
 
   private mutating func plainField() throws(DatasetError) -> ArraySlice<UInt8> {
-    let end = rest.firstIndex { $0 == Self.comma || $0 == Self.lineFeed } ?? rest.endIndex
+    let end = rest.firstIndex { $0 == separator || $0 == Self.lineFeed } ?? rest.endIndex
     var field = rest[..<end]
     if field.last == Self.carriageReturn, end == rest.endIndex || rest[end] == Self.lineFeed { field.removeLast() }
     guard !field.contains(Self.quote) else {
@@ -58,7 +68,7 @@ struct CSVRecords {
       guard skip(Self.quote) else { return field[...] }
       field.append(Self.quote)
     }
-    throw DatasetError(file.path, line: line, "a quoted field is never closed")
+    throw DatasetError(file.path, line: line, "a quoted field is never closed; double the quotes within fields")
   }
 
   private mutating func skip(_ byte: UInt8) -> Bool {

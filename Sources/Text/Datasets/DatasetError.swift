@@ -6,8 +6,12 @@ package struct DatasetError: Error, Equatable, CustomStringConvertible {
   /// From 1; nil if the whole file is at fault.
   package var line: Int?
   package var reason: String
+  /// Whether it is a label that is missing or none of the classes, which does not matter where labels are not needed.
+  package var isOfLabel: Bool
 
-  init(_ path: String, line: Int? = nil, _ reason: String) {
+  init(_ path: String, line: Int? = nil, _ reason: String, isOfLabel: Bool = false) {
+    self.isOfLabel = isOfLabel
+
     self.path = path
     self.line = line
     self.reason = reason

@@ -1,57 +1,124 @@
+import Glibc
 import JSON
 
 extension DatasetSource {
   /// Reads all rows.
-  /// - Parameter labels: Names of the classes, in the order of their ids, or nil to read texts only.
+  /// - Parameters:
+  ///   - labels: Names of the classes, in the order of their ids, or nil to read texts only.
+  ///   - labelsKey: What names them, for remedies.
   /// - Throws: `DatasetError`, naming file, line and reason, at the first row that is not as it should be.
-  package func read(labels: [String]?) throws(DatasetError) -> Examples {
-    func file() throws(DatasetError) -> DatasetText { try DatasetText(path: path) }
-    let classes = labels.map { ClassLabels(names: $0, allowsNone: missingLabels == .unlabelled) }
+  package func read(labels: [String]?, labelsKey: String? = nil) throws(DatasetError) -> Examples {
+    let classes = labels.map { ClassLabels(names: $0, allowsNone: missingLabels == .unlabelled, key: labelsKey) }
     switch format {
     case .lines(let labelsPath): return try readLines(file(), labelsPath, classes)
     case .csv: return try readCSV(file(), classes)
     case .tsv(let header): return try readTSV(file(), header: header, classes)
     case .jsonl: return try readJSONL(file(), classes)
-    case .layout(let layout, let split):
-      var source = try layout.source(split, in: path, withLabels: labels != nil)
-      source.missingLabels = missingLabels
-      return try source.read(labels: labels)
+    case .layout(let layout, let split): return try read(layout, split, labels, labelsKey)
     }
   }
+
+  private func file() throws(DatasetError) -> DatasetText {
+    let file: DatasetText
+    if let contents {
+      file = try DatasetText(decompressing: contents, path: path)
+    } else {
+      file = try DatasetText(path: path)
+    }
+    var isLines = false
+    if case .lines = format { isLines = true }
+    try file.checkLineEnds(allowing: isLines ? 1 : 0)
+    return file
+  }
+
+  /// A benchmark's classes are found among the task's by name: its files number them in an order of its own.
+  private func read(
+    _ layout: DatasetLayout, _ split: DatasetLayout.Split, _ labels: [String]?, _ labelsKey: String?
+  ) throws(DatasetError) -> Examples {
+    var source = try layout.source(split, in: path, withLabels: labels != nil)
+    source.keptColumns = keptColumns
+    source.missingLabels = missingLabels
+    guard let labels else { return try source.read(labels: nil) }
+    let own = try layout.labels(in: path)
+    guard let match = ClassMatch(own, in: labels) else {
+      throw DatasetError(
+        path,
+        "expected data of the classes \(labels.quotedList), found \(layout.name), whose classes are \(own.quotedList); "
+          + "use data of the same classes" + (labelsKey.map { ", or name these in \($0)" } ?? ""))
+    }
+    var examples = try source.read(labels: own)
+    examples.arrange(by: match)
+    if own.count < labels.count {
+      let places = Set(match.places)
+      let absent = labels.indices.filter { !places.contains($0) }.map { labels[$0] }
+      examples.note("\(path.escapedForDisplay): \(layout.name) has no rows of \(absent.quotedList)")
+    }
+    return examples
+  }
+
+  // MARK: Lines
 
   private func readLines(
     _ file: DatasetText, _ labelsPath: String?, _ classes: ClassLabels?
   ) throws(DatasetError) -> Examples {
-    guard let labelsPath, let classes else { return try Examples(lines: file) }
-    let labelsFile = try DatasetText(path: labelsPath)
+    var examples = Examples(hasPairs: false)
+    var labels: [Int32]?
+    if let labelsPath, let classes { labels = try readLabels(labelsPath, classes) }
+    try file.forEachLine(of: file.bytes) { line, text throws(DatasetError) in
+      let label = labels.map { line <= $0.count ? $0[line - 1] : -1 } ?? -1
+      examples.append(text, pair: [UInt8]?.none, label: label)
+      try keep(line, in: file, &examples) { $0 == "text" ? .string(text.text) : nil }
+    }
+    guard let labels, let labelsPath, labels.count != examples.count else { return examples }
+    let lines = examples.count
+    var blank = 0
+    while blank < lines, examples.text(lines - 1 - blank).isBlank { blank += 1 }
+    throw DatasetError(
+      labelsPath,
+      "expected \(lines) labels, one for each line of \(path.escapedForDisplay), found \(labels.count)"
+        + (lines - blank <= labels.count && labels.count < lines ? "; remove blank lines at the end of the texts" : ""))
+  }
+
+  /// A label a line. Where a `mapping.txt` lies beside the file, as in TweetEval, it says what the numbers mean.
+  private func readLabels(_ path: String, _ classes: ClassLabels) throws(DatasetError) -> [Int32] {
+    var classes = classes
+    var match: ClassMatch?
+    let mapping = (path.lastIndex(of: "/").map { String(path[...$0]) } ?? "") + "mapping.txt"
+    if access(mapping, F_OK) == 0, let own = try? ClassLabels.mapping(in: mapping), !own.isEmpty {
+      match = ClassMatch(own, in: classes.names)
+      guard match != nil else {
+        throw DatasetError(
+          mapping,
+          "expected the classes \(classes.names.quotedList), found \(own.quotedList); name them alike, or move it away "
+            + "if it does not belong to the labels beside it")
+      }
+      classes = ClassLabels(names: own, allowsNone: classes.allowsNone)
+    }
+    let file = try DatasetText(path: path)
+    try file.checkLineEnds(allowing: 0)
     var labels: [Int32] = []
-    try labelsFile.forEachLine(of: labelsFile.bytes) { line, text throws(DatasetError) in
+    // Blank lines at the end say nothing; others would shift the labels of all that follow.
+    let last = file.bytes.lastIndex { ![UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: " ")].contains($0) }
+    let bytes = classes.allowsNone ? file.bytes : last.map { file.bytes[...$0] } ?? []
+    try file.forEachLine(of: bytes) { line, text throws(DatasetError) in
       do {
-        labels.append(try classes.id(of: text.withoutCarriageReturn.text))
+        let id = try classes.id(of: text.withoutCarriageReturn.text)
+        labels.append(match.flatMap { id < 0 ? nil : Int32($0.places[Int(id)]) } ?? id)
       } catch {
-        throw DatasetError(labelsPath, line: line, "label: \(error)")
+        throw DatasetError(path, line: line, "label: \(error)", isOfLabel: true)
       }
     }
-    var examples = Examples(hasPairs: false)
-    try file.forEachLine(of: file.bytes) { line, text throws(DatasetError) in
-      guard line <= labels.count else { return examples.append(text, pair: [UInt8]?.none, label: -1) }
-      examples.append(text, pair: [UInt8]?.none, label: labels[line - 1])
-    }
-    guard examples.count == labels.count else {
-      throw DatasetError(
-        labelsPath,
-        "expected \(examples.count) labels, one for each line of \(path.escapedForDisplay), found \(labels.count)")
-    }
-    return examples
+    return labels
   }
 
   // MARK: Tables
 
   private func readCSV(_ file: DatasetText, _ classes: ClassLabels?) throws(DatasetError) -> Examples {
-    var records = CSVRecords(file)
-    guard let header = try records.next() else { throw DatasetError(path, "expected a header, found an empty file") }
-    let table = try Table(self, header: header.map(\.text), columns: header.count, classes)
-    var examples = Examples(hasPairs: pairColumn != nil)
+    var records = CSVRecords(file, separator: separator)
+    guard let first = try records.next() else { throw DatasetError(path, "expected a header, found an empty file") }
+    let table = try Table(self, header: csvHasHeader ? first.map(\.text) : nil, first: first, classes)
+    var examples = Examples(hasPairs: table.pair != nil)
+    if !csvHasHeader { try table.append(first, line: records.line, to: &examples) }
     while let record = try records.next() { try table.append(record, line: records.line, to: &examples) }
     return examples
   }
@@ -61,88 +128,27 @@ extension DatasetSource {
   ) throws(DatasetError) -> Examples {
     var table: Table?
     var examples = Examples(hasPairs: pairColumn != nil)
-    try file.forEachLine(of: file.withoutByteOrderMark) { line, text throws(DatasetError) in
+    try file.forEachLine(of: file.bytes) { line, text throws(DatasetError) in
       let fields = text.withoutCarriageReturn.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
       if let table { return try table.append(fields, line: line, to: &examples) }
-      let first = try Table(self, header: hasHeader ? fields.map(\.text) : nil, columns: fields.count, classes)
+      let first = try Table(self, header: hasHeader ? fields.map(\.text) : nil, first: fields, classes)
+      examples = Examples(hasPairs: first.pair != nil)
       if !hasHeader { try first.append(fields, line: line, to: &examples) }
       table = first
     }
     return examples
   }
 
-  /// Which columns of a table hold what.
-  private struct Table {
-    let path: String
-    let columns: Int
-    let skipsShortRows: Bool
-    let text: Int
-    let pair: Int?
-    let label: (index: Int, name: String, classes: ClassLabels)?
-
-    init(
-      _ source: DatasetSource, header: [String]?, columns: Int, _ classes: ClassLabels?
-    ) throws(DatasetError) {
-      func index(_ column: Column) throws(DatasetError) -> Int {
-        switch column {
-        case .index(let index):
-          guard (0..<columns).contains(index) else {
-            throw DatasetError(source.path, "column \(index): expected a number from 0 to \(columns - 1)")
-          }
-          return index
-        case .name(let name):
-          guard let header else {
-            throw DatasetError(source.path, "column \(name.quoted): a file without header has numbered columns only")
-          }
-          let matches = header.indices.filter { header[$0].utf8.elementsEqual(name.utf8) }
-          guard matches.count == 1 else {
-            let shown = header.prefix(20).map(\.quoted).joined(separator: ", ")
-            let found = header.count > 20 ? "\(shown) and \(header.count - 20) more" : shown
-            throw DatasetError(
-              source.path, line: 1, "column \(name.quoted): expected once in the header, found \(found)")
-          }
-          return matches[0]
-        }
-      }
-      path = source.path
-      self.columns = columns
-      skipsShortRows = source.skipsShortRows
-      text = try index(source.textColumn)
-      pair = try source.pairColumn.map(index)
-      if let column = source.labelColumn, let classes {
-        label = (try index(column), column.name, classes)
-      } else {
-        label = nil
-      }
-    }
-
-    func append(
-      _ fields: [ArraySlice<UInt8>], line: Int, to examples: inout Examples
-    ) throws(DatasetError) {
-      guard fields.count == columns else {
-        if skipsShortRows && fields.count < columns { return }
-        throw DatasetError(path, line: line, "expected \(columns) fields, found \(fields.count)")
-      }
-      var id: Int32 = -1
-      if let label {
-        do {
-          id = try label.classes.id(of: fields[label.index].text)
-        } catch {
-          throw DatasetError(path, line: line, "\(label.name): \(error)")
-        }
-      }
-      examples.append(fields[text], pair: pair.map { fields[$0] }, label: id)
-    }
-  }
-
   // MARK: JSON
 
   private func readJSONL(_ file: DatasetText, _ classes: ClassLabels?) throws(DatasetError) -> Examples {
     let textKey = try key(textColumn)
-    let pairKey = try pairColumn.map(key)
+    var pairKey = try pairColumn.map(key)
     let label = try classes == nil ? nil : labelColumn.map(key)
-    var examples = Examples(hasPairs: pairColumn != nil)
-    try file.forEachLine(of: file.withoutByteOrderMark) { line, bytes throws(DatasetError) in
+    var examples = Examples(hasPairs: pairKey != nil)
+    var isFirst = true
+    try file.forEachLine(of: file.bytes) { line, bytes throws(DatasetError) in
+      guard !bytes.isBlank else { return }
       let row: JSON
       do throws(JSONError) {
         row = try JSON.parse(Array(bytes))
@@ -150,44 +156,81 @@ extension DatasetSource {
         throw DatasetError(
           path, line: line, error.location.map { "column \($0.column): \(error.reason)" } ?? error.reason)
       }
-      func string(_ key: String) throws(DatasetError) -> String {
-        guard let string = row[key]?.string else {
-          throw DatasetError(
-            path, line: line, "\(key.escapedForDisplay): expected a string, found \(row[key]?.summary ?? "nothing")")
-        }
-        return string
+      guard let members = row.object else {
+        let isList = line == 1 && (row.array != nil || bytes.first == UInt8(ascii: "["))
+        throw DatasetError(
+          path, line: line,
+          "expected an object, found \(row.summary)" + (isList ? "; write one object a line, without the list" : ""))
       }
-      guard row.object != nil else {
-        throw DatasetError(path, line: line, "expected an object, found \(row.summary)")
+      if isFirst {
+        isFirst = false
+        if pairKey == nil, findsPair, members[Self.pairName] != nil { pairKey = Self.pairName }
+        examples = Examples(hasPairs: pairKey != nil)
+      }
+      func string(_ key: String) throws(DatasetError) -> String {
+        if let string = row[key]?.string { return string }
+        let keys = members.keys.prefix(10).map(\.escapedForDisplay).joined(separator: ", ")
+        let remedy = row[key] == nil && line == 1 ? "; the row has \(keys)" : ""
+        throw DatasetError(
+          path, line: line,
+          "\(key.escapedForDisplay): expected a string, found \(row[key]?.summary ?? "nothing")\(remedy)")
       }
       var id: Int32 = -1
       if let classes, let label {
         do {
           id = try classes.id(of: row[label])
         } catch {
-          throw DatasetError(path, line: line, "\(label.escapedForDisplay): \(error)")
+          throw DatasetError(path, line: line, "\(label.escapedForDisplay): \(error)", isOfLabel: true)
         }
       }
       examples.append(try string(textKey).utf8, pair: try pairKey.map(string)?.utf8, label: id)
+      try keep(line, in: file, &examples) { row[$0] }
     }
     return examples
   }
 
   private func key(_ column: Column) throws(DatasetError) -> String {
     guard case .name(let name) = column else {
-      throw DatasetError(path, "\(column.name): columns of JSON lines have names, not numbers")
+      throw DatasetError(path, "\(column.name): columns of JSON lines have names, not numbers; give a key of the rows")
     }
     return name
   }
+
+  /// Carries a row's columns along.
+  private func keep(
+    _ line: Int, in file: DatasetText, _ examples: inout Examples, _ value: (String) -> JSON?
+  ) throws(DatasetError) {
+    guard !keptColumns.isEmpty else { return }
+    var kept: [JSON] = []
+    for name in keptColumns {
+      guard let value = value(name) else {
+        throw DatasetError(path, line: line, "\(name.escapedForDisplay): there is no such column to keep")
+      }
+      kept.append(value)
+    }
+    examples.keep(kept)
+  }
+}
+
+extension DatasetSource {
+  /// What the second text of a pair is called where nothing else is said.
+  static let pairName = "text_pair"
 }
 
 extension DatasetSource.Column {
   /// What to call the column in errors.
-  fileprivate var name: String {
+  var name: String {
     switch self {
     case .name(let name): name.escapedForDisplay
     case .index(let index): "column \(index)"
     }
+  }
+}
+
+extension [String] {
+  /// `"a", "b"`, at most twenty of them.
+  var quotedList: String {
+    "[" + prefix(20).map(\.quoted).joined(separator: ", ") + (count > 20 ? ", …]" : "]")
   }
 }
 
@@ -196,10 +239,7 @@ extension Examples {
   /// tokenizer.
   /// - Parameter name: What to call the bytes in errors, as `standard input`.
   package init(lines bytes: [UInt8], name: String) throws(DatasetError) {
-    try self.init(lines: DatasetText(bytes, path: name))
-  }
-
-  fileprivate init(lines file: DatasetText) throws(DatasetError) {
+    let file = try DatasetText(bytes, path: name)
     self.init(hasPairs: false)
     try file.forEachLine(of: file.bytes) { _, text throws(DatasetError) in
       append(text, pair: [UInt8]?.none, label: -1)

@@ -31,8 +31,18 @@ package struct DatasetSource: Sendable, Equatable {
   package var textColumn = Column.name("text")
   /// The second sentence of a pair.
   package var pairColumn: Column?
+  /// Whether a column `text_pair` is the second sentence where none is named.
+  package var findsPair = true
   package var labelColumn: Column? = .name("label")
   package var missingLabels = MissingLabels.error
+  /// Columns to carry along, for what is written of each row.
+  package var keptColumns: [String] = []
+  /// Between the fields of a CSV.
+  package var separator = UInt8(ascii: ",")
+  /// Whether the first record of a CSV names its columns.
+  package var csvHasHeader = true
+  /// What the file holds, where it was read already, from a pipe.
+  package var contents: [UInt8]?
   /// Whether rows of a TSV with too few fields are left out rather than an error.
   var skipsShortRows = false
 

@@ -1,3 +1,5 @@
+import JSON
+
 /// One row of a dataset.
 package struct Example: Sendable, Equatable {
   package var text: String
@@ -19,6 +21,10 @@ package struct Examples: Sendable {
   /// Classes, −1 where a row has none. (rows)
   package private(set) var labels: [Int32] = []
   package let hasPairs: Bool
+  /// What each row carries along, by `DatasetSource.keptColumns`. (rows), or empty
+  package private(set) var kept: [[JSON]] = []
+  /// What the user should know although it is no error.
+  package private(set) var notices: [String] = []
 
   init(hasPairs: Bool) { self.hasPairs = hasPairs }
 
@@ -60,5 +66,15 @@ package struct Examples: Sendable {
       ends.append(bytes.count)
     }
     labels.append(label)
+  }
+
+  mutating func keep(_ values: [JSON]) { kept.append(values) }
+
+  mutating func note(_ notice: String) { notices.append(notice) }
+
+  /// Gives each class the place that it has in another list.
+  mutating func arrange(by match: ClassMatch) {
+    guard !match.isIdentity else { return }
+    for row in labels.indices where labels[row] >= 0 { labels[row] = Int32(match.places[Int(labels[row])]) }
   }
 }

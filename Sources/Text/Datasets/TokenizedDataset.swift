@@ -14,6 +14,8 @@ package struct TokenizedDataset: Sendable {
   package let labels: [Int32]
   /// How many rows lost tokens to `maxLength`.
   package let truncatedRows: Int
+  /// What the user should know of how the rows were read.
+  package let notices: [String]
 
   /// Tokenises every row, or some.
   /// - Parameters:
@@ -49,6 +51,7 @@ package struct TokenizedDataset: Sendable {
     }
     (self.tokens, self.types, self.starts, self.truncatedRows) = (tokens, types, starts, truncatedRows)
     labels = rows == nil ? examples.labels : Array(examples.labels[wanted])
+    notices = examples.notices
   }
 
   /// The rows of several datasets, one after the other.
@@ -65,6 +68,7 @@ package struct TokenizedDataset: Sendable {
     }
     (self.tokens, self.types, self.starts, self.labels) = (tokens, types, starts, labels)
     truncatedRows = parts.reduce(0) { $0 + $1.truncatedRows }
+    notices = parts.flatMap(\.notices)
   }
 
   package var count: Int { labels.count }
@@ -84,8 +88,14 @@ package struct TokenizedDataset: Sendable {
   /// The tokens of the longest row; 0 of no rows.
   package var maximumLength: Int { (0..<count).reduce(0) { max($0, length($1)) } }
 
-  /// The segments that its rows tell apart.
-  package var segments: Int { types.max().map { Int($0) + 1 } ?? 0 }
+  /// One more than the highest token id; 0 of no rows.
+  package var tokenCount: Int { tokens.max().map { Int($0) + 1 } ?? 0 }
+
+  /// One more than the highest segment id; 0 of no rows.
+  package var segmentCount: Int { types.max().map { Int($0) + 1 } ?? 0 }
+
+  /// One more than the highest class; 0 where no row has one.
+  package var labelCount: Int { labels.max().map { Int($0) + 1 } ?? 0 }
 
   /// The named rows, packed in the order given.
   package func batch(_ samples: some Sequence<Int>) -> Batch {

@@ -145,9 +145,12 @@ final class ConfigurationSection {
     for entry in entries where !known.contains(entry.key) && !misplaced.contains(entry.key) && !reader.isFull {
       let (key, value) = (entry.key, entry.value)
       let remedy =
-        nearest(to: key, among: known).map { "did you mean \($0)?" }
-        ?? ConfigurationKey.elsewhere(key, from: pattern).map { "did you mean \($0)?" }
-        ?? "the keys here are \(known.joined(separator: ", "))"
+        known.first { isSpelling(key, of: $0) }.map { "did you mean \($0)?" } ?? OtherToolsKeys.remedy(for: key)
+        ?? nearest(to: key, among: known).map { "did you mean \($0)?" }
+        ?? ConfigurationKey.elsewhere(key, from: pattern).map { path in
+          // The same word again would be no help.
+          path == key ? "it stands at the top of the file, not below \(self.path)" : "did you mean \(path)?"
+        } ?? "the keys here are \(known.joined(separator: ", "))"
       let isWord = key.utf8.allSatisfy { (33...126).contains($0) } && key.utf8.count <= 60 && !key.isEmpty
       reader.report("unknown key; \(remedy)", at: value.keyPlace, path: path(of: isWord ? key : quoted(key)))
     }

@@ -9,6 +9,7 @@ extension DatasetSource {
   static func options(of format: String) -> [String] {
     switch format {
     case "text": ["labels", "missingLabels"]
+    case "csv": ["header", "separator", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
     case "tsv": ["header", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
     case "format": ["path", "split", "missingLabels"]
     default: ["textColumn", "pairColumn", "labelColumn", "missingLabels"]
@@ -19,7 +20,9 @@ extension DatasetSource {
   init(_ section: ConfigurationSection, split: DatasetLayout.Split) {
     Self.describe(section)
     let keys =
-      Self.formats + ["path", "split", "labels", "header", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
+      Self.formats + [
+        "path", "split", "labels", "header", "separator", "textColumn", "pairColumn", "labelColumn", "missingLabels",
+      ]
     let given = keys.filter { section.value($0) != nil }
     let formats = given.filter(Self.formats.contains)
     self.init(format: .csv, path: "")
@@ -44,6 +47,9 @@ extension DatasetSource {
     switch format {
     case "text": self.format = .lines(labelsPath: section.readDescribed("labels", .orNull(.file)) ?? nil)
     case "tsv": self.format = .tsv(header: section.readDescribed("header", .boolean) ?? true)
+    case "csv":
+      csvHasHeader = section.readDescribed("header", .boolean) ?? true
+      separator = section.readDescribed("separator", .separator) ?? separator
     case "jsonl": self.format = .jsonl
     case "format":
       let layout = section.readDescribed("format", .layout)
@@ -64,18 +70,22 @@ extension DatasetSource {
     let standard = DatasetSource(format: .csv, path: "")
     section.describe("text", .file, "one text a line, split on `\\n` only (TweetEval)")
     section.describe("labels", .orNull(.file), default: .value(.null), "with `text`: one label a line")
-    section.describe("csv", .file, "comma-separated with a header (RFC 4180)")
+    section.describe("csv", .file, "fields with commas between them, quoted where they need to be (RFC 4180)")
     section.describe("tsv", .file, "tab-separated, unquoted (GLUE)")
     section.describe(
-      "header", Expected.boolean, default: .value(true), "with `tsv`: whether the first line names the columns")
+      "header", Expected.boolean, default: .value(true),
+      "with `csv` and `tsv`: whether the first line names the columns")
+    section.describe(
+      "separator", .separator, default: .value(Expected.separator.json(standard.separator)),
+      "with `csv`: what is between the fields, such as `;` or `tab`")
     section.describe("jsonl", .file, "one JSON object a line")
     let columns = Expected.orNull(Expected.column)
     section.describe(
       "textColumn", .column, default: .value(Expected.column.json(standard.textColumn)),
       "the column of the (first) text")
     section.describe(
-      "pairColumn", columns, default: .value(columns.json(standard.pairColumn)),
-      "the column of the second text of a pair")
+      "pairColumn", columns, default: .words("`text_pair`, if there is one"),
+      "the column of the second text of a pair; null reads none")
     section.describe(
       "labelColumn", columns, default: .value(columns.json(standard.labelColumn)), "the column of the label")
     let missing = Expected<MissingLabels>.choice
@@ -107,17 +117,28 @@ extension DatasetSource {
     let column: Expected<Column> =
       switch format {
       case .tsv(header: false): .columnNumber
+      case .csv where !csvHasHeader: .columnNumber
       case .jsonl: .columnName
       default: .column
       }
-    if format == .tsv(header: false) {
+    if format == .tsv(header: false) || format == .csv && !csvHasHeader {
       for key in ["textColumn", "labelColumn"] where section.value(key) == nil {
         section.reportMissing(key, "the column's number from 0, as there is no header")
       }
     }
+    findsPair = section.value("pairColumn") == nil
     if let column = section.readDescribed("textColumn", column) { textColumn = column }
     if let column = section.readDescribed("pairColumn", .orNull(column)) { pairColumn = column }
     if let column = section.readDescribed("labelColumn", .orNull(column)) { labelColumn = column }
+    guard format == .tsv(header: true) || format == .csv, section.value("header") == nil else { return }
+    // Numbers leave it open whether the first line is a row, which would be lost.
+    let isNumbered = [textColumn, pairColumn, labelColumn].allSatisfy { column in
+      if case .name? = column { false } else { true }
+    }
+    if isNumbered {
+      section.reportMissing(
+        "header", "true or false: with columns by number, whether the first line names the columns or is a row")
+    }
   }
 
   /// Whether rows say which class they are.
@@ -152,6 +173,23 @@ extension Expected where Value == DatasetLayout {
 extension Expected where Value == String {
   fileprivate static var file: Expected { .text("a file") }
   static var directory: Expected { .text("the directory that the dataset's files are in") }
+}
+
+extension Expected where Value == UInt8 {
+  /// One character, in ASCII.
+  fileprivate static var separator: Expected {
+    Expected(
+      description: "one character such as \";\", or tab", form: .text("character"),
+      read: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        if text == "tab" || text == "\t" { return UInt8(ascii: "\t") }
+        guard let byte = text.utf8.first, text.utf8.count == 1, byte >= 32, byte != UInt8(ascii: "\"") else {
+          return nil
+        }
+        return byte
+      },
+      json: { $0 == UInt8(ascii: "\t") ? "tab" : .string(String(decoding: [$0], as: UTF8.self)) })
+  }
 }
 
 extension Expected where Value == DatasetSource.Column {

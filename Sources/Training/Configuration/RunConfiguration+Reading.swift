@@ -15,6 +15,7 @@ extension RunConfiguration {
     let (configuration, reader) = try Self.read(yaml: yaml, file: file, overrides: overrides)
     if let error = reader.error { throw error }
     self = configuration
+    overridesWithoutEffect = Self.withoutEffect(overrides, in: reader.root)
   }
 
   /// The configuration, with defaults in place of what is wrong, and the reader that knows what is.

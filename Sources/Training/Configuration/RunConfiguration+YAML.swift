@@ -51,7 +51,9 @@ extension RunConfiguration {
     writer.section("training") { training.write(to: &$0) }
     writer.list("stages", stages) { stage, writer in stage.write(to: &writer) }
 
-    guard try RunConfiguration(yaml: writer.text, file: "the resolved configuration") == self else {
+    var written = self
+    written.overridesWithoutEffect = []
+    guard try RunConfiguration(yaml: writer.text, file: "the resolved configuration") == written else {
       throw ConfigurationError(problems: [
         .init(location: "the resolved configuration", path: "", message: "expected a value that a file can hold")
       ])
@@ -76,6 +78,8 @@ extension DatasetSource {
       return
     case .csv:
       writer.write("csv", path)
+      writer.write("header", flag: csvHasHeader)
+      writer.write("separator", separator == UInt8(ascii: "\t") ? "tab" : String(decoding: [separator], as: UTF8.self))
     case .tsv(let header):
       writer.write("tsv", path)
       writer.write("header", flag: header)
@@ -88,7 +92,7 @@ extension DatasetSource {
       return
     }
     writer.write("textColumn", flow: textColumn.flow)
-    writer.write("pairColumn", flow: pairColumn?.flow ?? "null")
+    if !findsPair || pairColumn != nil { writer.write("pairColumn", flow: pairColumn?.flow ?? "null") }
     writer.write("labelColumn", flow: labelColumn?.flow ?? "null")
   }
 }

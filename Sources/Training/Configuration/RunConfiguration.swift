@@ -16,6 +16,8 @@ package struct RunConfiguration: Sendable, Equatable {
   package var training = TrainingSettings()
   /// In order, at least one, each with a name of its own.
   package var stages: [StageSettings]
+  /// Those that changed nothing, in words.
+  var overridesWithoutEffect: [String] = []
 
   package init(run: RunSettings, data: DataSettings, student: StudentSettings, stages: [StageSettings]) {
     self.run = run

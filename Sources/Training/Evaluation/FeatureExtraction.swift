@@ -11,6 +11,7 @@ extension ClassifierModel {
   ///
   /// Rows are computed and written a few at a time, so that memory grows by no more than their starts.
   package func writeFeatures(of data: TokenizedDataset, to path: String, pool: WorkerPool) throws {
+    try check(data)
     let starts = (0..<data.count).reduce(into: [Int64(0)]) { $0.append($0[$1] + Int64(data.length($1))) }
     let heads = exported.inOrder.compactMap { tap in
       if case .maps(let heads) = tap.shape(in: configuration) { heads } else { nil }

@@ -15,6 +15,7 @@ extension ClassifierModel {
   ///
   /// - Returns: the predictions on rank 0, `nil` elsewhere.
   package func predict(_ data: TokenizedDataset, places: Places) throws -> Predictions? {
+    try check(data)
     let clock = ContinuousClock()
     let start = clock.now
     let evaluation = Evaluation(

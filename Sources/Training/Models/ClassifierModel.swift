@@ -55,10 +55,11 @@ package struct ClassifierModel: Sendable {
     var configuration = try EncoderConfiguration(
       huggingFace: directory.configuration, path: directory.configurationPath, notices: &notices)
     let ownLabels = configuration.labels
-    if let labels { configuration.labels = labels }
+    // A head that nothing reads keeps classes of its own.
+    if let labels, head != .unread { configuration.labels = labels }
     if let layers { configuration.layers = layers.count }
     var layout = ParameterLayout()
-    let encoder = Encoder(configuration, layout: &layout)
+    var encoder = Encoder(configuration, layout: &layout)
     let files = try directory.weights()
     try files.check(layout, head: head, layers: layers, remedies: role.headRemedies)
     try OutOfMemory.check(4 * layout.count, for: "\(path): its weights")
@@ -68,18 +69,28 @@ package struct ClassifierModel: Sendable {
     try Self.checkFinite(weights, path: files.path)
     let new = report.new.compactMap { layout[$0] }
     weights.initialize(new, seed: seed)
-    let isNew = new.contains { $0.role == .head }
+    var hasTrainedHead = !new.contains { $0.role == .head }
     if head == .unread {
-      // Neither run nor trained.
-    } else if isNew {
-      notices.append("\(path): the classification head is new (\(configuration.labels.count) classes), to be trained")
-    } else {
+      let match = labels.flatMap { $0.count == ownLabels.count ? ClassMatch(ownLabels, in: $0) : nil }
+      if let labels, let match, hasTrainedHead {
+        weights.moveClasses(of: encoder, to: match)
+        configuration.labels = labels
+        var same = ParameterLayout()
+        encoder = Encoder(configuration, layout: &same)
+      } else {
+        hasTrainedHead = false
+      }
+    } else if hasTrainedHead {
       try Self.checkTask(directory.configuration, configuration.family, labels: ownLabels, path: path, role)
-      if let labels { try Self.check(labels, against: ownLabels, path: path, role) }
+      if let labels {
+        notices += try weights.arrange(ownLabels, as: labels, of: encoder, path: path, role).map { [$0] } ?? []
+      }
+    } else {
+      notices.append("\(path): the classification head is new (\(configuration.labels.count) classes), to be trained")
     }
     self.init(
       encoder: encoder, weights: weights, configurationJSON: directory.configuration, tokenizerDirectory: path,
-      notices: notices, hasTrainedHead: !isNew)
+      notices: notices, hasTrainedHead: hasTrainedHead)
   }
 
   /// A single NaN makes every loss NaN, long after it was read.
@@ -115,14 +126,6 @@ package struct ClassifierModel: Sendable {
     }
   }
 
-  /// A trained head's classes must be the task's, in order: a permutation would train and score nonsense quietly.
-  private static func check(_ labels: [String], against own: [String], path: String, _ role: ModelRole) throws {
-    let isUnnamed = own.indices.allSatisfy { own[$0] == "LABEL_\($0)" }
-    guard own != labels, !isUnnamed else { return }
-    throw ModelError(
-      "\(path): id2label: expected the task's labels \(labels), found \(own); \(role.headRemedies.otherShape)")
-  }
-
   /// Opens the tokenizer and checks that the model has an embedding for each of its tokens.
   package func tokenizer() throws -> Tokenizer {
     let tokenizer = try Tokenizer(directory: tokenizerDirectory)
@@ -132,26 +135,6 @@ package struct ClassifierModel: Sendable {
           + "\(configuration.vocabularySize); use the tokenizer that belongs to the model")
     }
     return tokenizer
-  }
-
-  /// Pairs are two segments, for which a model may have one row only.
-  package func checkSegments(_ data: TokenizedDataset) throws {
-    let types = configuration.typeVocabularySize
-    guard types > 0, data.segments > types else { return }
-    throw ModelError(
-      "\(tokenizerDirectory): expected texts of \(types) segment\(types == 1 ? "" : "s"), the model's type_vocab_size, "
-        + "found pairs of \(data.segments); use single texts, or a model with a type_vocab_size of \(data.segments)")
-  }
-
-  /// The limit on a sequence's tokens, special ones included.
-  package func checkLength(_ maxLength: Int, key: String = "data.maxLength") throws {
-    guard maxLength <= configuration.maxLength else {
-      let unused = configuration.maxPositions - configuration.maxLength
-      throw ModelError(
-        "\(key): expected at most \(configuration.maxLength), the model's max_position_embeddings"
-          + (unused > 0 ? " less the \(unused) that \(configuration.family.name) does not use" : "")
-          + ", found \(maxLength)")
-    }
   }
 }
 

@@ -25,15 +25,19 @@ struct RunInputs: Sendable {
     training = try TrainingData(
       configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads)
     validation = try Self.validation(configuration, student, tokenizer, threads: threads)
-    for model in [student, teacher].compactMap({ $0 }) {
-      for data in [training.all, validation].compactMap({ $0 }) { try model.checkSegments(data) }
+    for data in [training.all, validation].compactMap({ $0 }) {
+      try student.check(data)
+      try teacher?.check(data)
     }
     if let teacher, let settings = configuration.teacher?.cache {
       cache = TeacherCache(settings, teacher: teacher, threads: threads)
     } else {
       cache = nil
     }
-    notices = student.notices + (teacher?.notices ?? []) + (validation.map(training.duplicates) ?? [])
+    notices =
+      configuration.notices + student.notices + (teacher?.notices ?? []) + training.all.notices
+      + (validation?.notices ?? [])
+      + (validation.map(training.duplicates) ?? [])
   }
 
   static func usesTeacherLogits(_ configuration: RunConfiguration) -> Bool {
@@ -66,13 +70,14 @@ struct RunInputs: Sendable {
       ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"].contains(stage.checkpoint.monitor)
     }
     return try configuration.data.validation.map { source in
-      let examples = try source.read(labels: student.configuration.labels)
+      let examples = try source.read(
+        labels: student.configuration.labels, labelsKey: "task.labels", areNeeded: monitor != nil)
       guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
       let suffices = source.missingLabels == .unlabelled && examples.labels.contains { $0 >= 0 }
       if let monitor, !suffices, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
         throw ModelError(
           "\(source.path): row \(row + 1) has no label, but stage \(monitor.name) monitors "
-            + "\(monitor.checkpoint.monitor ?? "")")
+            + "\(monitor.checkpoint.monitor ?? ""); give labels or labelColumn, or leave the row out")
       }
       return try TokenizedDataset(
         examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: threads)

@@ -56,7 +56,7 @@ package struct RunPreview: Sendable {
       attempt("student") { try RunInputs.checkVocabularies(student: student, tokenizer, teacher: teacher) }
     }
     if let student, let tokenizer {
-      readData(configuration, student, tokenizer)
+      readData(configuration, student, tokenizer, teacher)
     } else {
       readTexts(configuration, labels)
     }
@@ -95,6 +95,7 @@ package struct RunPreview: Sendable {
   private mutating func readModels(
     _ configuration: RunConfiguration, _ student: ClassifierModel?, _ teacher: ClassifierModel?
   ) {
+    notices += configuration.notices
     self.student = student.map(Model.init)
     self.teacher = teacher.map(Model.init)
     notices += (student?.notices ?? []) + (teacher?.notices ?? [])
@@ -104,23 +105,32 @@ package struct RunPreview: Sendable {
   }
 
   private mutating func readData(
-    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, _ teacher: ClassifierModel?
   ) {
+    var notices: [String] = []
+    func checked(_ data: TokenizedDataset) throws -> Data {
+      for model in [student, teacher] { try model?.check(data) }
+      notices += data.notices
+      return Data(data)
+    }
     let threads = configuration.run.threads ?? 1
     let texts = configuration.texts.map { findFiles(of: $0, "data.unlabelled") }
     if findFiles(of: configuration.data.train, "data.train"), !texts.contains(false) {
       training = attempt("data.train") {
-        try TrainingData(
+        let data = try TrainingData(
           configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads)
+        _ = try checked(data.all)
+        return data
       }
       train = training.map { Data($0.all) }
     }
     if let source = configuration.data.validation, findFiles(of: source, "data.validation") {
       let data = attempt("data.validation") {
-        try RunInputs.validation(configuration, student, tokenizer, threads: threads).map(Data.init)
+        try RunInputs.validation(configuration, student, tokenizer, threads: threads).map(checked)
       }
       validation = data ?? nil
     }
+    self.notices += notices
   }
 
   /// As far as data can be checked without a student to read it.

@@ -83,7 +83,7 @@ extension StageRun {
       step: step, epoch: epoch, sentences: progress.sentences, report: report)
     try ModelExport(
       configuration: student.configuration.huggingFaceJSON(preserving: student.configurationJSON),
-      parameters: weights, tokenizerFiles: inputs.tokenizer.files(), modelCard: card.text
+      parameters: weights, tokenizerFiles: student.tokenizerFiles(of: inputs.tokenizer), modelCard: card.text
     ).save(to: path)
   }
 

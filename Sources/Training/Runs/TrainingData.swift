@@ -23,7 +23,8 @@ struct TrainingData: Sendable {
         examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: threads)
     }
     let source = configuration.data.train
-    let examples = try Self.read(source, labels: labels)
+    let examples = try Self.read(
+      source, labels: labels, areNeeded: configuration.stages.contains { $0.labelWeight != 0 })
     try Self.check(examples, configuration)
     let train = try tokenize(examples)
     var parts = [train]
@@ -56,8 +57,10 @@ struct TrainingData: Sendable {
     trainRows = train.count
   }
 
-  private static func read(_ source: DatasetSource, labels: [String]?) throws -> Examples {
-    let examples = try source.read(labels: labels)
+  private static func read(
+    _ source: DatasetSource, labels: [String]?, areNeeded: Bool = false
+  ) throws -> Examples {
+    let examples = try source.read(labels: labels, labelsKey: "task.labels", areNeeded: areNeeded)
     guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
     return examples
   }
@@ -68,7 +71,9 @@ struct TrainingData: Sendable {
     if let stage = configuration.stages.first(where: { $0.labelWeight != 0 }) {
       let reason = "but stage \(stage.name) has labelWeight \(stage.labelWeight)"
       if source.missingLabels == .error, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
-        throw ModelError("\(source.path): row \(row + 1) has no label, \(reason)")
+        throw ModelError(
+          "\(source.path): row \(row + 1) has no label, \(reason); give labels or labelColumn, leave the row out, or set missingLabels: unlabelled"
+        )
       }
       if examples.labels.allSatisfy({ $0 < 0 }) {
         throw ModelError("\(source.path): none of \(examples.count) rows has a label, \(reason)")

@@ -38,10 +38,11 @@ struct EvaluateCommand: ParsableCommand {
       let directory = try places.locate([model], in: .ofEnvironment(isShown: places.ranks.rank == 0))[0].path
       let classifier = try ClassifierModel(directory: directory, head: .required, role: .alone)
       if places.ranks.rank == 0 { for notice in classifier.notices { printError("Note: \(notice)") } }
-      let examples = try data.source().read(labels: classifier.configuration.labels)
-      let dataset = try limits.tokenize(
-        examples, for: classifier,
-        threads: places.pool.workers)
+      let source = try data.source(RowInput(data.data[0], ranks: places.ranks))
+      let examples = try source.read(
+        labels: classifier.configuration.labels, labelsKey: "id2label of the model's config.json")
+      if places.ranks.rank == 0 { for notice in examples.notices { printError("Note: \(notice)") } }
+      let dataset = try limits.tokenize(examples, for: classifier, threads: places.pool.workers)
       guard dataset.count > 0 else { throw CommandError("\(data.data[0]): expected rows, found none") }
       if let row = dataset.labels.firstIndex(where: { $0 < 0 }) {
         throw CommandError("\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Collectives
 import Hub
 import JSON
 import Text
@@ -44,7 +45,8 @@ struct FeaturesCommand: ParsableCommand {
       } else {
         for notice in classifier.notices { printError("Note: \(notice)") }
       }
-      let dataset = try limits.tokenize(try input.read(), for: classifier, threads: pool.workers)
+      let dataset = try limits.tokenize(
+        try input.read(RowInput(input.input, ranks: SingleProcess())), for: classifier, threads: pool.workers)
       try classifier.writeFeatures(
         of: dataset, to: ResultDestination.resolvingLinks(output), pool: pool)
     }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Hub
 import JSON
 import Text
@@ -11,10 +10,13 @@ struct PredictCommand: ParsableCommand {
     commandName: "predict",
     abstract: "Predict the class of each text.",
     discussion: """
-      Writes a JSON object a line, in the order of the input: the label, and each class's logit and probability.
+      Writes a JSON object a line, in the order of the input: the label, and each class's logit and probability. An
+      output called .csv or .tsv is a table of the same.
 
         distill-ddp predict --model runs/teacher/best --input tweets.txt
         distill-ddp predict --model DIR --input dev.tsv --text sentence --output FILE
+        distill-ddp predict --model DIR --input reviews.csv --keep id,text --output predictions.csv
+        zcat tweets.txt.gz | distill-ddp predict --model DIR --input -
       """)
 
   @Option(help: "A Hugging Face model directory, or a name on the hub.", completion: .directory)
@@ -22,8 +24,16 @@ struct PredictCommand: ParsableCommand {
 
   @OptionGroup var input: TextInputOptions
 
-  @Option(help: "The file to write; - is standard output.", completion: .file(extensions: ["jsonl"]))
+  @Option(
+    help: "The file to write, a table if it is called .csv or .tsv; - is standard output.",
+    completion: .file(extensions: ["jsonl", "csv", "tsv"]))
   var output = "-"
+
+  @Option(
+    help: ArgumentHelp(
+      "Columns of the input to write along with each prediction, such as id,text; of lines, text.",
+      valueName: "columns"))
+  var keep: [String] = []
 
   @OptionGroup var limits: InferenceOptions
 
@@ -46,17 +56,20 @@ struct PredictCommand: ParsableCommand {
             + "with distill-ddp --config configs/finetune.yaml --set student.model=\(model.escapedForDisplay)")
       }
       if isRoot { for notice in classifier.notices { printError("Note: \(notice)") } }
-      let examples = try input.read()
+      let examples = try input.read(RowInput(input.input, ranks: places.ranks), keeping: kept)
+      if isRoot { for notice in examples.notices { printError("Note: \(notice)") } }
       let tokenizer = try classifier.tokenizer()
       try RankAgreement.require(
         RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
+      let rows = PredictionRows(to: output, labels: classifier.configuration.labels, kept: kept)
       let results = isRoot ? try ResultStream(destination) : nil
+      try results?.write(rows.header)
       for first in stride(from: 0, to: max(1, examples.count), by: Self.rowsTogether) {
         let dataset = try limits.tokenize(
           examples, rows: first..<min(first + Self.rowsTogether, examples.count), by: tokenizer, for: classifier,
           threads: places.pool.workers)
         guard let predictions = try classifier.predict(dataset, places: places) else { continue }
-        try results?.write(try lines(predictions.logits, from: first, labels: classifier.configuration.labels))
+        try results?.write(try rows.bytes(predictions.logits, from: first, of: examples, model: model))
       }
       try results?.finish()
     }
@@ -65,32 +78,5 @@ struct PredictCommand: ParsableCommand {
   /// Tokenised, predicted and written before the next, so that memory grows by no more than the texts.
   private static let rowsTogether = 1 << 15
 
-  private func lines(_ rows: [[Float]], from first: Int, labels: [String]) throws(CommandError) -> [UInt8] {
-    let names = labels.map { JSON.string($0).text() }
-    var out: [UInt8] = []
-    for (index, logits) in rows.enumerated() {
-      let row = first + index
-      guard let wrong = logits.first(where: { !$0.isFinite }) else {
-        let label = names[logits.indexOfLargest]
-        out += "{\"label\":\(label),\"logits\":\(list(logits)),\"probabilities\":\(list(softmax(logits)))}\n".utf8
-        continue
-      }
-      throw CommandError(
-        "\(model.escapedForDisplay): row \(row + 1): expected finite logits, found \(wrong); the model's weights are "
-          + "damaged")
-    }
-    return out
-  }
-
-  /// The fewest digits that read back as the same numbers.
-  private func list(_ values: [some BinaryFloatingPoint & CustomStringConvertible]) -> String {
-    "[\(values.map(\.description).joined(separator: ","))]"
-  }
-
-  private func softmax(_ logits: [Float]) -> [Double] {
-    let largest = Double(logits.max() ?? 0)
-    let exponentials = logits.map { exp(Double($0) - largest) }
-    let sum = exponentials.reduce(0, +)
-    return exponentials.map { $0 / sum }
-  }
+  private var kept: [String] { keep.flatMap { $0.split(separator: ",").map(String.init) } }
 }

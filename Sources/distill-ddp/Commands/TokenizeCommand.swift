@@ -1,19 +1,21 @@
 import ArgumentParser
+import Collectives
 import Glibc
 import Hub
 import JSON
 import Text
 
-/// `distill-ddp tokenize`: the tokens of each line of standard input.
+/// `distill-ddp tokenize`: the tokens of each text.
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize",
-    abstract: "Print the tokens of each line of standard input.",
+    abstract: "Print the tokens of each text.",
     discussion: """
-      Reads UTF-8, split on \\n only. Writes a JSON object a line: ids, type_ids and tokens, special tokens included;
-      with --offsets also which characters of its text each token covers.
+      Reads lines of standard input, split on \\n only, or what --input names. Writes a JSON object a line: ids, type_ids
+      and tokens, special tokens included; with --offsets also which characters of its text each token covers.
 
         distill-ddp tokenize --model runs/teacher/best < tweets.txt
+        distill-ddp tokenize --model runs/teacher/best --input dev.tsv --text sentence
       """)
 
   @Option(
@@ -21,10 +23,17 @@ struct TokenizeCommand: ParsableCommand {
     completion: .directory)
   var model: String
 
+  @Option(
+    help: "Texts: a .jsonl, .csv or .tsv file, or any other with one a line; each may be .gz; - is standard input.",
+    completion: .file())
+  var input = "-"
+
+  @OptionGroup var rows: RowOptions
+
   @Option(help: "Truncate to this many tokens, special ones included (default: no limit).")
   var maxLength: Int?
 
-  @Flag(help: "Each line is a pair: two texts with a tab between them.")
+  @Flag(help: "Each line of standard input is a pair: two texts with a tab between them.")
   var pairs = false
 
   @Option(help: "Which text of a pair is truncated.")
@@ -37,6 +46,7 @@ struct TokenizeCommand: ParsableCommand {
     try onFirstRank {
       let tokenizer = try Tokenizer(directory: Hub.ofEnvironment().locate(model, effort: .download).path)
       var writer = EncodingWriter(tokenizer)
+      guard input == "-", rows.format == nil || rows.isLines else { return try tokenizeRows(tokenizer, &writer) }
       var lines = StandardInputLines()
       var work = Tokenizer.Workspace()
       try lines.forEach { number, line in
@@ -53,6 +63,27 @@ struct TokenizeCommand: ParsableCommand {
       }
       try writer.flush()
     }
+  }
+
+  private func tokenizeRows(_ tokenizer: Tokenizer, _ writer: inout EncodingWriter) throws {
+    guard !pairs else {
+      throw ValidationError("--pairs: goes with lines of standard input; name the second text with --text-pair")
+    }
+    let source = try rows.source(input, split: .test, RowInput(input, ranks: SingleProcess()))
+    let examples = try source.read(labels: nil)
+    var work = Tokenizer.Workspace()
+    for row in 0..<examples.count {
+      let example = examples[row]
+      do {
+        writer.append(
+          try tokenizer.encode(
+            example.text, pair: example.pair, maxLength: maxLength, truncation: truncation, offsets: offsets, &work))
+      } catch {
+        throw CommandError("\(input.escapedForDisplay): row \(row + 1): \(error)")
+      }
+      try writer.flushIfLarge()
+    }
+    try writer.flush()
   }
 
   private func texts(_ line: UnsafeBufferPointer<UInt8>, _ number: Int) throws(CommandError) -> (String, String?) {
@@ -114,6 +145,10 @@ private struct EncodingWriter {
       }
     }
     out += "]}\n".utf8
+  }
+
+  mutating func flushIfLarge() throws(CommandError) {
+    if out.count >= Self.flushedBytes { try flush() }
   }
 
   mutating func flush() throws(CommandError) {

@@ -97,7 +97,7 @@ struct TrainCommand: ParsableCommand {
 
 /// A configuration and what overrides it.
 struct ConfigurationOptions: ParsableArguments {
-  @Option(help: "The run's configuration, a YAML file.", completion: .yaml)
+  @Option(help: "The run's configuration, a YAML file; - is standard input.", completion: .yaml)
   var config: String
 
   @Option(
@@ -105,6 +105,13 @@ struct ConfigurationOptions: ParsableArguments {
     help: ArgumentHelp("Override a key, as in training.batchSize=64; may be repeated.", valueName: "key=value"),
     completion: .custom { _, _, _ in ConfigurationKey.all.filter { $0.isScalar }.map { "\($0.path)=" } })
   var overrides: [String] = []
+
+  func validate() throws {
+    let size = try? LaunchEnvironment(variables: environmentVariables()).size
+    if config == "-" || config == "/dev/stdin", let size, size > 1 {
+      throw ValidationError("--config: only one of the ranks has standard input; save the configuration to a file")
+    }
+  }
 
   func configuration() throws -> RunConfiguration { try RunConfiguration(path: config, overrides: overrides) }
 

@@ -58,17 +58,7 @@ package struct DatasetLayout: Sendable, Equatable {
       folder.split(separator: "/").count > 1 ? ["\(path)/../mapping.txt", "\(path)/\(folder)/../mapping.txt"] : []
     let places = ["\(path)/mapping.txt", "\(path)/\(folder)/mapping.txt"] + above
     guard let place = places.first(where: { access($0, F_OK) == 0 }) else { return labels }
-    let file = try DatasetText(path: place)
-    var names: [String] = []
-    try file.forEachLine(of: file.withoutByteOrderMark) { line, text throws(DatasetError) in
-      guard !text.isEmpty else { return }
-      let fields = text.withoutCarriageReturn.split(separator: UInt8(ascii: "\t"))
-      guard fields.count >= 2, fields[0].text == "\(names.count)", !names.contains(fields[1].text) else {
-        throw DatasetError(
-          place, line: line, "expected \(names.count), a tab and the name of a class, found \(text.text.quoted)")
-      }
-      names.append(fields[1].text)
-    }
+    let names = try ClassLabels.mapping(in: place)
     guard names.count == labels.count else {
       throw DatasetError(place, "expected the \(labels.count) classes of \(name), found \(names.count)")
     }

@@ -33,7 +33,8 @@ extension RunDirectory {
       return .start
     case .auto:
       if isFinished {
-        try requireSameConfiguration(configuration, allowsChanges: allowsChanges)
+        // Its states are gone, so that there is nothing to go on from with changes.
+        try requireSameConfiguration(configuration, allowsChanges: false, isFinished: true)
         return .finished
       }
       let candidates = try states.candidates()
@@ -64,7 +65,9 @@ extension RunDirectory {
   }
 
   /// Refuses to take another run's directory for this one's.
-  private func requireSameConfiguration(_ configuration: RunConfiguration, allowsChanges: Bool) throws {
+  private func requireSameConfiguration(
+    _ configuration: RunConfiguration, allowsChanges: Bool, isFinished: Bool = false
+  ) throws {
     let path = "\(path)/config.yaml"
     guard !allowsChanges, exists(path), let earlier = try? RunConfiguration(path: path) else { return }
     let differences = try RunIdentity(configuration).differences(from: RunIdentity(earlier))
@@ -72,7 +75,10 @@ extension RunDirectory {
     throw ModelError(
       "run.directory: \(self.path) holds a run of another configuration:"
         + differences.map { "\n  \($0.description)" }.joined()
-        + "\nchoose another directory, restore what changed, or give --allow-changes")
+        + (isFinished
+          ? "\nthe run has finished; to train its model further, set student.model=\(self.path)/last and another "
+            + "run.directory"
+          : "\nchoose another directory, restore what changed, or give --allow-changes"))
   }
 
   /// Picks the state to go on from, and says why the others were not picked.
