@@ -50,4 +50,26 @@ import Testing
     let inspected = try workspace.run(["inspect", "ranks-1/best", "--json"])
     #expect(inspected.output.contains(family), "\(inspected)")
   }
+
+  @Test("pairs are refused where a model has one segment, and texts longer than its positions")
+  func refusesWhatATableHasNoRowFor() throws {
+    let workspace = try TinyWorkspace()
+    let shape = try #require(Self.shapes["roberta"])
+    let student =
+      "student={tokenizer: teacher, config: {model_type: roberta, type_vocab_size: 1, vocab_size: 31, \(shape)}}"
+    let settings = ["task={labels: [bad, neutral, good]}", student, "training={batchSize: 10, maxSteps: 1}"]
+    _ = try workspace.train(.finetune, set: settings)
+    try workspace.write(#"{"text": "good", "text_pair": "bad"}"# + "\n", to: "pairs.jsonl")
+    let pairs = try workspace.run(["predict", "--model", "run/best", "--input", "pairs.jsonl"])
+    #expect(pairs.status == 1)
+    #expect(
+      pairs.errors.contains(
+        "run/best: expected texts of 1 segment, the model's type_vocab_size, found pairs of 2; use single texts, or a"),
+      "\(pairs)")
+    let long = try workspace.attempt(.finetune, set: settings + ["data.maxLength=17", "run.directory=long"])
+    #expect(
+      long.errors.contains(
+        "data.maxLength: expected at most 16, the model's max_position_embeddings less the 1 that RoBERTa does not use"),
+      "\(long)")
+  }
 }

@@ -13,17 +13,21 @@ struct ActivationMemoryTests {
   struct Case: CustomTestStringConvertible, Sendable {
     let kinds: [String]
     let labelWeight: Double
-    var testDescription: String { "\(kinds), labels \(labelWeight)" }
+    var family = "bert"
+    var testDescription: String { "\(family) \(kinds), labels \(labelWeight)" }
   }
 
   private static let cases = [
     Case(kinds: ["AttnMiniLM", "ValMiniLM", "LogitMSE"], labelWeight: 1), Case(kinds: [], labelWeight: 1),
     Case(kinds: ["HidnTinyBERT", "AttnTinyBERT"], labelWeight: 0), Case(kinds: ["ValMiniLM"], labelWeight: 0),
     Case(kinds: ["AttnMiniLM"], labelWeight: 0), Case(kinds: ["LogitMSE"], labelWeight: 0),
+    Case(kinds: ["AttnMiniLM", "LogitMSE"], labelWeight: 1, family: "electra"),
+    Case(kinds: ["HidnTinyBERT"], labelWeight: 1, family: "mpnet"),
   ]
 
-  private static func configuration(layers: Int, width: Int) -> EncoderConfiguration {
-    var configuration = EncoderConfiguration()
+  private static func configuration(_ family: String, layers: Int, width: Int) throws -> EncoderConfiguration {
+    var configuration = EncoderConfiguration(family: try #require(EncoderFamily(modelType: family)))
+    if configuration.embeddingSize != nil { configuration.embeddingSize = width / 2 }
     configuration.vocabularySize = 50
     configuration.layers = layers
     configuration.hiddenSize = width
@@ -36,7 +40,8 @@ struct ActivationMemoryTests {
 
   @Test("what is planned is what a micro-batch takes of its arena", arguments: cases)
   func agreesWithTheArena(of stage: Case) throws {
-    let (student, teacher) = (Self.configuration(layers: 3, width: 64), Self.configuration(layers: 4, width: 96))
+    let student = try Self.configuration(stage.family, layers: 3, width: 64)
+    let teacher = try Self.configuration("bert", layers: 4, width: 96)
     let lengths = (0..<40).map { 5 + $0 * 7 % 40 }
     var batch = Batch()
     for length in lengths {

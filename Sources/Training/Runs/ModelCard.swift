@@ -45,7 +45,8 @@ struct ModelCard {
   private var frontMatter: String {
     var lines = [
       "---", "library_name: transformers", "pipeline_tag: text-classification",
-      "# license: add yours before you publish; the teacher's may bind you", "tags:", "- bert", "- text-classification",
+      "# license: add yours before you publish; the teacher's may bind you", "tags:",
+      "- \(model.configuration.family.modelType)", "- text-classification",
     ]
     if teacher != nil { lines.append("- knowledge-distillation") }
     lines.append("- distill-ddp")
@@ -94,7 +95,8 @@ struct ModelCard {
     } else {
       made = "fine-tuned"
     }
-    return "A BERT text classifier of \(shape.layers) layers of \(shape.hiddenSize) with \(grouped(model.parameters)) "
+    return
+      "A text classifier (\(shape.family.name)) of \(shape.layers) layers of \(shape.hiddenSize) with \(grouped(model.parameters)) "
       + "parameters, \(made), by distill-ddp."
   }
 
