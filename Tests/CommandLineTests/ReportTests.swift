@@ -15,7 +15,8 @@ import Testing
     expectSelfContained(page)
     for text in [
       "<h2>Stage intermediate</h2>", "<h2>Stage prediction</h2>", "Loss of AttnMiniLM", "Loss of LogitMSE",
-      "Learning rate", "Throughput", "What the student predicts", "teacher, layer 4", "student, layer 2, overlap 0.",
+      "Learning rate", "Throughput", "Share of the gradient", "What the student predicts", "teacher, layer 4",
+      "student, layer 2, overlap 0.",
       "head 3", "<td>baseline</td>", "prefers-color-scheme: dark", "width=device-width", "monitor: val_distillation",
     ] {
       #expect(page.contains(text), "\(text)")

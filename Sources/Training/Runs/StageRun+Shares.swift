@@ -36,12 +36,12 @@ extension StageRun {
 extension GradientShares {
   fileprivate func warning(of term: Term, _ objective: StageObjective) -> String {
     let share = (term.parameters * 1000).rounded() / 10
-    let name = term.name == "hard" ? "the labels" : term.name
+    let name = term.name == "hard" ? "the labels have" : "\(term.name) has"
     let key = term.name == "hard" ? "labelWeight" : "weight"
     let places = term.suggestedWeight >= 10 ? 1.0 : 100.0
     let weight = (term.suggestedWeight * places).rounded() / places
     return
-      "stage \(stage): \(name) have little to say: \(share) % of the gradient at step \(step), with \(key) \(term.weight); "
+      "stage \(stage): \(name) little to say: \(share) % of the gradient at step \(step), with \(key) \(term.weight); "
       + "raise it, to \(weight) for a tenth, or remove the term"
   }
 }
