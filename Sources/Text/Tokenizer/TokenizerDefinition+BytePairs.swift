@@ -11,14 +11,19 @@ struct MergesFile {
       throw TokenizerError(file, "expected UTF-8, found byte \(bytes[invalid]) at offset \(invalid)")
     }
     var merges: [(first: String, second: String)] = []
-    for (number, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-      let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-      if line.starts(with: "#version".utf8) || (line.isEmpty && line.endIndex >= bytes.endIndex) { continue }
-      let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+    var (rest, number) = (bytes[...], 0)
+    while !rest.isEmpty {
+      let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+      var line = rest[..<end]
+      rest = rest[min(end + 1, rest.endIndex)...]
+      number += 1
+      if line.last == UInt8(ascii: "\r") { line = line.dropLast() }
+      if line.starts(with: "#version".utf8) { continue }
+      let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
       guard parts.count == 2, merges.count < BytePairEncoding.maximumMerges else {
         throw TokenizerError(
           file,
-          "line \(number + 1): expected two tokens with a blank between them, at most "
+          "line \(number): expected two tokens with a blank between them, on at most "
             + "\(BytePairEncoding.maximumMerges) lines")
       }
       merges.append((String(decoding: parts[0], as: UTF8.self), String(decoding: parts[1], as: UTF8.self)))

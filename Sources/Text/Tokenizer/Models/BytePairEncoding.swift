@@ -29,7 +29,7 @@ struct BytePairEncoding: Sendable {
     var id: Int32
   }
 
-  static let maximumMerges = 1 << 21
+  static let maximumMerges = 1 << 20
 
   /// - Parameter merges: By rank. Each joins two tokens to a third.
   init(

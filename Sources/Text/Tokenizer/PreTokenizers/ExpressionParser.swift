@@ -17,7 +17,7 @@ struct ExpressionParser {
 
   private static let maximumLength = 1_000
   private static let maximumCount = 255
-  private static let maximumWays = 512
+  private static let maximumWays = 64
   private static let maximumDepth = 4
 
   private let source: String
@@ -37,6 +37,7 @@ struct ExpressionParser {
     }
     let alternatives = try self.alternatives(depth: 0)
     if index < scalars.count { throw refusal("an unmatched )") }
+    guard alternatives.reduce(0, { $0 + $1.ways }) <= 2 * Self.maximumWays else { throw refusal("so many choices") }
     return alternatives
   }
 
