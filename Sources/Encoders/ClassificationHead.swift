@@ -1,8 +1,8 @@
 import Kernels
 import Text
 
-/// logits = dropout(f(dropout(h)·W + b))·Wc + bc, of h at each sentence's first token; `HeadShape` says which of it a
-/// family has.
+/// logits = dropout(norm(f(dropout(h)·W + b)))·Wc + bc, of h at each sentence's first token or of their mean;
+/// `HeadShape` says which of it a family has.
 struct ClassificationHead {
   let configuration: EncoderConfiguration
   let slots: EncoderParameters
@@ -14,34 +14,48 @@ struct ClassificationHead {
     let input: Matrix
     /// What the activation function reads; overwritten where its gradient needs its output only.
     let preactivation: Matrix
-    /// The activation function's output, before dropout.
+    /// The activation function's output.
+    let activated: Matrix
+    let statistics: LayerNormStatistics?
+    /// The same, or normalized, before dropout.
     let pooled: Matrix
     let dropped: Matrix
   }
 
   private var dropoutRate: Float { configuration.classifierDropout ?? configuration.hiddenDropout }
+  private var inputDropoutRate: Float { configuration.head.inputDropout ?? dropoutRate }
 
   /// logits: (sentences, classes), or `nil` where only the pooler is read; cls: the last layer's output at each
   /// sentence's first token (sentences, hidden).
   func forward(logits: Matrix?, cls: Matrix, _ context: PassContext) -> Activations {
     let rows = context.batch.sentences
     let width = configuration.hiddenSize
-    let input = configuration.head.dropsInput ? dropped(cls, DropoutSite.classifierInput, context) : cls
+    let input =
+      configuration.head.dropsInput ? dropped(cls, inputDropoutRate, DropoutSite.classifierInput, context) : cls
     let preactivation = context.arena.matrix(rows, width)
     context.linear(out: preactivation, input: input, slots.headDense)
-    var pooled = preactivation
+    var activated = preactivation
     if let activation = configuration.head.activation.kernel {
-      pooled = context.arena.matrix(rows, width)
-      activationForward(activation, out: pooled, input: preactivation)
+      activated = context.arena.matrix(rows, width)
+      activationForward(activation, out: activated, input: preactivation)
     } else {
-      tanhForward(pooled)
+      tanhForward(activated)
+    }
+    var pooled = activated
+    let statistics = slots.headNorm.map { norm in
+      pooled = context.arena.matrix(rows, width)
+      let statistics = LayerNormStatistics(rows: rows, arena: context.arena)
+      context.layerNorm(out: pooled, sum: activated, residual: nil, norm, configuration, statistics)
+      return statistics
     }
     var dropped = pooled
     if let logits {
-      dropped = self.dropped(pooled, DropoutSite.classifier, context)
+      dropped = self.dropped(pooled, dropoutRate, DropoutSite.classifier, context)
       context.linear(out: logits, input: dropped, slots.classifier)
     }
-    return Activations(cls: cls, input: input, preactivation: preactivation, pooled: pooled, dropped: dropped)
+    return Activations(
+      cls: cls, input: input, preactivation: preactivation, activated: activated, statistics: statistics,
+      pooled: pooled, dropped: dropped)
   }
 
   /// Adds to the head's gradients and, where given, overwrites `dCls` (sentences, hidden) with that of its input. Either
@@ -55,33 +69,61 @@ struct ClassificationHead {
       // logits = dropped·Wc + bc
       context.linearBackward(dInput: d, dOut: dLogits, input: activations.dropped, slots.classifier, gradient)
       // dropped = dropout(pooled)
-      drop(d, DropoutSite.classifier, context)
+      drop(d, dropoutRate, DropoutSite.classifier, context)
     } else {
       d.fill(0)
     }
     if let dPooled { add(dPooled, to: d) }
-    // pooled = f(input·W + b)
+    // pooled = norm(activated)
+    if let norm = slots.headNorm, let statistics = activations.statistics {
+      context.layerNormBackward(d: d, sum: activations.activated, norm, gradient, statistics)
+    }
+    // activated = f(input·W + b)
     if let activation = configuration.head.activation.kernel {
       activationBackward(activation, d: d, input: activations.preactivation)
     } else {
-      tanhBackward(d: d, output: activations.pooled)
+      tanhBackward(d: d, output: activations.activated)
     }
     context.linearBackward(dInput: dCls, dOut: d, input: activations.input, slots.headDense, gradient)
     // input = dropout(cls)
-    if let dCls, configuration.head.dropsInput { drop(dCls, DropoutSite.classifierInput, context) }
+    if let dCls, configuration.head.dropsInput {
+      drop(dCls, inputDropoutRate, DropoutSite.classifierInput, context)
+    }
   }
 
   /// dropout(x), which is x itself where there is none.
-  private func dropped(_ x: Matrix, _ site: Int, _ context: PassContext) -> Matrix {
-    guard context.dropoutKey != nil, dropoutRate > 0 else { return x }
+  private func dropped(_ x: Matrix, _ rate: Float, _ site: Int, _ context: PassContext) -> Matrix {
+    guard context.dropoutKey != nil, rate > 0 else { return x }
     let dropped = context.arena.matrix(x.rows, x.columns)
     dropped.copy(from: x)
-    drop(dropped, site, context)
+    drop(dropped, rate, site, context)
     return dropped
   }
 
-  private func drop(_ x: Matrix, _ site: Int, _ context: PassContext) {
-    OutputRows.first.dropout(x, rate: dropoutRate, site: site, context)
+  private func drop(_ x: Matrix, _ rate: Float, _ site: Int, _ context: PassContext) {
+    OutputRows.first.dropout(x, rate: rate, site: site, context)
+  }
+}
+
+extension HeadShape.Pooling {
+  /// What the head reads of the last layer's output (tokens, hidden): (sentences, hidden).
+  func forward(_ hidden: Matrix, _ context: PassContext) -> Matrix {
+    guard self == .mean else { return OutputRows.first.rows(of: hidden, context) }
+    let out = context.arena.matrix(context.batch.sentences, hidden.columns)
+    for sentence in 0..<context.batch.sentences {
+      let tokens = OutputRows.all.range(of: sentence, in: context.batch)
+      meanForward(out: out.rows(sentence..<sentence + 1), rows: hidden.rows(tokens))
+    }
+    return out
+  }
+
+  /// Adds to the gradient of `hidden`.
+  func backward(dHidden: Matrix, dOut: Matrix, _ context: PassContext) {
+    guard self == .mean else { return OutputRows.first.add(dOut, to: dHidden, context) }
+    for sentence in 0..<context.batch.sentences {
+      let tokens = OutputRows.all.range(of: sentence, in: context.batch)
+      meanBackward(dRows: dHidden.rows(tokens), dOut: dOut.rows(sentence..<sentence + 1))
+    }
   }
 }
 

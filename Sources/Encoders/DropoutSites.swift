@@ -8,4 +8,6 @@ enum DropoutSite {
   static func attentionProbabilities(layer: Int, head: Int) -> Int { (layer + 1) << 17 | head }
   static func attentionOutput(layer: Int) -> Int { (layer + 1) << 17 | 1 << 16 }
   static func output(layer: Int) -> Int { (layer + 1) << 17 | 1 << 16 | 1 }
+  static func innerStates(layer: Int) -> Int { (layer + 1) << 17 | 1 << 16 | 2 }
+  static func relativePositions(layer: Int) -> Int { (layer + 1) << 17 | 1 << 16 | 3 }
 }

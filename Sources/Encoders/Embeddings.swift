@@ -2,14 +2,14 @@ import Kernels
 import Text
 
 /// out = dropout(LayerNorm(word[token] + position[i] + type[segment])), carried by a linear map to the layers' width
-/// where the embeddings have another. A family may have no types.
+/// where the embeddings have another: in the end, or before the norm. A family may have no positions or no types.
 struct Embeddings {
   let slots: EncoderParameters
   let configuration: EncoderConfiguration
 
   /// What the backward pass needs.
   struct Activations {
-    /// The embeddings' sum, before LayerNorm. (tokens, embedding width)
+    /// What LayerNorm reads: the embeddings' sum, or its projection. (tokens, embedding width or hidden)
     let sum: Matrix
     let statistics: LayerNormStatistics
     /// What the linear map reads, where there is one. (tokens, embedding width)
@@ -20,20 +20,27 @@ struct Embeddings {
     let batch = context.batch
     let width = configuration.embeddingWidth
     let word = context.weights[slots.wordEmbeddings]
-    let position = context.weights[slots.positionEmbeddings]
+    let position = slots.positionEmbeddings.map { context.weights[$0] }
     let type = slots.typeEmbeddings.map { context.weights[$0] }
     let sum = context.arena.matrix(out.rows, width)
     forEachToken(of: batch) { index, positionRow in
       let row = sum.rows(index..<index + 1)
       row.copy(from: word.rows(at: batch.tokens[index]))
-      add(position.rows(at: positionRow), to: row)
+      if let position { add(position.rows(at: positionRow), to: row) }
       if let type { add(type.rows(at: batch.types[index]), to: row) }
     }
     let statistics = LayerNormStatistics(rows: out.rows, arena: context.arena)
+    if let projection = slots.embeddingsProjection, configuration.projectsEmbeddingsFirst {
+      let projected = context.arena.matrix(out.rows, out.columns)
+      context.linear(out: projected, input: sum, projection)
+      context.layerNorm(out: out, sum: projected, residual: nil, slots.embeddingsNorm, configuration, statistics)
+      drop(out, context)
+      return Activations(sum: projected, statistics: statistics, unprojected: sum)
+    }
     let unprojected = slots.embeddingsProjection.map { _ in context.arena.matrix(out.rows, width) }
     let normalized = unprojected ?? out
     context.layerNorm(out: normalized, sum: sum, residual: nil, slots.embeddingsNorm, configuration, statistics)
-    OutputRows.all.dropout(normalized, rate: configuration.hiddenDropout, site: DropoutSite.embeddings, context)
+    drop(normalized, context)
     if let projection = slots.embeddingsProjection { context.linear(out: out, input: normalized, projection) }
     return Activations(sum: sum, statistics: statistics, unprojected: unprojected)
   }
@@ -41,25 +48,37 @@ struct Embeddings {
   /// `d` is the gradient of `out`, and is used up.
   func backward(d dOut: Matrix, _ activations: Activations, gradient: ParameterBuffer, _ context: PassContext) {
     var d = dOut
-    if let projection = slots.embeddingsProjection, let unprojected = activations.unprojected {
+    let projectsFirst = configuration.projectsEmbeddingsFirst
+    if !projectsFirst, let projection = slots.embeddingsProjection, let unprojected = activations.unprojected {
       d = context.arena.matrix(dOut.rows, configuration.embeddingWidth)
       // out = unprojected·W + b
       context.linearBackward(dInput: d, dOut: dOut, input: unprojected, projection, gradient)
     }
     // normalized = dropout(LayerNorm(sum))
-    OutputRows.all.dropout(d, rate: configuration.hiddenDropout, site: DropoutSite.embeddings, context)
+    drop(d, context)
     context.layerNormBackward(d: d, sum: activations.sum, slots.embeddingsNorm, gradient, activations.statistics)
+    if projectsFirst, let projection = slots.embeddingsProjection, let unprojected = activations.unprojected {
+      let dProjected = d
+      d = context.arena.matrix(dOut.rows, configuration.embeddingWidth)
+      // projected = sum·W
+      context.linearBackward(dInput: d, dOut: dProjected, input: unprojected, projection, gradient)
+    }
     // sum = word[token] + position[i] + type[segment]
     let batch = context.batch
     let dWord = gradient[slots.wordEmbeddings]
-    let dPosition = gradient[slots.positionEmbeddings]
+    let dPosition = slots.positionEmbeddings.map { gradient[$0] }
     let dType = slots.typeEmbeddings.map { gradient[$0] }
     forEachToken(of: batch) { index, positionRow in
       let row = d.rows(index..<index + 1)
       add(row, to: dWord.rows(at: batch.tokens[index]))
-      add(row, to: dPosition.rows(at: positionRow))
+      if let dPosition { add(row, to: dPosition.rows(at: positionRow)) }
       if let dType { add(row, to: dType.rows(at: batch.types[index])) }
     }
+  }
+
+  private func drop(_ x: Matrix, _ context: PassContext) {
+    OutputRows.all.dropout(
+      x, rate: configuration.embeddingsDropout ?? configuration.hiddenDropout, site: DropoutSite.embeddings, context)
   }
 
   /// Calls `body` with each token's index in the batch and its row of the table of positions.

@@ -56,15 +56,30 @@ package struct Encoder: Sendable {
     let logits = arena.matrix(batch.sentences, configuration.labels.count)
     let head = classificationHead.forward(logits: logits, cls: firstTokens, context)
     let taps = Taps([.logits: .matrix(logits), .pooled: .matrix(head.pooled)])
-    return EncoderPass(encoder: self, context: context, taps: taps, embeddings: nil, layers: [], head: head)
+    return EncoderPass(
+      encoder: self, context: context, taps: taps, embeddings: nil, layers: [], finalSum: nil, head: head)
+  }
+
+  /// A pass's context with what its layers share of positions.
+  private func withPositions(_ context: PassContext) -> PassContext {
+    var context = context
+    context.positionBias = parameters.positionBias.map {
+      PositionBias(context.weights[$0], context.batch, arena: context.arena)
+    }
+    context.relativePositions = RelativePositions(configuration, slots: parameters, context)
+    if case .rotary(let globalBase, let localBase) = configuration.attentionPositions {
+      let longest = (0..<context.batch.sentences).map(context.batch.length).max() ?? 0
+      for (sight, base) in [(LayerSight.global, globalBase), (.local, localBase)] {
+        context.rotations[sight] = Rotation(
+          positions: longest, headSize: configuration.headSize, base: base, arena: context.arena)
+      }
+    }
+    return context
   }
 
   private func run(_ context: PassContext, _ selection: TapSelection, keeps: Bool) -> EncoderPass {
     let arena = context.arena
-    var context = context
-    context.positionBias = parameters.positionBias.map {
-      PositionBias(context.weights[$0], context.batch, arena: arena)
-    }
+    let context = withPositions(context)
     let depth = selection.depth(of: configuration)
     let (tokens, width) = (context.batch.tokens.count, configuration.hiddenSize)
     var taps = Taps()
@@ -86,8 +101,9 @@ package struct Encoder: Sendable {
     if selection.contains(.hidden(0)) { taps[.hidden(0)] = .matrix(hidden) }
 
     var layers: [EncoderLayer.Activations] = []
+    var finalSum: (sum: Matrix, statistics: LayerNormStatistics)?
     for index in 0..<depth {
-      let work = selection.work(at: index + 1, depth: depth)
+      let work = selection.work(at: index + 1, of: configuration)
       let out: Matrix? =
         switch work.output {
         case .all: hiddenState(index + 1)
@@ -100,26 +116,33 @@ package struct Encoder: Sendable {
       let qkv = kept ?? QKV(work.need, slots: slots, context)
       let activations = layer(index).forward(
         out: out, rows: work.output ?? .all, input: hidden, qkv: qkv, need: work.need,
-        scores: taps[.scores(index + 1)]?.maps, context)
+        keepsProjections: kept != nil, scores: taps[.scores(index + 1)]?.maps, context)
       if keeps { layers.append(activations) } else { arena.reset(to: mark) }
       for kind in [Tap.Kind.queries, .keys, .values] {
         let tap = Tap(kind, layer: index + 1)
         if selection.contains(tap) { taps[tap] = .matrix(qkv.parts[kind]) }
       }
       hidden = out ?? hidden
+      if index == configuration.layers - 1, let out, let norm = parameters.finalNorm {
+        let statistics = LayerNormStatistics(rows: out.rows, arena: arena)
+        hidden = keeps ? arena.matrix(out.rows, width) : out
+        context.layerNorm(out: hidden, sum: out, residual: nil, norm, configuration, statistics)
+        finalSum = (out, statistics)
+      }
       if selection.contains(.hidden(index + 1)) { taps[.hidden(index + 1)] = .matrix(hidden) }
     }
     var head: ClassificationHead.Activations?
     if selection.readsHead {
       // The last layer gave each sentence's first token only, or a tap wanted all.
-      let cls = hidden.rows == context.batch.sentences ? hidden : OutputRows.first.rows(of: hidden, context)
+      let cls = hidden.rows == context.batch.sentences ? hidden : configuration.head.pooling.forward(hidden, context)
       let activations = classificationHead.forward(logits: logits, cls: cls, context)
       if selection.contains(.pooled) { taps[.pooled] = .matrix(activations.pooled) }
       taps[.logits] = logits.map(TapValue.matrix)
       head = activations
     }
     return EncoderPass(
-      encoder: self, context: context, taps: taps, embeddings: embedded, layers: layers, head: head)
+      encoder: self, context: context, taps: taps, embeddings: embedded, layers: layers, finalSum: finalSum,
+      head: head)
   }
 
   fileprivate func layer(_ index: Int) -> EncoderLayer {
@@ -139,17 +162,21 @@ package final class EncoderPass {
   /// `nil` where the head ran alone.
   private let embeddings: Embeddings.Activations?
   private let layers: [EncoderLayer.Activations]
+  /// What the norm behind the last layer read, where there is one.
+  private let finalSum: (sum: Matrix, statistics: LayerNormStatistics)?
   fileprivate let head: ClassificationHead.Activations?
 
   fileprivate init(
     encoder: Encoder, context: PassContext, taps: Taps, embeddings: Embeddings.Activations?,
-    layers: [EncoderLayer.Activations], head: ClassificationHead.Activations?
+    layers: [EncoderLayer.Activations], finalSum: (sum: Matrix, statistics: LayerNormStatistics)?,
+    head: ClassificationHead.Activations?
   ) {
     self.encoder = encoder
     self.context = context
     self.taps = taps
     self.embeddings = embeddings
     self.layers = layers
+    self.finalSum = finalSum
     self.head = head
   }
 
@@ -179,12 +206,15 @@ package final class EncoderPass {
     let slots = encoder.parameters
     var context = context
     context.dPositionBias = context.positionBias?.makeGradient(arena: context.arena)
+    context.dRelativePositions = context.relativePositions.map { context.arena.zeros($0.rows.count, width) }
     completed(slots.headRange.lowerBound)
     // Nothing above the highest layer that a loss reaches has a gradient.
     let top = current == nil ? d.highestLayer : layers.count
     if let dCls = current, layers.last?.output?.rows != .first {
       current = zeros()
-      if let all = current { OutputRows.first.add(dCls, to: all, context) }
+      if let all = current {
+        encoder.configuration.head.pooling.backward(dHidden: all, dOut: dCls, context)
+      }
     }
     for index in stride(from: top - 1, through: 0, by: -1) {
       if let tap = d[.hidden(index + 1)]?.matrix {
@@ -193,11 +223,18 @@ package final class EncoderPass {
         current = sum
       }
       if index == layers.count - 1, let current { atLastHidden(current) }
+      if index == layers.count - 1, let norm = slots.finalNorm, let finalSum, let current {
+        // hidden = LayerNorm(sum)
+        context.layerNormBackward(d: current, sum: finalSum.sum, norm, gradient, finalSum.statistics)
+      }
       current = encoder.layer(index).backward(d: current, layers[index], d, gradient: gradient, context)
       completed(slots.layers[index].range.lowerBound)
     }
     let dEmbedded = current ?? zeros()
     if let tap = d[.hidden(0)]?.matrix { add(tap, to: dEmbedded) }
+    if let dTable = context.dRelativePositions {
+      context.relativePositions?.backward(dTable: dTable, slots: slots, gradient, context)
+    }
     if let table = slots.positionBias { context.dPositionBias?.add(toTable: gradient[table]) }
     Embeddings(slots: slots, configuration: encoder.configuration).backward(
       d: dEmbedded, embeddings, gradient: gradient, context)

@@ -12,6 +12,10 @@ struct PassContext {
   var positionBias: PositionBias?
   /// In a backward pass.
   var dPositionBias: PositionBias?
+  var relativePositions: RelativePositions?
+  /// In a backward pass: of the rows that `relativePositions` gives.
+  var dRelativePositions: Matrix?
+  var rotations: [LayerSight: Rotation] = [:]
 
   /// A linear map's weight, or some of its rows.
   func weight(_ slot: Slot, rows: Range<Int>? = nil) -> LinearWeight {
@@ -41,7 +45,7 @@ struct PassContext {
     _ statistics: LayerNormStatistics
   ) {
     layerNormForward(
-      out: out, sum: sum, residual: residual, gamma: weights[slots.weight], beta: weights[slots.bias],
+      out: out, sum: sum, residual: residual, gamma: weights[slots.weight], beta: slots.bias.map { weights[$0] },
       eps: configuration.layerNormEps, statistics: statistics)
   }
 
@@ -50,7 +54,8 @@ struct PassContext {
     d: Matrix, sum: Matrix, _ slots: NormSlots, _ gradient: ParameterBuffer, _ statistics: LayerNormStatistics
   ) {
     Kernels.layerNormBackward(
-      d: d, sum: sum, gamma: weights[slots.weight], dGamma: gradient[slots.weight], dBeta: gradient[slots.bias],
+      d: d, sum: sum, gamma: weights[slots.weight], dGamma: gradient[slots.weight],
+      dBeta: slots.bias.map { gradient[$0] },
       statistics: statistics)
   }
 }

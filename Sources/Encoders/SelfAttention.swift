@@ -2,15 +2,19 @@ import Kernels
 import Text
 
 /// Multi-head self-attention within each sentence of a packed batch:
-/// context = dropout(softmax(Q·Kᵀ/√headSize))·V, head by head.
+/// context = dropout(softmax(Q·Kᵀ/√headSize + positions))·V, head by head.
 struct SelfAttention {
   let configuration: EncoderConfiguration
   /// From 0.
   let layer: Int
+  /// What scores get for relative positions, where they do.
+  let disentangled: DisentangledScores?
 
-  private var heads: Int { configuration.heads }
-  private var headSize: Int { configuration.headSize }
-  private var scale: Float { 1 / Float(headSize).squareRoot() }
+  var heads: Int { configuration.heads }
+  var headSize: Int { configuration.headSize }
+  var scale: Float { 1 / Float(headSize * (configuration.disentanglement?.terms ?? 1)).squareRoot() }
+  /// How far a token sees; `nil` for everywhere.
+  var reach: Int? { configuration.reach(ofLayer: layer) }
   /// Whether a head's columns can be read and written in place as a tile.
   private var headsAreTiles: Bool { tileStride(headSize) == headSize }
 
@@ -34,10 +38,10 @@ struct SelfAttention {
     }
   }
 
-  private func columns(_ head: Int) -> Range<Int> { head * headSize..<(head + 1) * headSize }
+  func columns(_ head: Int) -> Range<Int> { head * headSize..<(head + 1) * headSize }
 
   /// The head's columns as the right side of a tile product: in place where they are whole vectors.
-  private func tile(_ view: Matrix, in scratch: Matrix) -> Matrix {
+  func tile(_ view: Matrix, in scratch: Matrix) -> Matrix {
     if headsAreTiles { return view }
     let rows = scratch.rows(0..<view.rows)
     gatherTile(rows, from: view)
@@ -45,12 +49,14 @@ struct SelfAttention {
   }
 
   /// Writes a tile product to a head's columns.
-  private func product(
-    into view: Matrix, _ a: Matrix, _ transposeA: Transpose, _ b: Matrix, scale: Float = 1, scratch: Matrix
+  func product(
+    into view: Matrix, _ a: Matrix, _ transposeA: Transpose, _ b: Matrix, scale: Float = 1, accumulate: Bool = false,
+    scratch: Matrix
   ) {
     let target = headsAreTiles ? view : scratch.rows(0..<view.rows)
-    tileProduct(target, a, transposeA, b, scale: scale)
-    if !headsAreTiles { view.copy(from: target) }
+    tileProduct(target, a, transposeA, b, scale: scale, accumulate: accumulate && headsAreTiles)
+    if headsAreTiles { return }
+    if accumulate { add(target, to: view) } else { view.copy(from: target) }
   }
 
   /// Scores alone, where nothing above them is wanted. Shapes as in `Projections`, for all tokens.
@@ -59,12 +65,18 @@ struct SelfAttention {
       let mark = context.arena.mark
       defer { context.arena.reset(to: mark) }
       let range = context.batch.starts[sentence]..<context.batch.starts[sentence + 1]
+      if isWindowed(length: range.count) {
+        windowedScores(scores, queries: queries, keys: keys, sentence: sentence, context)
+        continue
+      }
       let transposed = context.arena.tile(headSize, range.count)
       for head in 0..<heads {
-        transposeTile(transposed, from: keys.rows(range).columns(columns(head)))
+        let (own, others) = (queries.rows(range).columns(columns(head)), keys.rows(range).columns(columns(head)))
+        transposeTile(transposed, from: others)
         let map = scores.map(sentence: sentence, head: head)
-        tileProduct(map, queries.rows(range).columns(columns(head)), .no, transposed, scale: scale)
+        tileProduct(map, own, .no, transposed, scale: scale)
         context.positionBias?.forward(map, head: head)
+        disentangled?.forward(map, head: head, queries: own, keys: others, scale: scale, arena: context.arena)
       }
     }
   }
@@ -83,6 +95,11 @@ struct SelfAttention {
       defer { arena.reset(to: mark) }
       let range = context.batch.starts[sentence]..<context.batch.starts[sentence + 1]
       let asking = rows.range(of: sentence, in: context.batch)
+      if isWindowed(length: range.count) {
+        windowedForward(
+          context: out, input, sentence: sentence, rows: rows, probabilities: probabilities, scores: scores, context)
+        continue
+      }
       let keys = arena.tile(headSize, range.count)
       let scratch = arena.tile(range.count, headSize)
       let product = arena.tile(range.count, headSize)
@@ -95,6 +112,9 @@ struct SelfAttention {
         let queries = input.queries.rows(scores == nil ? asking : range).columns(columns(head))
         tileProduct(s, queries, .no, keys, scale: scale)
         context.positionBias?.forward(s, head: head)
+        disentangled?.forward(
+          s, head: head, queries: queries, keys: input.keys.rows(range).columns(columns(head)), scale: scale,
+          arena: arena)
         softmaxForward(out: p, scores: s.rows(0..<asking.count))
         let dropped = droppedProbabilities(p, scratch: weights, sentence, head, context)
         self.product(
@@ -111,7 +131,7 @@ struct SelfAttention {
   ///   - dScores: a tap's gradient, of all tokens; `input.queries` is then of all tokens.
   func backward(
     d: Projections, dContext: Matrix, _ input: Projections, rows: OutputRows, probabilities: AttentionMaps,
-    dScores: AttentionMaps?, _ context: PassContext
+    dScores: AttentionMaps?, dPositions: DisentangledScores.Gradient?, _ context: PassContext
   ) {
     let arena = context.arena
     for sentence in 0..<context.batch.sentences {
@@ -119,6 +139,12 @@ struct SelfAttention {
       defer { arena.reset(to: mark) }
       let range = context.batch.starts[sentence]..<context.batch.starts[sentence + 1]
       let asking = rows.range(of: sentence, in: context.batch)
+      if isWindowed(length: range.count) {
+        windowedBackward(
+          d: d, dContext: dContext, input, sentence: sentence, rows: rows, probabilities: probabilities,
+          dScores: dScores, context)
+        continue
+      }
       let values = arena.tile(headSize, range.count)
       let scratch = arena.tile(range.count, headSize)
       let product = arena.tile(range.count, headSize)
@@ -146,24 +172,32 @@ struct SelfAttention {
         let queries = dScores == nil ? asking : range
         scoresBackward(
           d: d, dS: dS, input, queries: queries, keys: range, columns, scratch: scratch, product: product)
-        context.dPositionBias?.backward(dS, head: head)
+        positionsBackward(d: d, dS: dS, input, queries: queries, keys: range, head, dPositions, context)
       }
     }
   }
 
   /// The gradients of queries and keys where scores are all that was computed.
-  func backward(d: Projections, dScores: AttentionMaps, _ input: Projections, _ context: PassContext) {
+  func backward(
+    d: Projections, dScores: AttentionMaps, _ input: Projections, dPositions: DisentangledScores.Gradient?,
+    _ context: PassContext
+  ) {
     for sentence in 0..<context.batch.sentences {
       let mark = context.arena.mark
       defer { context.arena.reset(to: mark) }
       let range = context.batch.starts[sentence]..<context.batch.starts[sentence + 1]
+      if isWindowed(length: range.count) {
+        windowedBackward(
+          d: d, dContext: nil, input, sentence: sentence, rows: .all, probabilities: nil, dScores: dScores, context)
+        continue
+      }
       let scratch = context.arena.tile(range.count, headSize)
       let product = context.arena.tile(range.count, headSize)
       for head in 0..<heads {
         let dS = dScores.map(sentence: sentence, head: head)
         scoresBackward(
           d: d, dS: dS, input, queries: range, keys: range, columns(head), scratch: scratch, product: product)
-        context.dPositionBias?.backward(dS, head: head)
+        positionsBackward(d: d, dS: dS, input, queries: range, keys: range, head, dPositions, context)
       }
     }
   }
@@ -181,21 +215,36 @@ struct SelfAttention {
       tile(input.queries.rows(queries).columns(columns), in: scratch), scale: scale, scratch: product)
   }
 
+  /// Adds to the gradients of queries, keys and positions. Forward: scores += what positions give, one sentence and head.
+  private func positionsBackward(
+    d: Projections, dS: Matrix, _ input: Projections, queries: Range<Int>, keys: Range<Int>, _ head: Int,
+    _ dPositions: DisentangledScores.Gradient?, _ context: PassContext
+  ) {
+    context.dPositionBias?.backward(dS, head: head)
+    guard let disentangled, let dPositions else { return }
+    let columns = columns(head)
+    disentangled.backward(
+      dPositions, dScores: dS, head: head, queries: input.queries.rows(queries).columns(columns),
+      keys: input.keys.rows(keys).columns(columns), dQueries: d.queries.rows(queries).columns(columns),
+      dKeys: d.keys.rows(keys).columns(columns), scale: scale, arena: context.arena)
+  }
+
   /// dropout(p), in `scratch` unless there is no dropout.
-  private func droppedProbabilities(
-    _ p: Matrix, scratch: Matrix, _ sentence: Int, _ head: Int, _ context: PassContext
+  func droppedProbabilities(
+    _ p: Matrix, scratch: Matrix, _ sentence: Int, _ head: Int, part: Int = 0, _ context: PassContext
   ) -> Matrix {
     guard context.dropoutKey != nil, configuration.attentionDropout > 0 else { return p }
     scratch.base.update(from: p.base, count: p.rows * p.stride)
-    let dropped = scratch.rows(0..<p.rows)
-    dropProbabilities(dropped, sentence, head, context)
+    let dropped = Matrix(base: scratch.base, rows: p.rows, columns: p.columns, stride: p.stride)
+    dropProbabilities(dropped, sentence, head, part: part, context)
     return dropped
   }
 
-  private func dropProbabilities(_ p: Matrix, _ sentence: Int, _ head: Int, _ context: PassContext) {
+  func dropProbabilities(_ p: Matrix, _ sentence: Int, _ head: Int, part: Int = 0, _ context: PassContext) {
     guard let key = context.dropoutKey else { return }
     dropout(
       Matrix(base: p.base, rows: p.rows, columns: p.stride), rate: configuration.attentionDropout, key: key,
-      sample: context.batch.samples[sentence], site: DropoutSite.attentionProbabilities(layer: layer, head: head))
+      sample: context.batch.samples[sentence], site: DropoutSite.attentionProbabilities(layer: layer, head: head),
+      part: part)
   }
 }

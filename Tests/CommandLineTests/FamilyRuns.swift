@@ -18,6 +18,15 @@ import Testing
     hidden_size: 12, num_hidden_layers: 2, num_attention_heads: 3, intermediate_size: 14,
     max_position_embeddings: 18
     """,
+    "deberta-v2": """
+    hidden_size: 12, num_hidden_layers: 2, num_attention_heads: 3, intermediate_size: 14, embedding_size: 7,
+    max_position_embeddings: 16, relative_attention: true, pos_att_type: [p2c, c2p], position_buckets: 6,
+    share_att_key: true, norm_rel_ebd: layer_norm, position_biased_input: false
+    """,
+    "modernbert": """
+    hidden_size: 12, num_hidden_layers: 2, num_attention_heads: 3, intermediate_size: 14, pad_token_id: 0,
+    max_position_embeddings: 16, local_attention: 4, global_attn_every_n_layers: 2, classifier_pooling: mean
+    """,
   ]
 
   @Test("pinned, dropout on, on one to four ranks", arguments: shapes.keys.sorted())

@@ -133,7 +133,7 @@ struct DropoutTests {
 
 extension Batch {
   /// Some of its sentences, in the order given.
-  fileprivate func taking(_ sentences: [Int]) -> Batch {
+  func taking(_ sentences: [Int]) -> Batch {
     var batch = Batch()
     for sentence in sentences {
       let range = starts[sentence]..<starts[sentence + 1]

@@ -111,8 +111,8 @@ struct FileKeys {
     let name = withoutOldNames(name)
     for prefix in [prefix, model.base, ""] where name.hasPrefix(prefix) {
       let rest = name.dropFirst(prefix.count)
-      if Self.constants.contains(String(rest)) { return .constant }
       if sought.contains(model.base + rest) { return .parameter(model.base + rest) }
+      if Self.constants.contains(String(rest)) { return .constant }
     }
     for prefix in [headPrefix, ""] where name.hasPrefix(prefix) {
       let key = String(name.dropFirst(prefix.count))
@@ -126,7 +126,10 @@ struct FileKeys {
     return isInside ? .parameter(model.base + rest) : .outside
   }
 
-  private static let constants: Set<String> = ["embeddings.position_ids", "embeddings.token_type_ids"]
+  /// The last is what DeBERTa's files have of models that do not read it.
+  private static let constants: Set<String> = [
+    "embeddings.position_ids", "embeddings.token_type_ids", "embeddings.position_embeddings.weight",
+  ]
 }
 
 /// TensorFlow's names, in the oldest files. Only at the end: replacing them anywhere has corrupted other keys.

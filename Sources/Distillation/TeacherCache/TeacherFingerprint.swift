@@ -17,6 +17,7 @@ package struct TeacherFingerprint: Sendable {
   var members: [(String, JSON)] {
     var shape = configuration
     (shape.hiddenDropout, shape.attentionDropout, shape.classifierDropout) = (0, 0, nil)
+    (shape.embeddingsDropout, shape.head.inputDropout) = (nil, nil)
     let members = shape.familyMembers
     return [("teacher", .string("\(weights)"))] + zip(members.keys, members.values)
       + [("classes", .integer(configuration.labels.count))]

@@ -11,13 +11,23 @@ package protocol ConfigurationMembers {
   func probabilityOrNull(_ key: String, _ value: inout Float?, _ meaning: String)
   /// Above 0, at most 1.
   func fraction(_ key: String, _ value: inout Float, _ meaning: String)
+  /// Above 0, at most a billion. A key in an object is given by the keys on the way to it.
+  func number(_ keys: [String], _ value: inout Float, _ meaning: String)
   func flag(_ key: String, _ value: inout Bool, _ meaning: String)
   func choice<Value: RawRepresentable & CaseIterable & Sendable>(_ key: String, _ value: inout Value, _ meaning: String)
   where Value.RawValue == String
+  /// A list of words. Texts that join them by bars are read too.
+  func words<Value: RawRepresentable & CaseIterable & Sendable>(
+    _ key: String, _ values: inout [Value], _ meaning: String
+  ) where Value.RawValue == String
   /// A switch that the code knows in one position. Absent means so.
   ///
   /// - Parameter remedy: what to do about another.
-  func only(_ key: String, _ value: JSON, remedy: String)
+  func only(_ keys: [String], _ value: JSON, remedy: String)
+}
+
+extension ConfigurationMembers {
+  func only(_ key: String, _ value: JSON, remedy: String) { only([key], value, remedy: remedy) }
 }
 
 extension ConfigurationMembers {

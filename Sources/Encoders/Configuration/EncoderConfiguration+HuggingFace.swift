@@ -44,21 +44,50 @@ extension EncoderConfiguration {
         "expected at least \(positions.first + 3), as this family does not use the first "
           + "\(positions.first) rows, found \(maxPositions)")
     }
+    problems += positionProblems
     // The factors are bounded, so these products fit.
     let matrices = [
       ("vocab_size", vocabularySize, embeddingWidth), ("max_position_embeddings", maxPositions, embeddingWidth),
       ("intermediate_size", intermediateSize, hiddenSize), ("hidden_size", hiddenSize, hiddenSize),
       ("type_vocab_size", typeVocabularySize, embeddingWidth), ("id2label", labels.count, hiddenSize),
+      ("position_buckets", 2 * positionSpan, hiddenSize),
     ]
     for (name, rows, columns) in matrices where rows * columns > Int(Int32.max) {
       report(name, "expected a matrix of at most \(Int32.max) values, found \(rows) × \(columns)")
     }
+    let (squares, inner) = (disentanglement == nil ? 4 : 6, isGated ? 3 : 2)
     let parameters =
-      layers * (4 * hiddenSize + 2 * intermediateSize) * hiddenSize + (vocabularySize + maxPositions) * embeddingWidth
+      layers * (squares * hiddenSize + inner * intermediateSize) * hiddenSize + (vocabularySize + maxPositions)
+      * embeddingWidth
     if parameters > 1 << 34 {
       report("num_hidden_layers", "expected a model of at most \(1 << 34) parameters, found \(parameters)")
     }
     return problems
+  }
+
+  /// What is wrong with what attention knows of positions.
+  private var positionProblems: [(key: String, message: String)] {
+    switch attentionPositions {
+    case .none, .buckets: return []
+    case .disentangled(let own):
+      // Distances up to half of the buckets are told apart, and longer ones by logarithms up to the farthest.
+      guard own.isOn, own.buckets > 0, own.buckets < 2 || own.buckets / 2 > maxDistance - 2 else { return [] }
+      return [
+        (
+          "position_buckets",
+          "expected 2 to \(max(2, 2 * (maxDistance - 2) + 1)) where the farthest distance is \(maxDistance), "
+            + "found \(own.buckets)"
+        )
+      ]
+    case .rotary:
+      if layerSights.count != layers {
+        return [("layer_types", "expected \(layers) entries, as many as layers, found \(layerSights.count)")]
+      }
+      guard hiddenSize % heads == 0, headSize % 2 != 0 else { return [] }
+      return [
+        ("num_attention_heads", "expected heads of an even width, found \(hiddenSize) / \(heads) = \(headSize)")
+      ]
+    }
   }
 
   /// This configuration as `config.json` of a sequence classifier with 32-bit weights.

@@ -19,6 +19,16 @@ final class JSONMemberWriter: ConfigurationMembers {
 
   func fraction(_ key: String, _ value: inout Float, _ meaning: String) { members.set(key, value) }
 
+  func number(_ keys: [String], _ value: inout Float, _ meaning: String) { members.set(keys[...], value) }
+
+  func words<Value: RawRepresentable & CaseIterable & Sendable>(
+    _ key: String, _ values: inout [Value], _ meaning: String
+  ) where Value.RawValue == String {
+    let words = values.map(\.rawValue)
+    if let text = members[key]?.string, text.split(separator: "|").map(String.init) == words { return }
+    members[key] = .array(words.map(JSON.string))
+  }
+
   func flag(_ key: String, _ value: inout Bool, _ meaning: String) { members[key] = .bool(value) }
 
   func choice<Value: RawRepresentable & CaseIterable & Sendable>(
@@ -28,10 +38,18 @@ final class JSONMemberWriter: ConfigurationMembers {
   }
 
   /// What is absent means the one position, and what is there has been read as it.
-  func only(_ key: String, _ value: JSON, remedy: String) {}
+  func only(_ keys: [String], _ value: JSON, remedy: String) {}
 }
 
 extension JSONObject {
+  fileprivate mutating func set(_ keys: ArraySlice<String>, _ value: Float) {
+    guard let first = keys.first else { return }
+    guard keys.count > 1 else { return set(first, value) }
+    var inner = self[first]?.object ?? JSONObject()
+    inner.set(keys.dropFirst(), value)
+    self[first] = .object(inner)
+  }
+
   /// Sets a number in the digits of its 32 bits, and leaves one that means the same as it is written.
   fileprivate mutating func set(_ key: String, _ value: Float) {
     if let old = self[key]?.double, Float(old) == value { return }

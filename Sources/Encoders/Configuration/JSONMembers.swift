@@ -12,8 +12,10 @@ final class JSONMembers: ConfigurationMembers {
   }
 
   /// A member that is there and not null.
-  private func member(_ key: String) -> JSON? {
-    json[key].flatMap { $0.isNull ? nil : $0 }
+  private func member(_ keys: String...) -> JSON? { member(keys) }
+
+  private func member(_ keys: [String]) -> JSON? {
+    keys.reduce(json) { $0?[$1].flatMap { $0.isNull ? nil : $0 } }
   }
 
   // MARK: Any family
@@ -68,13 +70,40 @@ final class JSONMembers: ConfigurationMembers {
     float(key, &value, "above 0, at most 1") { Float.leastNormalMagnitude <= $0 && $0 <= 1 }
   }
 
+  func number(_ keys: [String], _ value: inout Float, _ meaning: String) {
+    float(keys, &value, "above 0, at most 1000000000") { 0 < $0 && $0 <= 1e9 }
+  }
+
   private func float(_ key: String, _ value: inout Float, _ range: String, accepts: (Float) -> Bool) {
-    guard let member = member(key) else { return }
+    float([key], &value, range, accepts: accepts)
+  }
+
+  private func float(_ keys: [String], _ value: inout Float, _ range: String, accepts: (Float) -> Bool) {
+    guard let member = member(keys) else { return }
     guard let float = member.double.map({ Float($0) }), accepts(float) else {
-      problems.append("\(key): expected a number \(range), found \(member.summary)")
+      problems.append("\(keys.joined(separator: ".")): expected a number \(range), found \(member.summary)")
       return
     }
     value = float
+  }
+
+  func words<Value: RawRepresentable & CaseIterable & Sendable>(
+    _ key: String, _ values: inout [Value], _ meaning: String
+  ) where Value.RawValue == String {
+    guard let member = member(key) else { return }
+    let words =
+      member.string.map { $0.lowercased().split(separator: "|").map { JSON.string($0.filter { $0 != " " }) } }
+      ?? member.array
+    var read: [Value] = []
+    for word in words ?? [member] {
+      guard let value = word.string.flatMap(Value.init) else {
+        let known = Value.allCases.map(\.rawValue).joined(separator: " and ")
+        problems.append("\(key): expected a list of \(known), found \(word.summary); use a model with these")
+        return
+      }
+      read.append(value)
+    }
+    values = read
   }
 
   func flag(_ key: String, _ value: inout Bool, _ meaning: String) {
@@ -100,9 +129,9 @@ final class JSONMembers: ConfigurationMembers {
     value = choice
   }
 
-  func only(_ key: String, _ value: JSON, remedy: String) {
-    guard let member = member(key), member != value else { return }
-    problems.append("\(key): expected \(value.text()), found \(member.summary); \(remedy)")
+  func only(_ keys: [String], _ value: JSON, remedy: String) {
+    guard let member = member(keys), member != value else { return }
+    problems.append("\(keys.joined(separator: ".")): expected \(value.text()), found \(member.summary); \(remedy)")
   }
 
   // MARK: Labels

@@ -42,7 +42,7 @@ package struct NecessaryWork: Sendable, Equatable {
     let depth = taps.depth(of: configuration)
     var work = NecessaryWork()
     for layer in stride(from: 1, through: depth, by: 1) {
-      let (output, need) = taps.work(at: layer, depth: depth)
+      let (output, need) = taps.work(at: layer, of: configuration)
       let rows =
         switch output {
         case .all: text.tokens
@@ -54,12 +54,19 @@ package struct NecessaryWork: Sendable, Equatable {
       }
       for part in need.parts { project(part.rows == .first ? text.sentences : text.tokens, 1) }
       project(rows, 1)
-      work.linear += 2 * linear(rows, inner, width, backward: backward)
+      work.linear += (configuration.isGated ? 3 : 2) * linear(rows, inner, width, backward: backward)
       // Scores and contexts; backward, two products for each.
-      let own = if case .first = output { text.tokens } else { text.squares }
+      let seen = configuration.reach(ofLayer: layer - 1).map { text.tokens * Double(2 * $0 + 1) } ?? .infinity
+      let squares = min(text.squares, seen)
+      let own = if case .first = output { text.tokens } else { squares }
       let perPair = (backward ? 3 : 1) * 2 * Double(width)
-      work.attention += perPair * (taps.contains(.scores(layer)) ? text.squares : output == nil ? 0 : own)
+      work.attention += perPair * (taps.contains(.scores(layer)) ? squares : output == nil ? 0 : own)
       work.attention += perPair * (output == nil ? 0 : own)
+      // Each term is a product with as many positions as there are distances. The maps of positions, once a micro-batch,
+      // are left out.
+      if let positions = configuration.disentanglement, positions.isOn, output != nil {
+        work.attention += perPair * Double(positions.terms - 1) * 2 * own
+      }
       work.elements +=
         (backward ? 3 : 1)
         * (rows * Double(6 * width + 2 * inner) + (output == nil ? 0 : own) * 2 * Double(configuration.heads))

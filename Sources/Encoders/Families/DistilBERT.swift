@@ -15,7 +15,7 @@ extension EncoderFamily {
       configuration.layers = 6
       configuration.classifierDropout = 0.2
       configuration.typeVocabularySize = 0
-      configuration.dropsAttentionOutput = false
+      configuration.dropoutPlaces = .feedForwardOutput
       configuration.head.activation = .relu
     },
     visit: { configuration, members in

@@ -33,7 +33,7 @@ package struct EncoderFamily: Sendable {
   }
 
   package static let all: [EncoderFamily] = [
-    .bert, .roberta, .camembert, .xlmRoberta, .distilbert, .electra, .mpnet,
+    .bert, .roberta, .camembert, .xlmRoberta, .distilbert, .electra, .mpnet, .debertaV2, .modernbert,
   ]
 
   package init?(modelType: String) {
@@ -58,19 +58,30 @@ struct ParameterKeys: Sendable {
   var embeddingsProjection = "embeddings_project"
   /// A table of numbers by distance that all layers add to their scores.
   var positionBias = "encoder.relative_attention_bias"
+  /// A table of relative positions that all layers read, and its norm.
+  var relativePositions = "encoder.rel_embeddings"
+  var relativePositionsNorm = "encoder.LayerNorm"
   /// What stands before a layer's number.
   var layers = "encoder.layer."
   // In a layer, behind its number:
   var queries = "attention.self.query"
   var keys = "attention.self.key"
   var values = "attention.self.value"
+  /// All three in one tensor, where a family has that.
+  var stackedProjections: String?
+  /// Maps of relative positions.
+  var positionKeys = "attention.self.pos_key_proj"
+  var positionQueries = "attention.self.pos_query_proj"
   var attentionOutput = "attention.output.dense"
   var attentionNorm = "attention.output.LayerNorm"
   var intermediate = "intermediate.dense"
   var output = "output.dense"
   var outputNorm = "output.LayerNorm"
+  /// Behind the last layer.
+  var finalNorm = "final_norm"
   // In the model, without the prefix:
   var headDense: String
+  var headNorm = "head.norm"
   /// Whether files of the backbone alone may have it.
   var headDenseIsPooler = false
   var classifier: String

@@ -67,14 +67,28 @@ private struct SectionMembers: ConfigurationMembers {
     section.read(key, .choice, into: &value, meaning)
   }
 
+  /// The key in an object is how newer files spell what has a key of its own here.
+  func number(_ keys: [String], _ value: inout Float, _ meaning: String) {
+    if keys.count == 1 { section.read(keys[0], .base, into: &value, meaning) }
+  }
+
+  func words<Value: RawRepresentable & CaseIterable & Sendable>(
+    _ key: String, _ values: inout [Value], _ meaning: String
+  ) where Value.RawValue == String {
+    section.read(key, .words(), into: &values, meaning)
+  }
+
   /// Not to be configured.
-  func only(_ key: String, _ value: JSON, remedy: String) {}
+  func only(_ keys: [String], _ value: JSON, remedy: String) {}
 }
 
 extension Expected where Value == Float {
   static var probability: Expected { .of(.number(from: 0, below: 1)) }
 
   fileprivate static var fraction: Expected { .of(.number(above: 0, atMost: 1)) }
+
+  /// Of the angles of rotary positions.
+  fileprivate static var base: Expected { .of(.number(above: 0, atMost: 1e9)) }
 
   /// The shortest digits that give the same `Float` stand for it.
   private static func of(_ number: Expected<Double>) -> Expected {
@@ -96,5 +110,24 @@ extension Expected where Value == EncoderFamily {
         guard case .scalar(let text, _) = node.content else { return nil }
         return nearest(to: text, among: words).map { "did you mean \($0)?" }
       })
+  }
+}
+
+extension Expected {
+  fileprivate static func words<Word: RawRepresentable & CaseIterable>() -> Expected
+  where Value == [Word], Word.RawValue == String {
+    let known = Word.allCases.map(\.rawValue)
+    return Expected(
+      description: "a list of \(listed(known))", form: .list(of: .words(known), count: 0...256),
+      read: { node in
+        guard case .sequence(let nodes) = node.content else { return nil }
+        var words: [Word] = []
+        for node in nodes {
+          guard case .scalar(let text, _) = node.content, let word = Word(rawValue: text) else { return nil }
+          words.append(word)
+        }
+        return words
+      },
+      json: { .array($0.map { .string($0.rawValue) }) })
   }
 }

@@ -57,7 +57,7 @@ package struct ClassifierModel: Sendable {
     let ownLabels = configuration.labels
     // A head that nothing reads keeps classes of its own.
     if let labels, head != .unread { configuration.labels = labels }
-    if let layers { configuration.layers = layers.count }
+    if let layers { configuration = configuration.picking(layers: layers) }
     var layout = ParameterLayout()
     var encoder = Encoder(configuration, layout: &layout)
     let files = try directory.weights()

@@ -56,7 +56,7 @@ extension ClassifierModel {
   /// The same weights with other dropout probabilities, or another directory's tokenizer.
   private func replacing(dropout: DropoutSettings, tokenizer: String?) throws -> ClassifierModel {
     var configuration = self.configuration
-    configuration.hiddenDropout = dropout.hidden ?? configuration.hiddenDropout
+    if let hidden = dropout.hidden { configuration.setHiddenDropout(hidden) }
     configuration.attentionDropout = dropout.attention ?? configuration.attentionDropout
     configuration.classifierDropout = dropout.classifier ?? configuration.classifierDropout
     var layout = ParameterLayout()

@@ -29,8 +29,12 @@ package struct ModelShapes: Sendable, Equatable {
       guard let teacherPath else {
         throw ModelError("student.fromTeacher: expected a teacher to take layers from; set teacher.model")
       }
-      student = try read(teacherPath)
-      student.layers = layers.count
+      let teacher = try read(teacherPath)
+      guard layers.allSatisfy({ (1...teacher.layers).contains($0) }) else {
+        throw ModelError(
+          "student.fromTeacher.layers: expected layers 1…\(teacher.layers), which \(teacherPath) has, found \(layers)")
+      }
+      student = teacher.picking(layers: layers.map { $0 - 1 })
       own = teacherPath
     case .fresh(let shape): (student, own) = (shape, teacherPath)
     }
@@ -38,7 +42,7 @@ package struct ModelShapes: Sendable, Equatable {
       throw ModelError("student.config: expected a tokenizer; set student.tokenizer or teacher.model")
     }
     let dropout = configuration.student.dropout
-    student.hiddenDropout = dropout.hidden ?? student.hiddenDropout
+    if let hidden = dropout.hidden { student.setHiddenDropout(hidden) }
     student.attentionDropout = dropout.attention ?? student.attentionDropout
     student.labels = configuration.task.labels ?? student.labels
     self.student = student

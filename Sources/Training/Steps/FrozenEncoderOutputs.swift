@@ -28,7 +28,7 @@ package final class FrozenEncoderOutputs: @unchecked Sendable {
   }
 
   static func areEnough(for taps: TapSelection, of configuration: EncoderConfiguration) -> Bool {
-    taps.readsHeadOnly && configuration.hiddenDropout == 0 && configuration.attentionDropout == 0
+    taps.readsHeadOnly && !configuration.backboneDrops
   }
 
   /// The outputs of a micro-batch, computed unless all of it is known. (sentences, hidden)
