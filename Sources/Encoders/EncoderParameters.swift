@@ -45,7 +45,7 @@ package struct EncoderParameters: Sendable {
   let finalNorm: NormSlots?
   let headDense: AffineSlots
   let headNorm: NormSlots?
-  let classifier: AffineSlots
+  package let classifier: AffineSlots
   /// What follows the last layer: the prediction layer.
   package let headRange: Range<Int>
 
