@@ -50,13 +50,17 @@ struct RemedyTests {
       messages: ["start a new head with student.head: new"],
       remedySet: ["task.labels=[bad, so so, good]", "student.head=new"]),
     Case(
-      name: "a head of another size", set: ["task.labels=[bad, good]", "data.train={text: t, labels: l}"],
+      name: "a head of another size",
+      set: ["task.labels=[bad, good]", "data.train={text: t, labels: l}", "data.validation={text: t, labels: l}"],
       messages: ["classifier.weight: expected [2, 18], found [3, 18]", "student.head: new"],
       remedy: { workspace in
         try workspace.write("good\nbad\n", to: "t")
         try workspace.write("good\nbad\n", to: "l")
       },
-      remedySet: ["task.labels=[bad, good]", "data.train={text: t, labels: l}", "student.head=new"]),
+      remedySet: [
+        "task.labels=[bad, good]", "data.train={text: t, labels: l}", "data.validation={text: t, labels: l}",
+        "student.head=new",
+      ]),
     Case(
       name: "a teacher of other classes",
       prepare: { workspace in

@@ -53,7 +53,7 @@ struct ValidateTests {
     for message in expected { #expect(run.errors.occurrences(of: message) == 1, "\(message)\n\(run)") }
     let json = try #require(try jsonLines(try validate(.twoStep, set: overrides, ["--json"]).output).first)
     #expect(json["valid"] == false)
-    #expect(json["problems"]?.array?.count == expected.count)
+    #expect(json["problems"]?.array?.count == expected.count, "\(json.text())")
   }
 
   @Test("what would stop the run in its directory stops validation")

@@ -23,7 +23,8 @@ extension EncoderConfiguration {
   /// Writes them.
   func write(to writer: inout YAMLWriter) {
     let members = familyMembers
-    for (key, value) in zip(members.keys, members.values) {
+    // An object is how newer files spell what has a key of its own here.
+    for (key, value) in zip(members.keys, members.values) where value.object == nil {
       if let text = value.string {
         writer.write(key, text)
       } else if let integer = value.int {
