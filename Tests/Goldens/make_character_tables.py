@@ -187,6 +187,7 @@ def main():
         ("joining", "What belongs to the grapheme cluster before it.", ranges(joining)),
         ("prepended", "What belongs to the grapheme cluster behind it.", ranges(prepended)),
         ("controls", "Whatever nothing joins in a grapheme cluster.", ranges(controls)),
+        ("excluded", "Decompositions that are not composed again.", ranges(excluded)),
         ("lowered", "Lower case.", mappings(lowered)),
     ]
     forms = [
@@ -194,7 +195,6 @@ def main():
          " ".join(f"{v}:{ranges(scalars).replace(' ', ',')}" for v, scalars in by_class.items())),
         ("canonical", "Canonical decompositions, but for Hangul syllables.", mappings(canonical)),
         ("compatible", "Compatibility decompositions where they are others.", mappings(compatible)),
-        ("excluded", "Decompositions that are not composed again.", ranges(excluded)),
     ]
     write("CharacterTables.swift", "enum CharacterTables", properties)
     write("CharacterTables+Forms.swift", "extension CharacterTables", forms)
