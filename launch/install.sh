@@ -5,7 +5,7 @@
 #
 #   launch/install.sh         what building and running needs
 #   launch/install.sh pip     also pip, which the quick start downloads its data with
-#   launch/install.sh test    also python3, strace and shellcheck, which the tests use
+#   launch/install.sh test    also python3, strace, shellcheck and Chromium, which the tests use
 #
 # Does nothing, and needs no root, where nothing is missing.
 set -euo pipefail
@@ -38,6 +38,7 @@ missing_packages() {
     command -v python3 > /dev/null || echo python3
     command -v strace > /dev/null || echo strace
     command -v shellcheck > /dev/null || echo shellcheck
+    command -v chromium > /dev/null || command -v google-chrome > /dev/null || echo chromium
   fi
 }
 

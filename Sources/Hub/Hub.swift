@@ -46,7 +46,13 @@ package struct Hub: Sendable {
   /// lacks it. What is neither is taken for a path, to be found missing.
   package func locate(_ model: String, effort: Effort) throws -> Location {
     guard access(model, F_OK) != 0, let name = HubName(model) else { return Location(path: model) }
-    return try locate(name, effort: effort)
+    do {
+      return try locate(name, effort: effort)
+    } catch let error as HubError {
+      if case .cancelled = error { throw error }
+      // To fetch it by that name would not help.
+      throw name.looksLikePath ? HubError.notHere(path: model) : error
+    }
   }
 
   /// Finds a model as the commit that another rank found; without one it is a path.

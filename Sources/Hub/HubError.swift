@@ -12,6 +12,8 @@ package enum HubError: Error, CustomStringConvertible, Equatable {
   case unreachable(subject: String, problem: String)
   /// Offline, and not all of it is in the cache.
   case offline(name: String, cache: String, missing: [String])
+  /// Not a model's name on the hub so much as a path, and there is no such directory.
+  case notHere(path: String)
   /// The caller asked to stop.
   case cancelled(subject: String)
 
@@ -30,6 +32,12 @@ package enum HubError: Error, CustomStringConvertible, Equatable {
           ? "has no such model" : "has only a part of it: \(missing.joined(separator: ", ").escapedForDisplay) missing")
         + "; nothing is downloaded: with a network and HF_HUB_OFFLINE unset, run distill-ddp fetch "
         + name.escapedForDisplay
+    case .notHere(let path):
+      "\(path.escapedForDisplay): there is no such directory here; check the path"
+        + (HubName(path).map { name in
+          let own = String(name.repository.split(separator: "/").last ?? "")
+          return ", or name the model as the hub does, such as \(own), which distill-ddp fetch \(own) downloads"
+        } ?? "")
     case .cancelled(let subject):
       "\(subject.escapedForDisplay): stopped; what was received is kept, and the same command goes on from there"
     }

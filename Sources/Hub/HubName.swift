@@ -1,3 +1,5 @@
+import Glibc
+
 /// A model on the hub: `bert-base-uncased`, `org/name`, either with `@revision`.
 package struct HubName: Sendable, Equatable, CustomStringConvertible {
   /// `name` or `org/name`.
@@ -20,6 +22,14 @@ package struct HubName: Sendable, Equatable, CustomStringConvertible {
   init(repository: String, revision: String) {
     self.repository = repository
     self.revision = revision
+  }
+
+  /// Whether somebody who wrote this probably meant a folder: one in a folder that is here, or that is usually made for
+  /// models.
+  package var looksLikePath: Bool {
+    guard let slash = repository.firstIndex(of: "/") else { return false }
+    let folder = String(repository[..<slash])
+    return ["models", "model", "runs", "checkpoints", "output", "outputs"].contains(folder) || access(folder, F_OK) == 0
   }
 
   package var description: String {

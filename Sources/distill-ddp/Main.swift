@@ -8,6 +8,10 @@ enum Main {
     reserveStandardStreams()
     reportFileSizeLimitAsError()
     explainTraps()
+    if let script = CompletionScript.asked(by: Array(CommandLine.arguments.dropFirst())) {
+      printPart(script + "\n")
+      return
+    }
     var rank = 0
     do {
       let own = try LaunchEnvironment(variables: environmentVariables()).rank

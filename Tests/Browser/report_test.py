@@ -13,18 +13,26 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Documentat
 from browser import Browser, Page  # noqa: E402
 from sandbox import REPOSITORY, Sandbox  # noqa: E402
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "google-chrome")
 # What sticks out of the page, unless it is in something that scrolls.
 SCROLLING = """[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
   && !e.closest('.scroll, pre')).map(e => e.tagName + '.' + e.className).slice(0, 5).join(' ')"""
 BRIGHTNESS = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number).reduce((a, b) => a + b) / 3"
+SHOWN_MAPS = "[...document.querySelectorAll('.maps svg')].filter(e => e.getBoundingClientRect().height > 0).length"
+SIDE_BY_SIDE = """(() => { const [a, b] = [...document.querySelectorAll('.tables > .card')].map(e => e.getBoundingClientRect());
+  return a.top === b.top && a.right <= b.left; })()"""
+PAIRS = """[...document.querySelectorAll('.pair')].every((e, i, all) => {
+  const [a, b] = [...e.querySelectorAll('svg')].map(e => e.getBoundingClientRect());
+  return !b || a.top === b.top && a.right <= b.left; })"""
 PICTURES = "[...document.images].filter(e => !e.naturalWidth).length"
 
 
 def problems_of(browser, report, width, dark, pictures):
     page = Page(browser, report.as_uri(), width, dark)
+    found = layout_problems(page, width)
     page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
-    found = [f"console: {text}" for text in page.complaints]
+    page.evaluate("document.querySelectorAll('.fold').forEach(e => e.checked = true)")
+    found += [f"console: {text}" for text in page.complaints]
     found += [f"asks for {address}" for address in page.requests if address != report.as_uri()]
     if page.evaluate("document.documentElement.scrollWidth") > width:
         found.append(f"wider than {width} pixels")
@@ -44,6 +52,18 @@ def problems_of(browser, report, width, dark, pictures):
     return found
 
 
+def layout_problems(page, width):
+    """A desktop has tables side by side and a row for each pair of maps; a phone has maps folded away."""
+    found = []
+    if (page.evaluate(SHOWN_MAPS) == 0) != (width < 600):
+        found.append(f"{page.evaluate(SHOWN_MAPS)} attention maps before they are asked for")
+    if width >= 1000 and page.evaluate(SIDE_BY_SIDE) is not True:
+        found.append("tables one below the other")
+    if width >= 1000 and page.evaluate(PAIRS) is not True:
+        found.append("a pair of maps that is no row")
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=str(REPOSITORY / ".build/release/distill-ddp"))
@@ -52,8 +72,7 @@ def main():
     arguments = parser.parse_args()
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
-        print(f"Skipped: none of {', '.join(BROWSERS)} is on PATH; on Debian: apt-get install chromium")
-        return
+        sys.exit(f"report-test.sh: expected one of {', '.join(BROWSERS)} on PATH, found none; run: launch/install.sh test")
     sandbox = Sandbox(arguments.binary)
     browser = Browser(program)
     failed = False

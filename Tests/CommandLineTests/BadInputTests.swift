@@ -228,7 +228,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     try workspace.removeTensors(from: "headless") { $0.hasPrefix("classifier.") }
     let result = try workspace.attempt(.finetune, set: ["student.model=headless", "training.epochs=1"])
     #expect(result.status == 0)
-    #expect(result.output.contains("Note: headless: the classification head is new (3 classes), to be trained"))
+    #expect(result.output.contains("Note: headless: the classification head is new (3 classes) and will be trained"))
     let required = try workspace.attempt(
       .finetune, set: ["student={model: headless, head: required}", "run.directory=required"])
     #expect(required.status == 1 && required.errors.contains("classifier.weight: missing; fine-tune the model first"))

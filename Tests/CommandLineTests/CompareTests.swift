@@ -55,6 +55,25 @@ import Testing
     #expect(try workspace.output(["compare", "a", "b"]).contains("| unfinished: finetune, step 20 of"))
   }
 
+  @Test("folders that hold no run are skipped with a note, unless all of them do")
+  func skipsOthers() throws {
+    _ = try workspace.train(.finetune, set: ["run.directory=runs/a", "training.epochs=1"])
+    let run = try workspace.run(["compare", "runs/a", "teacher"])
+    #expect(run.status == 0 && run.output.contains("runs/a") && !run.output.contains("teacher "), "\(run)")
+    #expect(run.errors == "Note: teacher holds no run and is skipped\n", "\(run)")
+    let report = try workspace.run(["report", "runs/a", "teacher", "--no-models"])
+    #expect(report.status == 0 && report.output == "runs/a/report.html\n", "\(report)")
+    #expect(report.errors.contains("Note: teacher holds no run and is skipped\n"), "\(report)")
+    let verify = try workspace.run(["verify", "runs/a", "teacher"])
+    #expect(
+      verify.status == 0 && verify.errors == "Note: teacher holds nothing to verify and is skipped\n", "\(verify)")
+    let none = try workspace.run(["compare", "student", "teacher"])
+    #expect(none.status == 1 && none.errors.contains("found none among 2"), "\(none)")
+    // A damaged run is not skipped.
+    try workspace.write("{", to: "runs/a/config.yaml")
+    #expect(try workspace.run(["compare", "runs/a", "teacher"]).status == 1)
+  }
+
   @Test("what is no run is named")
   func refusesOthers() throws {
     let run = try workspace.run(["compare", "teacher"])

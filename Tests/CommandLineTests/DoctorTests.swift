@@ -56,6 +56,18 @@ struct DoctorTests {
     #expect(try findings(disk)["disk"]?["status"] == "problem")
   }
 
+  @Test("a sweep is checked for all its runs, and so are the other commands that read a configuration")
+  func sweep() throws {
+    try workspace.write(Configuration.mixStep.yaml + "\nsweep: {seeds: [1, 2, 3]}\n", to: "s.yaml")
+    let run = try workspace.run(["doctor", "--config", "s.yaml", "--json"])
+    #expect(run.status == 0, "\(run)")
+    #expect(try findings(run)["disk"]?["finding"]?.string?.contains("run: the 3 runs write up to ") == true, "\(run)")
+    let shown = try workspace.output(["config", "show", "--config", "s.yaml"])
+    #expect(shown.occurrences(of: "\n---\n") == 2 && shown.contains("run/seed=2"), "\(shown)")
+    let validated = try workspace.output(["validate", "--config", "s.yaml"])
+    #expect(validated.contains("3 runs, of which this is the first"), "\(validated)")
+  }
+
   @Test("ranks that do not meet are a problem with a remedy, told once")
   func ranksThatDoNotMeet() throws {
     // What two processes see that another MPI's mpirun has started.

@@ -15,10 +15,11 @@ import Testing
     for text in [
       "---\nlibrary_name: transformers\npipeline_tag: text-classification\n", "- knowledge-distillation\n",
       "- name: \"run\"\n", "      name: \"val_text.txt\"\n      type: \"text\"\n",
-      "    - type: accuracy\n      name: Accuracy\n      value: \(accuracy)\n",
+      "    - type: accuracy\n      name: Accuracy\n      value: \(digits(accuracy))\n",
       "| teacher | teacher: 4 layers of 18, ", "| labels | negative, neutral, positive |", "| adaptors | ",
-      "| val_accuracy | \(accuracy) |", "after step \(validation["step"]?.int ?? 0) of stage mix, ",
-      "| its teacher | ", "AutoModelForSequenceClassification.from_pretrained",
+      "| val_accuracy | \(digits(accuracy)) |", "after step \(validation["step"]?.int ?? 0) of stage mix, ",
+      "| its teacher | ", "smaller than teacher, from which it was distilled",
+      "AutoModelForSequenceClassification.from_pretrained",
     ] {
       #expect(card.contains(text), "\(text) in \(card)")
     }
@@ -35,6 +36,12 @@ import Testing
     #expect(card.contains("\n# a\"b: [ ] - c\n"))
     // Nothing was distilled.
     #expect(!card.contains("knowledge-distillation") && !card.contains("its teacher"))
+  }
+
+  /// Four digits behind the point.
+  private func digits(_ value: Double) -> String {
+    let digits = String(Int((value * 10_000).rounded()))
+    return "0." + String(repeating: "0", count: 4 - digits.count) + digits
   }
 
   /// As in a checkpoint's name.

@@ -56,6 +56,23 @@ import Testing
       unknown.status == 1 && unknown.errors.contains("acme/none: does not exist here as a directory"), "\(unknown)")
   }
 
+  @Test("a folder is not fetched, and a path that leads nowhere is told as a path") func foldersAreNotFetched() throws {
+    let local = try workspace.run(["fetch", "hub/models/acme/tiny"], variables: variables)
+    #expect(local.status == 0 && local.output == "hub/models/acme/tiny\n", "\(local)")
+    #expect(local.errors.contains("is a directory here, which is used as it is"), "\(local)")
+    for (arguments, offline) in [
+      (["fetch", "models/tiny"], "0"), (["inspect", "models/tiny"], "0"), (["inspect", "models/tiny"], "1"),
+      (["inspect", "hub/tiny"], "1"),
+    ] {
+      let name = arguments[1]
+      let run = try workspace.run(arguments, variables: variables.merging(["HF_HUB_OFFLINE": offline]) { $1 })
+      #expect(
+        run.status == 1 && run.errors.contains("\(name): there is no such directory here; check the path")
+          && run.errors.contains("distill-ddp fetch tiny downloads"), "\(run)")
+      #expect(!run.errors.contains("fetch \(name)"), "\(run)")
+    }
+  }
+
   @Test("a run by name is the run by path, on ranks too, and runs again from its own configuration", arguments: [1, 3])
   func training(ranks: Int) throws {
     try workspace.write(Self.run, to: "run.yaml")

@@ -48,9 +48,50 @@ struct PlanCommandTests {
   @Test("a table for people, with a line for each number of ranks")
   func table() throws {
     let text = try workspace.output(["plan", "--config", "c.yaml", "--gflops", "50", "--ranks", "1,2,64"])
-    for part in ["teacher", "student", "intermediate", "prediction", "a checkpoint", "64 ranks", "GFLOP/s a core"] {
+    for part in [
+      "teacher", "student", "intermediate", "prediction", "each checkpoint", "64 ranks on 64 hosts", "GFLOP/s a core",
+    ] {
       #expect(text.contains(part), "\(part): \(text)")
     }
+  }
+
+  @Test("a sweep is planned run by run, and together")
+  func sweep() throws {
+    let sweep =
+      Configuration.mixStep.yaml + "\nsweep: {grid: {training.epochs: [1, 3]}, seeds: [1, 2]}\n"
+    try workspace.write(sweep, to: "s.yaml")
+    try workspace.write(Configuration.mixStep.yaml, to: "c.yaml")
+    let planned = try workspace.output(
+      ["plan", "--config", "s.yaml", "--gflops", "50", "--threads", "1", "--ranks", "1,4", "--json"])
+    let whole = try #require(try jsonLines(planned).first)
+    let runs = try #require(whole["runs"]?.array)
+    let single = try [(1, 1), (1, 2), (3, 1), (3, 2)].map { epochs, seed in
+      try plan(["--set", "training.epochs=\(epochs)", "--set", "run.seed=\(seed)", "--ranks", "1,4"])
+    }
+    #expect(runs.map { $0["run"]?.string ?? "" }.allSatisfy { $0.contains("epochs=") && $0.contains("seed=") })
+    #expect(runs.count == 4)
+    for (index, run) in runs.enumerated() {
+      for key in ["teacher_parameters", "stages", "jobs", "disk"] { #expect(run[key] == single[index][key], "\(key)") }
+    }
+    let seconds = runs.compactMap { $0["jobs"]?.array?[0]["seconds"]?.double }
+    #expect(whole["jobs"]?.array?[0]["seconds"]?.double == seconds.reduce(0, +) && seconds.count == 4)
+    let kept = runs.compactMap { $0["disk"]?["kept"]?.int }
+    #expect(whole["disk"]?["kept"]?.int == kept.reduce(0, +))
+    let hosts = runs.compactMap { $0["jobs"]?.array?[1]["memory"]?["host"]?.int }
+    #expect(whole["jobs"]?.array?[1]["memory_of_host"]?.int == hosts.max() && hosts.count == 4)
+    let text = try workspace.output(["plan", "--config", "s.yaml", "--gflops", "50", "--ranks", "1,4"])
+    for part in ["4 runs in run", "all runs", "The first run, ", "4 ranks on 4 hosts"] {
+      #expect(text.contains(part), "\(text)")
+    }
+  }
+
+  @Test("steps are those of the stage, and of an epoch")
+  func steps() throws {
+    let text = try workspace.output(["plan", "--config", "c.yaml", "--gflops", "50", "--ranks", "1"])
+    let total = try #require(plan()["stages"]?.array?[0]["steps"]?.int)
+    let lines = text.split(separator: "\n").map { $0.split { $0 == " " }.map(String.init) }
+    let row = try #require(lines.first { $0.first == "intermediate" })
+    #expect(text.contains("steps/epoch") && row[3] == "\(total)" && row[4] == "\(total / 3)", "\(text)")
   }
 
   @Test("without data it says what to give, and takes it")

@@ -15,7 +15,8 @@ struct ProgressTests {
   @Test("a terminal shows one line that is drawn over, and what stays is what was printed", arguments: [40, 80, 200])
   func terminal(columns: Int) throws {
     let terminal = try Pseudoterminal(columns: columns)
-    let run = try workspace.runOnTerminal(terminal, Self.arguments)
+    let plain = ["TERM": "xterm", "NO_COLOR": "1"]
+    let run = try workspace.runOnTerminal(terminal, Self.arguments, variables: plain)
     #expect(run.status == 0, "\(terminal.read())")
     let text = terminal.read()
     // Drawn over and over, within the width, without a command that a notebook would not know.
@@ -27,6 +28,53 @@ struct ProgressTests {
     #expect(!lines.contains { $0.contains("[=") || $0.contains("validating") }, "\(lines)")
     #expect(lines.count { $0.contains("epoch 3/3  step 11/11") } == 2, "\(lines)")
     #expect(lines.contains { $0.hasPrefix("epoch 3 validation: ") } && lines.contains("Best model: run/best"))
+  }
+
+  @Test("a terminal has colours, and those of messages end where the word does")
+  func colours() throws {
+    let terminal = try Pseudoterminal(columns: 80)
+    let run = try workspace.runOnTerminal(
+      terminal, Self.arguments + ["--resume", "auto"], variables: ["TERM": "xterm", "NO_COLOR": nil])
+    #expect(run.status == 0, "\(terminal.read())")
+    let text = terminal.read()
+    #expect(text.contains("\u{1B}[33mNote\u{1B}[0m: ") && text.contains("\u{1B}[32m  best\u{1B}[0m"), "\(text)")
+    #expect(text.contains("\u{1B}[1mBest model:\u{1B}[0m run/best"), "\(text)")
+  }
+
+  @Test("validation lines fit the terminal, whatever is measured", arguments: [80, 140])
+  func validationLines(columns: Int) throws {
+    let terminal = try Pseudoterminal(columns: columns)
+    try workspace.write(Configuration.everyAdaptor.yaml, to: "c.yaml")
+    let run = try workspace.runOnTerminal(
+      terminal, Self.arguments, variables: ["TERM": "xterm", "NO_COLOR": "1"])
+    #expect(run.status == 0, "\(terminal.read())")
+    let lines = screen(terminal.read(), columns: 10_000)
+    let first = try #require(lines.firstIndex { $0.hasPrefix("epoch 1 validation: loss ") }, "\(lines)")
+    // What does not fit goes on in the next line.
+    let shown = [lines[first]] + lines[(first + 1)...].prefix { $0.hasPrefix("    ") }
+    #expect(shown.count > 1 && shown.allSatisfy { $0.count < columns }, "\(shown)")
+    for name in ["acc ", "F1 ", "recall ", "distil ", "AttnMiniLM ", "LogitCE "] {
+      #expect(shown.contains { $0.contains("  \(name)") }, "\(name): \(shown)")
+    }
+  }
+
+  @Test("the line that ends an epoch has the epoch's mean loss")
+  func meanLoss() throws {
+    let run = try workspace.run(Self.arguments)
+    #expect(run.status == 0, "\(run)")
+    let record = try RunRecord("run", in: workspace)
+    let printed = run.output.split(separator: "\n").filter { $0.contains("mean loss ") }
+    #expect(printed.count == 6, "\(run.output)")
+    var expected: [String] = []
+    for stage in ["intermediate", "prediction"] {
+      for epoch in 1...3 {
+        let steps = record.events("step", stage: stage).filter { $0["epoch"]?.int == epoch }
+        let sentences = steps.reduce(0) { $0 + $1.number("sentences") }
+        let mean = steps.reduce(0) { $0 + $1.number("loss") * $1.number("sentences") } / sentences
+        expected.append("mean loss \(Double(Int((mean * 1e4).rounded())) / 1e4)")
+      }
+    }
+    for (line, loss) in zip(printed, expected) { #expect(line.contains(loss), "\(loss): \(line)") }
   }
 
   @Test("a terminal that is made narrower keeps no remains of the line")
@@ -68,10 +116,12 @@ struct ProgressTests {
     let lines = run.output.split(separator: "\n").filter { $0.contains("step 11/11") }
     #expect(lines.count == 6, "\(run.output)")
     for line in lines {
-      for part in ["loss ", "lr ", " sentences/s", " tokens/s", "MB", " left"] {
+      for part in ["mean loss ", "lr ", " sentences/s", " tokens/s", "MB", " left"] {
         #expect(line.contains(part), "\(part): \(line)")
       }
-      #expect(line.contains(" slowest, costs ") == (ranks > 1) && line.contains("sums ") == (ranks > 1), "\(line)")
+      #expect(
+        line.contains(" slowest, imbalance ") == (ranks > 1) && line.contains("waiting for sums ") == (ranks > 1),
+        "\(line)")
     }
     #expect(lines[0].contains("stage intermediate") && lines[0].contains("left, run "), "\(lines[0])")
     #expect(!lines[5].contains("left, run "), "\(lines[5])")

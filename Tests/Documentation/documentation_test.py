@@ -8,11 +8,14 @@ above it, and then only its syntax and options are checked:
 
     <!-- not run: needs a cluster -->
 
-Also checked: that YAML blocks with stages are valid configurations, that options exist, that links between documents
+docs/first-run.md is for those who have nothing: it is run in what a clone holds.
+
+Also checked: that the log's events are documented, that YAML blocks with stages are valid configurations, that options exist, that links between documents
 lead somewhere, and that error messages quoted in docs/troubleshooting.md stand in the sources.
 """
 
 import argparse
+import json
 import pathlib
 import re
 import subprocess
@@ -44,22 +47,25 @@ class Checks:
 
     def document(self, path, sandbox):
         name = str(path.relative_to(REPOSITORY))
+        # A reader goes on in the same shell.
+        exports = ""
         for block in blocks(path, name):
             if block.language != "sh":
                 continue
             self.syntax(block)
             self.options(block)
             if block.reason is None:
-                self.run(block, sandbox)
+                self.run(block, sandbox, exports)
+                exports += "".join(line + "\n" for line in block.text.split("\n") if line.startswith("export PATH="))
                 self.counts["run"] += 1
             else:
                 print(f"  {block.place}: not run: {block.reason}")
                 self.counts["parsed"] += 1
 
-    def run(self, block, sandbox):
+    def run(self, block, sandbox, before=""):
         start = time.monotonic()
         try:
-            result = sandbox.run(block.text, TIMEOUT)
+            result = sandbox.run(before + block.text, TIMEOUT)
         except subprocess.TimeoutExpired:
             self.fail(block.place, f"does not end within {TIMEOUT} s")
             return
@@ -132,6 +138,18 @@ class Checks:
                     self.fail(block.place, f"no valid configuration: {result.stdout}")
 
 
+    def events(self, sandbox):
+        """What runs log is listed in docs/results.md."""
+        text = (REPOSITORY / "docs/results.md").read_text()
+        logs = list(sandbox.root.glob("runs/*/metrics.jsonl"))
+        found = {json.loads(line)["event"] for log in logs for line in log.read_text().splitlines()}
+        for event in sorted(found):
+            if f"`{event}`" not in text:
+                self.fail("docs/results.md", f"the log's event {event} is not described")
+        if "validation_started" not in found:
+            self.fail("docs/results.md", f"no validation in {len(logs)} logs")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=str(REPOSITORY / ".build/release/distill-ddp"))
@@ -145,12 +163,13 @@ def main():
         for path in documents:
             print(path.relative_to(REPOSITORY))
             checks.problems += broken_links(path)
-            sandbox = whole.copy()
+            sandbox = whole.bare() if path.name == "first-run.md" else whole.copy()
             try:
                 checks.document(path, sandbox)
                 checks.configurations(path, sandbox)
             finally:
                 sandbox.remove()
+        checks.events(whole)
     finally:
         whole.remove()
     if not arguments.documents or any(path.name == "troubleshooting.md" for path in documents):

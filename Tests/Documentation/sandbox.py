@@ -64,6 +64,22 @@ class Sandbox:
         shutil.copytree(self.root, other.root, symlinks=True, dirs_exist_ok=True)
         return other
 
+    def bare(self):
+        """What a clone holds, and nothing else: where a document begins from nothing. The quick start is another program
+        there, which leaves the same files behind."""
+        other = Sandbox.__new__(Sandbox)
+        other.binary = self.binary
+        other.root = pathlib.Path(tempfile.mkdtemp(prefix="distill-ddp-documentation-"))
+        other._programs()
+        (other.root / "bin/distill-ddp").unlink()
+        data = f"{self.root}/data"
+        quickstart = other.root / "launch/quickstart.sh"
+        quickstart.write_text(
+            f"#!/bin/sh -e\nmkdir -p runs/quickstart/data\ncp -RL {self.root}/models/all-MiniLM-L6-v2 runs/quickstart/model\n"
+            f"cp {data}/train_text.txt {data}/train_labels.txt {data}/val_text.txt {data}/val_labels.txt runs/quickstart/data\n"
+            "printf '0\\tnegative\\n1\\tneutral\\n2\\tpositive\\n' > runs/quickstart/data/mapping.txt\n")
+        return other
+
     def remove(self):
         shutil.rmtree(self.root, ignore_errors=True)
 

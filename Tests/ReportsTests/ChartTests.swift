@@ -34,6 +34,18 @@ import Testing
     #expect(!text.contains("nan"))
   }
 
+  @Test func jumpingNumbersAreSmoothedOverTheFaintRawLine() throws {
+    let points = (0..<100).map { (x: $0, y: $0 % 2 == 0 ? 0.0 : 1.0) }
+    let series = LineChart.Series("s", points, style: .smoothed)
+    let smooth = LineChart.smoothed(series.points)
+    // As many points, around the middle, and the first is what it was.
+    #expect(smooth.count == 100 && smooth[0].y == 0 && smooth[20...].allSatisfy { abs($0.y - 0.5) < 0.2 })
+    let constant = LineChart.smoothed((0..<50).map { LineChart.Point(x: Double($0), y: 3) })
+    #expect(constant.allSatisfy { abs($0.y - 3) < 1e-12 })
+    let text = try #require(LineChart(title: "T", series: [series], lastStep: 99).markup).text
+    #expect(text.contains("class=\"raw c0\"") && text.contains("class=\"line c0\""))
+  }
+
   @Test func numbersThatAreNotFiniteAreLeftOut() {
     let chart = LineChart(title: "T", series: [.init("s", [(1, .nan), (2, .infinity)])], lastStep: 2)
     #expect(chart.markup == nil)

@@ -51,7 +51,7 @@ struct PlanTests {
       """
     return try RunPlan(
       RunConfiguration(yaml: text, file: "plan.yaml", overrides: overrides),
-      assuming: RunPlan.AssumedData(rows: rows, meanLength: length), threads: 1)
+      assuming: RunPlan.AssumedData(rows: rows, meanLength: length), data: PlannedData(threads: 1))
   }
 
   private static let student: JSON = ["layers": 4, "hidden": 312, "inner": 1200, "heads": 12]

@@ -92,7 +92,7 @@ final class EntryStore: Sendable {
       return index.damagedNames.insert(location.file.name).inserted
     }
     if isNew {
-      note("\(location.file.name) is damaged; what does not match its checksum is computed and stored again")
+      note("\(location.file.name) is damaged; entries that do not match their checksum are computed and stored again")
     }
     return false
   }
@@ -181,11 +181,11 @@ final class EntryStore: Sendable {
     for name in names(in: folder) where name.hasSuffix(Segment.suffix) && !name.hasPrefix(".") {
       guard index.names.insert(name).inserted else { continue }
       guard let file = CacheFile.open(name, in: folder), let opening = Segment.readOpening(file) else {
-        note("\(folder)/\(name) is no segment of a teacher cache; it is ignored")
+        note("\(folder)/\(name) is no file of a teacher cache; it is ignored")
         continue
       }
       guard opening.description == identity.description else {
-        note("\(folder)/\(name) belongs to another teacher, or other taps; it is ignored")
+        note("\(folder)/\(name) belongs to another teacher, or holds other features; it is ignored")
         continue
       }
       index.segments.append((file, opening.end))

@@ -8,9 +8,9 @@ struct LineChart {
   }
 
   struct Series {
-    /// How it is drawn: one of many points as a line of means within the band from least to greatest; each of few with
-    /// a dot that tells its value.
-    enum Style { case line, dots }
+    /// How it is drawn: one of many points as a line of means within the band from least to greatest; what jumps from
+    /// point to point as a smoothed line before that, which is faint; each of few with a dot that tells its value.
+    enum Style { case line, smoothed, dots }
 
     let name: String
     let points: [Point]
@@ -21,6 +21,11 @@ struct LineChart {
       self.name = name
       self.points = points.filter(\.y.isFinite).map { Point(x: Double($0.x), y: $0.y) }
       self.style = style
+    }
+
+    fileprivate init(_ name: String, smoothing series: Series) {
+      self.name = name
+      points = LineChart.smoothed(series.points)
     }
   }
 
@@ -42,8 +47,9 @@ struct LineChart {
     let lines = shown.map(Self.summarised)
     let xAxis = Axis([Double(max(1, lastStep))], count: 4, startsAtZero: true, integral: true)
     let yAxis = Axis(lines.flatMap { $0.map(\.mean) }, count: 4, startsAtZero: startsAtZero)
-    let legend: [Markup] = shown.enumerated().map { index, series in
-      "<li><i class=\"c\(index % 6)\"></i>\(series.name) <b>\(text(series.points[series.points.count - 1].y))</b></li>"
+    let legend: [Markup] = shown.enumerated().map { index, series -> Markup in
+      let last = series.style == .smoothed ? Self.smoothed(series.points) : series.points
+      return "<li><i class=\"c\(index % 6)\"></i>\(series.name) <b>\(text(last[last.count - 1].y))</b></li>"
     }
     let drawn: [Markup] = zip(shown, lines).enumerated().map { index, pair in
       draw(pair.0, pair.1, colour: index % 6, xAxis, yAxis)
@@ -90,7 +96,14 @@ struct LineChart {
         line.map { Point(x: $0.x, y: $0.most) } + line.reversed().map { Point(x: $0.x, y: $0.least) }
       out = "<polygon class=\"band c\(colour)\" points=\"\(path(outline))\"/>"
     }
-    out = out + "<polyline class=\"line c\(colour)\" points=\"\(path(line.map { Point(x: $0.x, y: $0.mean) }))\"/>"
+    let means = line.map { Point(x: $0.x, y: $0.mean) }
+    if series.style == .smoothed, line.count > 2 {
+      let smooth = Self.summarised(Series(series.name, smoothing: series)).map { Point(x: $0.x, y: $0.mean) }
+      out = out + "<polyline class=\"raw c\(colour)\" points=\"\(path(means))\"/>"
+      out = out + "<polyline class=\"line c\(colour)\" points=\"\(path(smooth))\"/>"
+    } else {
+      out = out + "<polyline class=\"line c\(colour)\" points=\"\(path(means))\"/>"
+    }
     guard series.style == .dots || line.count == 1 else { return out }
     let dots: [Markup] = line.map { point in
       """
@@ -110,6 +123,17 @@ struct LineChart {
   }
 
   // MARK: Many points
+
+  /// A mean that forgets, over about a twentieth of the points: without the pull to 0 that such a mean begins with.
+  static func smoothed(_ points: [Point]) -> [Point] {
+    let kept = 1 - 2 / (max(1, Double(points.count) / 20) + 1)
+    var (sum, weight) = (0.0, 0.0)
+    return points.map { point in
+      sum = kept * sum + (1 - kept) * point.y
+      weight = kept * weight + (1 - kept)
+      return Point(x: point.x, y: sum / weight)
+    }
+  }
 
   /// What neighbouring points have in common.
   private struct Summary {

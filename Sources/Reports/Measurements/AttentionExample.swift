@@ -26,10 +26,12 @@ struct AttentionExample: Sendable {
   }
 
   /// - Parameters:
+  ///   - name: what the student is called.
   ///   - row: of `data`, the sentence's place.
   ///   - pairs: layers from 1.
   init(
-    _ example: Example, row: Int, of data: TokenizedDataset, tokenizer: Tokenizer, student: ClassifierModel,
+    name: String, _ example: Example, row: Int, of data: TokenizedDataset, tokenizer: Tokenizer,
+    student: ClassifierModel,
     teacher: ClassifierModel?, pairs: [ComparedLayers]
   ) {
     let batch = data.batch([row])
@@ -40,7 +42,7 @@ struct AttentionExample: Sendable {
     label = example.label.flatMap { labels.indices.contains($0) ? labels[$0] : nil }
     tokens = batch.tokens.map { tokenizer.token(of: $0) ?? "?" }
     var predictions: [(String, String, Double)] = []
-    for (name, model, logits) in [("teacher", teacher, other?.logits), ("student", student, own.logits)] {
+    for (name, model, logits) in [("teacher", teacher, other?.logits), (name, student, own.logits)] {
       guard let model, let logits, model.hasTrainedHead, logits.allSatisfy(\.isFinite) else { continue }
       let best = logits.indexOfLargest
       let sum = logits.reduce(0) { $0 + exp(Double($1 - logits[best])) }

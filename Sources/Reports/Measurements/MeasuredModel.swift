@@ -1,3 +1,4 @@
+import Glibc
 import Text
 import Training
 
@@ -18,6 +19,9 @@ struct MeasuredModel: Sendable {
     let loss: Double
     let metrics: ClassificationMetrics
     let secondsPer1000: Double
+    /// Of each row.
+    let labels: [Int]
+    let answers: [(label: Int, probability: Double)]
   }
 
   init(_ model: ClassifierModel, name: String, path: String, validation: TokenizedDataset?, places: Places) throws {
@@ -35,11 +39,15 @@ struct MeasuredModel: Sendable {
       quality = nil
       return
     }
+    let rows = validation.labels.map(Int.init)
+    let answers = predictions.logits.map { logits -> (label: Int, probability: Double) in
+      let best = logits.indexOfLargest
+      return (best, 1 / logits.reduce(0) { $0 + exp(Double($1 - logits[best])) })
+    }
     quality = Quality(
       loss: predictions.crossEntropySum / Double(validation.count),
       metrics: ClassificationMetrics(
-        labels: validation.labels.map(Int.init), predictions: predictions.logits.map(\.indexOfLargest),
-        classes: model.configuration.labels.count),
-      secondsPer1000: predictions.seconds / Double(validation.count) * 1000)
+        labels: rows, predictions: answers.map(\.label), classes: model.configuration.labels.count),
+      secondsPer1000: predictions.seconds / Double(validation.count) * 1000, labels: rows, answers: answers)
   }
 }

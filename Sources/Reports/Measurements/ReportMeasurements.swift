@@ -8,6 +8,8 @@ package struct ReportMeasurements: Sendable {
   /// The teacher, the student and baselines, as far as they are at hand.
   let models: [MeasuredModel]
   let examples: [AttentionExample]
+  /// Of the student, with their number.
+  let mistakes: (shown: [Mistake], count: Int)
   /// What could not be had, for the reader.
   package let notes: [String]
 
@@ -24,6 +26,7 @@ package struct ReportMeasurements: Sendable {
   package init(note: String) {
     models = []
     examples = []
+    mistakes = ([], 0)
     notes = [note]
   }
 
@@ -45,23 +48,23 @@ package struct ReportMeasurements: Sendable {
     }
     let configuration = run.configuration
     let studentPath = "\(run.directory)/best"
-    let learns = configuration.stages.contains { !$0.adaptors.isEmpty }
-    let student = attempt("The student is not at hand") {
+    let learns = run.learns
+    let student = attempt("The \(learns ? "student's " : "")model was not found") {
       try ClassifierModel(directory: studentPath, head: .newIfMissing, role: .alone)
     }
     var teacher = (learns ? configuration.teacher : nil).flatMap { settings in
-      attempt("The teacher is not at hand") {
+      attempt("The teacher's model was not found") {
         // Its layers are shown whatever its head is; its predictions only where they are of the student's classes.
         try ClassifierModel(
           directory: hub.locate(settings.model, effort: .cache).path, head: .unread,
           labels: student?.configuration.labels, role: .teacher)
       }
     }
-    let tokenizer = student.flatMap { model in attempt("The tokenizer is not at hand") { try model.tokenizer() } }
+    let tokenizer = student.flatMap { model in attempt("The tokenizer was not found") { try model.tokenizer() } }
     var examples: Examples?
     var validation: TokenizedDataset?
     if let student, let tokenizer, let source = configuration.data.validation {
-      examples = attempt("The validation data is not at hand") {
+      examples = attempt("The validation data was not found") {
         try source.read(labels: student.configuration.labels)
       }
       validation = examples.flatMap { examples in
@@ -81,7 +84,7 @@ package struct ReportMeasurements: Sendable {
       if let measured { models.append(measured) }
     }
     measure(teacher, "teacher", configuration.teacher?.model ?? "")
-    measure(student, "student", studentPath)
+    measure(student, RecordedRun.ownModel(learns: learns), studentPath)
     for baseline in baselines {
       // One that was asked for must be there.
       let path =
@@ -91,6 +94,12 @@ package struct ReportMeasurements: Sendable {
       measure(model, baseline, path)
     }
     self.models = models
+    mistakes =
+      examples.flatMap { examples in
+        models.first { $0.path == studentPath }.map { own in
+          Mistake.of(own, teacher: models.first { $0.name == "teacher" }, examples)
+        }
+      } ?? ([], 0)
 
     guard let student, let tokenizer else {
       self.examples = []
@@ -107,7 +116,8 @@ package struct ReportMeasurements: Sendable {
     let pairs = run.layerPairs(student: student.configuration.layers, teacher: teacher?.configuration.layers)
     self.examples = chosen.rows.map { row in
       AttentionExample(
-        chosen.examples[row], row: row, of: chosen.data, tokenizer: tokenizer, student: student, teacher: teacher,
+        name: RecordedRun.ownModel(learns: learns), chosen.examples[row], row: row, of: chosen.data,
+        tokenizer: tokenizer, student: student, teacher: teacher,
         pairs: pairs)
     }
     self.notes = notes
@@ -148,6 +158,12 @@ package struct ReportMeasurements: Sendable {
 }
 
 extension RecordedRun {
+  /// What a run's own model is called: a student only where it has a teacher.
+  static func ownModel(learns: Bool) -> String { learns ? "student" : "model" }
+
+  /// Whether any stage learns from a teacher.
+  var learns: Bool { configuration.stages.contains { !$0.adaptors.isEmpty } }
+
   /// The layers whose attention is shown; without a teacher the student's alone.
   fileprivate func layerPairs(student: Int, teacher: Int?) -> [ComparedLayers] {
     ComparedLayers.of(

@@ -6,18 +6,23 @@ import Training
 extension ReportPage {
   var attention: Markup {
     guard !measurements.examples.isEmpty else { return "" }
-    let articles: [Markup] = measurements.examples.map(article)
+    let articles: [Markup] = measurements.examples.enumerated().map { article($1, number: $0 + 1) }
+    let scale: Markup =
+      teacher == nil
+      ? "colour is attention on a square-root scale."
+      : """
+      colour is attention on a square-root scale shared by both models. Overlap is the share of the student's attention, \
+      averaged over heads, that falls where the teacher's does.
+      """
     return """
       <h2>Attention</h2>
-      <p class="lead">Each row is a token that looks, each column one that is looked at; the stronger the colour, the more \
-      of its attention, by the square root, up to the strongest of both models. Overlap is the share of the student's attention, averaged over heads, that \
-      falls where the teacher's does.</p>
+      <p class="lead">Rows are queries, columns are keys; \(scale)</p>
       \(articles)
 
       """
   }
 
-  private func article(_ example: AttentionExample) -> Markup {
+  private func article(_ example: AttentionExample, number: Int) -> Markup {
     var facts: [Markup] = []
     if let label = example.label { facts.append("labelled <b>\(label)</b>") }
     facts += example.predictions.map { prediction -> Markup in
@@ -28,16 +33,18 @@ extension ReportPage {
       let overlap: Markup? = pair.overlap.map { ", overlap \(fixed($0, 2))" }
       let scale = Scale([pair.student.mean, pair.teacher?.mean ?? []])
       let teacher: Markup? = pair.teacher.map { figure("teacher, layer \($0.layer)", $0.mean, example.tokens, scale) }
-      let student = figure("student, layer \(pair.student.layer)\(overlap)", pair.student.mean, example.tokens, scale)
+      let student = figure(
+        "\(ownName), layer \(pair.student.layer)\(overlap)", pair.student.mean, example.tokens, scale)
       return "<div class=\"pair\">\(teacher)\(student)</div>"
     }
     let heads: [Markup] = example.pairs.map { pair in
       let scale = Scale(pair.student.heads + (pair.teacher?.heads ?? []))
       let teacher: Markup? = pair.teacher.map { row("teacher", $0, width: example.tokens.count, scale) }
-      return "\(teacher)\(row("student", pair.student, width: example.tokens.count, scale))"
+      return "\(teacher)\(row("\(ownName)", pair.student, width: example.tokens.count, scale))"
     }
     return """
       <article class="card sentence"><blockquote>\(example.text)</blockquote><p class="facts">\(line)</p>
+      <input type="checkbox" class="fold" id="maps-\(number)"/><label for="maps-\(number)">Attention maps</label>
       <div class="maps">\(maps)</div>
       <details><summary>Head by head</summary>\(heads)</details></article>
 

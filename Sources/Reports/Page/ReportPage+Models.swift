@@ -4,27 +4,28 @@ import Training
 extension ReportPage {
   var models: Markup {
     guard !measurements.models.isEmpty else { return recorded }
-    let confusion = measurements.models.first { $0.name == "student" }.flatMap(confusionMatrix)
     return """
       <h2>Models</h2>
-      <div class="tables"><div class="card scroll">\(table)</div>\(confusion)</div>
+      <div class="card scroll">\(table)</div>
+      <div class="tables">\(student.flatMap(confusionMatrix))\(classes)</div>
 
       """
   }
 
   private var table: Markup {
-    let teacher = measurements.models.first { $0.name == "teacher" }
     let rows: [Markup] = measurements.models.map { model in
       let name: Markup =
         model.name == model.path || model.path == "\(model.name)/best"
-        ? "\(model.name)" : "\(model.name)<br/><small>\(model.path)</small>"
+        ? "\(model.name.portablePath)" : "\(model.name.portablePath)<br/><small>\(model.path.portablePath)</small>"
       let isOther = teacher != nil && model.name != "teacher"
       func relative(_ own: Double?, _ other: Double?) -> Markup? {
         guard isOther, let own, let other, own > 0 else { return nil }
         return " <small>\(fixed(other / own, 2))×</small>"
       }
+      let smaller: Markup? =
+        isOther ? teacher.map { " <small>\(sizeComparison(model.parameters, to: $0.parameters))</small>" } : nil
       let size: Markup = """
-        <td>\(grouped(model.parameters))\(relative(Double(model.parameters), teacher.map { Double($0.parameters) }))</td>\
+        <td>\(grouped(model.parameters))\(smaller)</td>\
         <td>\(model.layers) × \(model.hiddenSize)</td>
         """
       guard let quality = model.quality else {
@@ -56,6 +57,52 @@ extension ReportPage {
       """
   }
 
+  /// Each class of the student, beside the teacher's F1.
+  private var classes: Markup? {
+    guard let student, let metrics = student.quality?.metrics, student.labels.count <= 30 else { return nil }
+    let others = teacher?.quality?.metrics
+    let isComparable = others?.confusion.count == metrics.confusion.count
+    let rows: [Markup] = student.labels.enumerated().map { index, label in
+      let own = metrics.figures(ofClass: index)
+      let other: Markup? = isComparable ? others.map { "<td>\(fixed($0.figures(ofClass: index).f1, 4))</td>" } : nil
+      return """
+        <tr><td>\(label)</td><td>\(grouped(own.rows))</td><td>\(fixed(own.precision, 4))</td>\
+        <td>\(fixed(own.recall, 4))</td><td>\(fixed(own.f1, 4))</td>\(other)</tr>
+        """
+    }
+    let header: Markup = isComparable ? "<th>teacher's F1</th>" : ""
+    return """
+      <div class="card scroll"><b>Each class</b>
+      <table><tr><th>class</th><th>rows</th><th>precision</th><th>recall</th><th>F1</th>\(header)</tr>\(rows)</table></div>
+      """
+  }
+
+  /// What the student gets wrong, where it is surest first.
+  var mistakes: Markup {
+    let (shown, count) = measurements.mistakes
+    guard count > 0 else { return "" }
+    let hasTeacher = shown.contains { $0.teacher != nil }
+    let rows: [Markup] = shown.map { mistake in
+      let text = mistake.text.count > 300 ? "\(mistake.text.prefix(300))…" : mistake.text
+      let teacher: Markup = hasTeacher ? "<td data-name=\"teacher\">\(mistake.teacher ?? "–")</td>" : ""
+      return """
+        <tr><td class="wide">\(text)</td><td data-name="true">\(mistake.label)</td><td data-name="predicted">\
+        \(mistake.predicted) <small>\(fixed(100 * mistake.probability, 0)) %</small></td>\(teacher)\
+        <td data-name="row">\(grouped(mistake.row))</td></tr>
+        """
+    }
+    let total = student?.quality?.labels.count ?? 0
+    let header: Markup = hasTeacher ? "<th>teacher</th>" : ""
+    return """
+      <h2>Wrong predictions</h2>
+      <p class="lead">\(grouped(count)) of \(counted(total, "validation row"))\
+      \(count > shown.count ? "; here are the \(shown.count) of which the \(ownName) is surest" : "").</p>
+      <details class="card" open="open"><summary>Texts</summary><table class="mistakes"><tr><th>text</th><th>true</th>\
+      <th>predicted</th>\(header)<th>row</th></tr>\(rows)</table></details>
+
+      """
+  }
+
   private func confusionMatrix(_ model: MeasuredModel) -> Markup? {
     guard let confusion = model.quality?.metrics.confusion, confusion.count <= 30 else { return nil }
     let header: [Markup] = model.labels.map { "<th>\($0)</th>" }
@@ -71,7 +118,7 @@ extension ReportPage {
       return "<tr><th>\(label)</th>\(cells)</tr>"
     }
     return """
-      <div class="card scroll confusion"><b>What the student predicts</b>
+      <div class="card scroll confusion"><b>What the \(ownName) predicts</b>
       <table><tr><th>true ↓ predicted →</th>\(header)</tr>\(rows)</table></div>
       """
   }

@@ -13,7 +13,7 @@ extension ReportPage {
   private func facts(_ stage: RecordedStage) -> Markup {
     let done = stage.steps.count + stage.skippedSteps
     var facts: [Markup] = [
-      "<b>\(grouped(done))</b> of \(grouped(stage.plannedSteps)) steps, \(stage.epochs) epochs"
+      "<b>\(grouped(done))</b> of \(counted(stage.plannedSteps, "step")), \(counted(stage.epochs, "epoch"))"
     ]
     if stage.skippedSteps > 0 { facts.append("<b>\(grouped(stage.skippedSteps))</b> skipped") }
     if stage.steppingSeconds > 0 {
@@ -32,11 +32,13 @@ extension ReportPage {
     if stage.labelWeight != 0 {
       rows.append("<tr><td>labels</td><td>\(fixed(stage.labelWeight, 2))</td><td class=\"wide\">–</td></tr>")
     }
-    rows += stage.adaptors.map { adaptor -> Markup in
+    let settings = run.configuration.stages.first { $0.name == stage.name }?.adaptors ?? []
+    rows += stage.adaptors.enumerated().map { index, adaptor -> Markup in
       let pairs = adaptor.pairs.map { "\($0.student) ← \($0.teacher)" }.joined(separator: ", ")
+      let compared = settings.indices.contains(index) ? settings[index].compared : "–"
       return """
         <tr><td>\(adaptor.name)</td><td>\(fixed(adaptor.weight, 2))</td>\
-        <td class="wide">\(pairs.isEmpty ? "logits" : pairs)</td></tr>
+        <td class="wide">\(pairs.isEmpty ? compared : pairs)</td></tr>
         """
     }
     return """
@@ -47,8 +49,10 @@ extension ReportPage {
   }
 
   private func charts(_ stage: RecordedStage) -> [Markup] {
-    func steps(_ name: String, _ value: (RecordedStage.Step) -> Double) -> LineChart.Series {
-      LineChart.Series(name, stage.steps.map { ($0.step, value($0)) })
+    func steps(
+      _ name: String, style: LineChart.Series.Style = .smoothed, _ value: (RecordedStage.Step) -> Double
+    ) -> LineChart.Series {
+      LineChart.Series(name, stage.steps.map { ($0.step, value($0)) }, style: style)
     }
     func validations(_ name: String, _ metric: String) -> LineChart.Series {
       LineChart.Series(
@@ -87,8 +91,10 @@ extension ReportPage {
             }, style: .dots)
         }, lastStep: last, startsAtZero: true))
     charts += [
-      LineChart(title: "Learning rate", series: [steps("last", \.learningRate)], lastStep: last, startsAtZero: true),
-      LineChart(title: "Norm of the gradient", series: [steps("before clipping", \.gradientNorm)], lastStep: last),
+      LineChart(
+        title: "Learning rate", series: [steps("last", style: .line, \.learningRate)], lastStep: last,
+        startsAtZero: true),
+      LineChart(title: "Gradient norm", series: [steps("before clipping", \.gradientNorm)], lastStep: last),
       LineChart(
         title: "Throughput", series: [steps("sentences/s") { Double($0.sentences) / $0.seconds }], lastStep: last,
         startsAtZero: true),

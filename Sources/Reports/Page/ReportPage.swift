@@ -29,7 +29,7 @@ package struct ReportPage {
       <body>
       <main>
       <header><h1>\(title)</h1>\(lead)</header>
-      \(tiles)\(notes)\(models)\(stages)\(attention)\(settings)
+      \(tiles)\(notes)\(models)\(mistakes)\(stages)\(attention)\(settings)
       <footer>\(footer)</footer>
       </main>
       </body>
@@ -39,76 +39,112 @@ package struct ReportPage {
     return page.text
   }
 
+  /// `1 layer`, `2 layers`
+  func counted(_ count: Int, _ noun: String) -> String { "\(grouped(count)) \(noun)\(count == 1 ? "" : "s")" }
+
   // MARK: What was made of what
 
-  private var learns: Bool { run.stages.contains { !$0.adaptors.isEmpty } }
+  var learns: Bool { run.stages.contains { !$0.adaptors.isEmpty } }
 
-  private func shape(_ name: String) -> Markup? {
-    measurements.models.first { $0.name == name }.map { " (\($0.layers) layers of \($0.hiddenSize))" }
+  /// What the run's own model is called.
+  var ownName: String { RecordedRun.ownModel(learns: run.learns) }
+
+  var student: MeasuredModel? { measurements.models.first { $0.name == ownName } }
+  var teacher: MeasuredModel? { run.learns ? measurements.models.first { $0.name == "teacher" } : nil }
+
+  private func shape(_ model: MeasuredModel?) -> Markup? {
+    model.map { " (\(counted($0.layers, "layer")) of \($0.hiddenSize))" }
   }
 
   private var lead: Markup {
     let data = run.configuration.data
     let rows: Markup? = run.overview.map { overview in
       let validation: Markup? = overview.validationRows.map { " and validated on \(grouped($0))" }
-      return " Trained on \(grouped(overview.trainRows)) rows of <b>\(data.train.path)</b>\(validation)."
+      return " Trained on \(grouped(overview.trainRows)) rows of <b>\(data.train.portableName)</b>\(validation)."
     }
     if learns, let teacher = run.configuration.teacher {
       return """
-        <p class="lead"><b>\(teacher.model)</b>\(shape("teacher")) distilled into \(source), a student\(shape("student")).\
-        \(rows)</p>
+        <p class="lead"><b>\(teacher.model.portablePath)</b>\(shape(self.teacher)) distilled into a \
+        \(student.map { "\($0.layers)-layer " } ?? "")student\(source).\(rows)</p>
         """
     }
-    return "<p class=\"lead\">\(source) fine-tuned on labels, without a teacher\(shape("student")).\(rows)</p>"
+    return "<p class=\"lead\">\(origin)\(shape(student)), trained on labels without a teacher.\(rows)</p>"
   }
 
+  /// What a student started from.
   private var source: Markup {
     switch run.configuration.student.source {
-    case .model(let path): "<b>\(path)</b>"
-    case .teacherLayers(let layers): "its layers <b>\(layers.map(String.init).joined(separator: ", "))</b>"
-    case .fresh(let shape): "<b>new weights</b> of \(shape.layers) layers of \(shape.hiddenSize)"
+    case .model(let path): " started from <b>\(path.portablePath)</b>"
+    case .teacherLayers(let layers): " started from \(layers.count == 1 ? "layer" : "layers") <b>\(listed(layers))</b>"
+    case .fresh: " started from random weights"
     }
+  }
+
+  /// What a model without a teacher was.
+  private var origin: Markup {
+    switch run.configuration.student.source {
+    case .model(let path): "<b>\(path.portablePath)</b>"
+    case .teacherLayers(let layers):
+      "Layers <b>\(listed(layers))</b> of \(run.configuration.teacher?.model.portablePath ?? "a teacher")"
+    case .fresh: "A new model"
+    }
+  }
+
+  /// `2, 4 and 6`
+  private func listed(_ numbers: [Int]) -> String {
+    let texts = numbers.map(String.init)
+    guard texts.count > 1, let last = texts.last else { return texts.first ?? "" }
+    return texts.dropLast().joined(separator: ", ") + " and \(last)"
   }
 
   private var tiles: Markup {
     var tiles: [(String, String)] = []
     for name in ["val_accuracy", "val_macro_f1"] {
       if let value = run.best?.value(name) {
-        tiles.append((fixed(value, 3), "\(metricTitle(name)) of the best checkpoint"))
+        tiles.append((fixed(value, 3), "\(metricTitle(name))\(beside(name, value))"))
       }
     }
     if tiles.isEmpty, let loss = run.best?.metrics.first {
       tiles.append((fixed(loss.value, 4), "\(metricTitle(loss.name)) of the best checkpoint"))
     }
     if let overview = run.overview, let parameters = overview.studentParameters {
-      let ratio = overview.teacherParameters.map { Double($0) / Double(max(1, parameters)) }
+      let other = learns ? overview.teacherParameters : nil
       tiles.append(
         (
           parameters < 1_000_000 ? grouped(parameters) : "\(fixed(Double(parameters) / 1e6, 1)) M",
-          "parameters\(ratio.map { ", \(fixed($0, 1))× fewer than the teacher" } ?? "")"
+          "parameters\(other.map { ", \(sizeComparison(parameters, to: $0)) than the teacher" } ?? "")"
         ))
     }
-    let speeds = ["teacher", "student"].map { name in
-      measurements.models.first { $0.name == name }?.quality?.secondsPer1000
-    }
-    if let teacher = speeds[0], let student = speeds[1], student > 0 {
-      tiles.append(("\(fixed(teacher / student, 1))×", "the speed of the teacher, here"))
+    if let other = teacher?.quality?.secondsPer1000, let own = student?.quality?.secondsPer1000, own > 0 {
+      tiles.append(("\(fixed(other / own, 1))×", "as fast as the teacher, measured for this page"))
     }
     if let speed = run.sentencesPerSecond { tiles.append((significant(speed), "sentences/s in training")) }
-    tiles.append((clockTime(run.seconds), run.isFinished ? "from start to end" : "so far"))
+    tiles.append(
+      (clockTime(run.seconds), run.isFinished ? "of training and validation" : "of training and validation so far"))
     let items: [Markup] = tiles.map { "<div class=\"tile\"><b>\($0.0)</b><span>\($0.1)</span></div>" }
     return "<div class=\"tiles\">\(items)</div>\n"
+  }
+
+  /// The teacher's value and what the student lost of it.
+  private func beside(_ name: String, _ value: Double) -> String {
+    guard let quality = teacher?.quality else { return " of the best checkpoint" }
+    let other = name == "val_accuracy" ? quality.metrics.accuracy : quality.metrics.macroF1
+    let points = 100 * (other - value)
+    let change =
+      abs(points) < 0.05
+      ? "nothing lost" : "\(fixed(abs(points), 1)) \(points > 0 ? "points lost" : "points gained")"
+    return "; teacher \(fixed(other, 3)), \(change)"
   }
 
   private var notes: Markup {
     let texts = (run.isFinished ? [] : ["This run has not ended: \(run.status)."]) + measurements.notes
     guard !texts.isEmpty else { return "" }
-    let paragraphs: [Markup] = texts.map { "<p>\($0)</p>" }
+    let paragraphs: [Markup] = texts.map { "<p>\($0.withPortablePaths)</p>" }
     return "<div class=\"card note\">\(paragraphs)</div>\n"
   }
 
   private var settings: Markup {
-    let text = (try? run.configuration.resolvedYAML()) ?? ""
+    let text = ((try? run.configuration.resolvedYAML()) ?? "").withPortablePaths
     return """
       <h2>Configuration</h2>
       <details class="card"><summary>Every key, with its default where none was given</summary><pre>\(text)</pre></details>
@@ -116,10 +152,14 @@ package struct ReportPage {
   }
 
   private var footer: Markup {
-    guard let overview = run.overview else { return "distill-ddp" }
+    guard let overview = run.overview else { return "distill-ddp \(programVersion)" }
+    let start: Markup? = overview.start.flatMap(moment).map { "Started \($0)" }
+    let host: Markup? = overview.host.map { " on \($0)" }
+    let job =
+      "\(counted(overview.ranks, "rank")), \(counted(overview.threads, "thread"))\(overview.ranks > 1 ? " each" : "")"
     return """
-      distill-ddp, \(overview.ranks) ranks × \(overview.threads) threads, \(overview.simd), \(overview.blas), seed \
-      \(String(run.configuration.run.seed))
+      \(start)\(host) by distill-ddp \(overview.version ?? ""): \(job); \(overview.simd), \(overview.blas); seed \
+      \(String(run.configuration.run.seed)).
       """
   }
 }

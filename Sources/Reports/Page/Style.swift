@@ -33,6 +33,7 @@ extension Markup {
     .c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); } .c3 { color: var(--c3); }
     .c4 { color: var(--c4); } .c5 { color: var(--c5); }
     .line { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; }
+    .raw { fill: none; stroke: currentColor; stroke-width: 1; stroke-linejoin: round; opacity: .3; }
     .band { fill: currentColor; opacity: .16; } .dot { fill: currentColor; stroke: var(--card); stroke-width: 1; }
     .grid { stroke: var(--rule); } .axis { stroke: var(--faint); } .tick { fill: var(--faint); font-size: 10.5px; }
     .scroll { overflow-x: auto; }
@@ -59,12 +60,31 @@ extension Markup {
     td.wide { white-space: normal; text-align: left; }
     .confusion td { text-align: center; border: 2px solid var(--card); background: rgb(var(--heat) / var(--share)); }
     .confusion small { display: block; color: inherit; opacity: .75; } .confusion th { border: 0; }
-    .strong { color: #fff; } .tables { display: flex; flex-wrap: wrap; gap: .75rem; align-items: flex-start; }
+    .strong { color: #fff; } .tables { display: grid; gap: .75rem; margin-top: .75rem; align-items: start;
+      grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
+    .mistakes { width: 100%; margin-top: .5rem; } .mistakes td { vertical-align: top; }
+    .mistakes small { white-space: nowrap; } .mistakes td.wide { overflow-wrap: anywhere; min-width: 16rem; unicode-bidi: isolate; }
+    @media (max-width: 40rem) {
+      .mistakes, .mistakes tbody { display: block; } .mistakes tr:first-child { display: none; }
+      .mistakes tr { display: grid; grid-template-columns: repeat(4, auto); gap: .2rem .8rem; padding: .6rem 0;
+        border-bottom: 1px solid var(--rule); }
+      .mistakes td { border: 0; padding: 0; text-align: left; white-space: normal; overflow-wrap: anywhere; }
+      .mistakes small { white-space: nowrap; } .mistakes td.wide { grid-column: 1 / -1; min-width: 0; }
+      .mistakes td[data-name]::before { display: block; color: var(--faint); font-size: .75rem; content: attr(data-name); }
+    }
     .sentence { margin-top: .75rem; } .sentence blockquote { margin: 0 0 .4rem; font-size: 1.05rem; overflow-wrap: anywhere;
       unicode-bidi: isolate; }
     .facts { color: var(--faint); font-size: .88rem; } .facts b { color: var(--ink); font-weight: 600; }
-    .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 33rem), 1fr)); gap: 1.25rem; margin-top: .75rem; }
-    .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); gap: .75rem; align-content: start; }
+    .maps { margin-top: .75rem; } .fold, .fold + label { display: none; }
+    .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); gap: .75rem;
+      align-content: start; margin-bottom: 1.25rem; }
+    @media (max-width: 40rem) {
+      .maps { display: none; } .fold:checked ~ .maps { display: block; }
+      .fold { display: inline-block; position: absolute; opacity: 0; } .fold + label { display: block; color: var(--accent);
+        font-size: .92rem; margin-top: .6rem; cursor: pointer; }
+      .fold + label::before { content: "▸ "; } .fold:checked + label::before { content: "▾ "; }
+      .fold:focus-visible + label { outline: 2px solid var(--accent); }
+    }
     .maps figure { margin: 0; min-width: 0; } .maps figcaption { font-size: .85rem; font-weight: 500; color: var(--faint); }
     .maps svg { display: block; width: 100%; height: auto; }
     .map-frame { fill: none; stroke: var(--rule); } .token { fill: var(--ink); font-size: 10px; }

@@ -22,6 +22,11 @@ package struct RecordedRun: Sendable {
     let studentParameters: Int?
     let trainRows: Int
     let validationRows: Int?
+    /// Of logs that tell.
+    let host: String?
+    let version: String?
+    /// In seconds since 1970.
+    let start: Double?
 
     /// - Parameter event: `run_started`.
     fileprivate init(_ event: JSON) {
@@ -33,15 +38,16 @@ package struct RecordedRun: Sendable {
       studentParameters = event["student_parameters"]?.int
       trainRows = event["train_rows"]?.int ?? 0
       validationRows = event["validation_rows"]?.int
+      host = event["host"]?.string
+      version = event["version"]?.string
+      start = event["time"]?.double
     }
   }
 
   /// - Throws: where the directory holds no run, or its configuration or log cannot be read.
   package init(_ directory: String) throws {
     let directory = directory.count > 1 && directory.hasSuffix("/") ? String(directory.dropLast()) : directory
-    let names: [String]
-    do { names = try entries(of: directory) } catch { names = [] }
-    guard names.contains("config.yaml"), names.contains("metrics.jsonl") else {
+    guard let names = Self.names(in: directory) else {
       throw ModelError(
         "\(directory.escapedForDisplay): expected a run's directory, with config.yaml and metrics.jsonl, found none; "
           + "give what run.directory named")
@@ -68,6 +74,17 @@ package struct RecordedRun: Sendable {
     self.stages = stages
     self.seconds =
       seconds ?? stages.reduce(0) { $0 + $1.steppingSeconds + $1.validations.reduce(0) { $0 + $1.seconds } }
+  }
+
+  /// Whether there is a run in a directory, sound or not.
+  package static func exists(in directory: String) -> Bool { names(in: directory) != nil }
+
+  /// What is in a run's directory; `nil` where it is none.
+  private static func names(in directory: String) -> [String]? {
+    guard let names = try? entries(of: directory), names.contains("config.yaml"), names.contains("metrics.jsonl") else {
+      return nil
+    }
+    return names
   }
 
   /// Of the student as the run leaves it: what its last stage with a validation picked.

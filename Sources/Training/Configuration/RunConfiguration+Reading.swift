@@ -95,7 +95,7 @@ extension RunSettings {
         "directory", .text("the directory to write the run to"),
         "where configuration, metrics, checkpoints and summary go") ?? "")
     section.read(
-      "seed", .seed, into: &seed, "keys every random choice: order of rows, dropout, new parameters")
+      "seed", .seed, into: &seed, "seeds every random choice: order of rows, dropout, new parameters")
     section.read("overwrite", .boolean, into: &overwrite, "replace a run that is already in the directory")
     section.read(
       "threads", .orNull(.integer(1...1024)), into: &threads,

@@ -29,7 +29,7 @@ extension StudentSettings {
     section.read(
       "tokenizer", .orNull(.text("a Hugging Face model directory")), into: &tokenizer,
       "a model, by path or name, whose tokenizer is used; null takes that of `model`, else the teacher's")
-    section.read("head", .choice, into: &head, "when the classification head is initialised anew")
+    section.read("head", .choice, into: &head, "when to replace the head")
     section.section(
       "dropout", "dropout probabilities that replace those of the student's own configuration"
     ) { section in

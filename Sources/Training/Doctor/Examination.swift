@@ -34,8 +34,8 @@ package struct Examination {
       findings.append(
         Finding(
           "cores", .warning,
-          "ranks have between \(threads.min() ?? 1) and \(threads.max() ?? 1) threads: those of few finish late",
-          remedy: "start as many ranks on each host, or give --threads"))
+          "ranks have between \(threads.min() ?? 1) and \(threads.max() ?? 1) threads: those with few finish last",
+          remedy: "start the same number of ranks on each host, or give --threads"))
     }
     return findings.isEmpty
       ? [
@@ -78,8 +78,8 @@ package struct Examination {
       findings.append(
         Finding(
           "cores", .warning,
-          "\(name)a control group allows \(fixed(quota, 1)) CPUs at a time, and \(counted(threads, "thread")) want one "
-            + "each: they will be stopped again and again",
+          "\(name)a control group allows \(fixed(quota, 1)) CPUs at a time, and \(counted(threads, "thread")) need one "
+            + "each: they will be throttled",
           remedy: "raise the limit (docker --cpus, cpu.max), or set --threads to \(max(1, Int(quota) / host.count))"))
     } else if 2 * threads <= used.count, host.allSatisfy({ $0.quota == nil }) {
       findings.append(
@@ -94,7 +94,7 @@ package struct Examination {
 
   /// - Parameter needed: bytes that ranks of one host need together, by their number.
   package func memory(needed: (Int) -> Int) -> Finding {
-    var worst = Finding("memory", .ok, "the kernel does not say how much there is")
+    var worst = Finding("memory", .ok, "the kernel does not report how much memory there is")
     var least = Double.infinity
     let alone = needed(1)
     if let limit = hosts.joined().compactMap(\.processLimit).min(), limit < alone {
@@ -112,14 +112,16 @@ package struct Examination {
       least = share
       let source = limit.map { $0 == there ? "a control group allows" : "are available" } ?? "are available"
       let text =
-        "\(counted(host.count, "rank")) of a host need about \(gigabytes(bytes)), and \(gigabytes(there)) \(source)"
+        "each host needs about \(gigabytes(bytes)) for \(counted(host.count, "rank")), and \(gigabytes(there)) \(source)"
       worst =
         share < 1
         ? Finding(
           "memory", .problem, text,
-          remedy: "fewer ranks a host, a smaller training.batchSize, or a higher limit (docker --memory, sbatch --mem)")
+          remedy:
+            "start fewer ranks on each host, lower training.batchSize, or raise the limit (docker --memory, sbatch --mem)"
+        )
         : share < 1.15
-          ? Finding("memory", .warning, text, remedy: "leave room: files that are read want memory too")
+          ? Finding("memory", .warning, text, remedy: "leave some free: the files that are read need memory too")
           : Finding("memory", .ok, text)
     }
     return worst
@@ -132,7 +134,7 @@ package struct Examination {
     let needed = host.count * 5 << 20
     guard let free = host.compactMap(\.sharedMemory).min() else {
       return Finding(
-        "/dev/shm", .problem, "it is missing, and ranks of a host talk through it",
+        "/dev/shm", .problem, "it is missing, and ranks on one host communicate through it",
         remedy: "mount a tmpfs there, or mpirun --mca btl_vader_backing_directory /tmp")
     }
     let text = "\(gigabytes(free)) free, \(counted(host.count, "rank")) take about \(gigabytes(needed))"
@@ -160,13 +162,13 @@ package struct Examination {
     if let busy = ranks.min(by: { $0.processorShare < $1.processorShare }), busy.processorShare < 0.85 {
       return Finding(
         "products", .warning,
-        "\(text); a thread of rank \(busy.rank) had a processor \(fixed(100 * busy.processorShare, 0)) % of the time",
-        remedy: "end what else runs there, and see that no two threads share a core")
+        "\(text); a thread of rank \(busy.rank) had a CPU for only \(fixed(100 * busy.processorShare, 0)) % of the time",
+        remedy: "stop other processes there, and make sure that no two threads share a core")
     }
     guard slowest.rate < 0.75 * median else { return Finding("products", .ok, text) }
     return Finding(
-      "products", .warning, "\(text); rank \(slowest.rank) is the slowest, and all wait for it",
-      remedy: "see what else runs on its host, and whether its processor is another or is throttled")
+      "products", .warning, "\(text); rank \(slowest.rank) is the slowest, and all others wait for it",
+      remedy: "check what else runs on its host, and whether its processor is a slower model or is throttled")
   }
 
   /// The measured sum over ranks.
@@ -186,7 +188,7 @@ package struct Examination {
       "sums", .warning,
       "\(text): a step would wait \(fixed(exposed * 1e3, 0)) ms beside \(fixed(step.total * 1e3, 0)) ms of computing",
       remedy: hosts.count > 1
-        ? "raise training.batchSize, start one rank a host, or choose the fast network (--mca btl_tcp_if_include NAME)"
+        ? "raise training.batchSize, start one rank on each host, or choose the fast network (--mca btl_tcp_if_include NAME)"
         : "raise training.batchSize, or start fewer ranks with more threads")
   }
 

@@ -32,6 +32,12 @@ package struct RankFacts: Sendable, Equatable {
 
   package init() {}
 
+  static var ownHostName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count - 1)
+    return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
   /// Asks this process's system. Rates are measured elsewhere.
   package init(rank: Int, threads: Int, sharedMemory: Int?) {
     let own = HostCPUs.ofThisProcess()
@@ -42,9 +48,7 @@ package struct RankFacts: Sendable, Equatable {
     cpus = own.cpus.sorted()
     let launcher = (try? String(contentsOfFile: "/proc/\(getppid())/status", encoding: .utf8)) ?? ""
     launcherCPUs = (HostCPUs.schedulable(status: launcher) ?? []).sorted()
-    var name = [CChar](repeating: 0, count: 256)
-    gethostname(&name, name.count - 1)
-    hostName = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    hostName = Self.ownHostName
     quota = ControlGroup.quota()
     let limits = MemoryLimit.all()
     func left(_ kinds: MemoryLimit.Kind...) -> Int? { limits.filter { kinds.contains($0.kind) }.map(\.left).min() }

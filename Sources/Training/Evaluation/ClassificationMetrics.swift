@@ -19,6 +19,17 @@ package struct ClassificationMetrics: Sendable, Equatable {
   /// Classes that occur in the labels or the predictions: what macro averages range over.
   private var seen: [Int] { confusion.indices.filter { actual($0) + predicted($0) > 0 } }
 
+  /// Of one class: how many rows are of it, how many of those that are taken for it are, and how many of its rows are
+  /// found.
+  package func figures(ofClass label: Int) -> (rows: Int, precision: Double, recall: Double, f1: Double) {
+    let right = Double(confusion[label][label])
+    let (actual, predicted) = (actual(label), predicted(label))
+    return (
+      actual, ratio(right, Double(predicted)), ratio(right, Double(actual)),
+      ratio(2 * right, Double(actual + predicted))
+    )
+  }
+
   package var accuracy: Double {
     ratio(Double(confusion.indices.reduce(0) { $0 + confusion[$1][$1] }), Double(total))
   }

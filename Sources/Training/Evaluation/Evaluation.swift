@@ -2,6 +2,7 @@ import Collectives
 import Distillation
 import Encoders
 import Kernels
+import Synchronization
 import Text
 
 /// A pass over a dataset without gradients, shared among ranks and their workers.
@@ -47,13 +48,15 @@ struct Evaluation {
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: nil) }
   }
 
+  /// - Parameter progress: told the share of this rank's work that is done, by whichever worker did it.
   /// - Returns: the outcome on rank 0, `nil` elsewhere.
-  func run(_ data: TokenizedDataset) throws -> Outcome? {
+  func run(_ data: TokenizedDataset, progress: (@Sendable (Double) -> Void)? = nil) throws -> Outcome? {
     let parts = cut(data)
     if let packed { places.pool.pack(packed) }
     let counts = GlobalCounts(of: 0..<data.count, in: data)
     let own = indices(ofRank: places.ranks.rank, of: parts.count)
     var results = [[UInt8]](repeating: [], count: own.count)
+    let done = Atomic(0)
     results.withUnsafeMutableBufferPointer { results in
       // Each element is written by the one worker that took its index.
       nonisolated(unsafe) let results = results
@@ -61,6 +64,7 @@ struct Evaluation {
         let part = compute(data.batch(parts[own[index]]), counts, workers[worker].arena)
         part.logits.withUnsafeBytes { results[index] += $0 }
         part.sums.values.withUnsafeBytes { results[index] += $0 }
+        progress?(Double(done.add(1, ordering: .relaxed).newValue) / Double(own.count))
       }
     }
     guard let all = try places.ranks.gather(results.flatMap { $0 }, to: 0) else { return nil }

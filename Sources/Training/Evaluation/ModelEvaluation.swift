@@ -13,15 +13,18 @@ package struct Predictions: Sendable {
 extension ClassifierModel {
   /// Runs the model over a dataset, shared among ranks and their workers.
   ///
+  /// - Parameter progress: told on rank 0 the share of its work that is done, by whichever worker did it.
   /// - Returns: the predictions on rank 0, `nil` elsewhere.
-  package func predict(_ data: TokenizedDataset, places: Places) throws -> Predictions? {
+  package func predict(
+    _ data: TokenizedDataset, places: Places, progress: (@Sendable (Double) -> Void)? = nil
+  ) throws -> Predictions? {
     try check(data)
     let clock = ContinuousClock()
     let start = clock.now
     let evaluation = Evaluation(
       student: encoder, weights: weights, teacher: nil, objective: StageObjective(labelWeight: 1, adaptors: []),
       places: places)
-    guard let outcome = try evaluation.run(data) else { return nil }
+    guard let outcome = try evaluation.run(data, progress: places.ranks.rank == 0 ? progress : nil) else { return nil }
     return Predictions(
       logits: outcome.logits, crossEntropySum: outcome.sums.values[0], seconds: (clock.now - start).seconds)
   }

@@ -86,7 +86,8 @@ package struct ClassifierModel: Sendable {
         notices += try weights.arrange(ownLabels, as: labels, of: encoder, path: path, role).map { [$0] } ?? []
       }
     } else {
-      notices.append("\(path): the classification head is new (\(configuration.labels.count) classes), to be trained")
+      notices.append(
+        "\(path): the classification head is new (\(configuration.labels.count) classes) and will be trained")
     }
     self.init(
       encoder: encoder, weights: weights, configurationJSON: directory.configuration, tokenizerDirectory: path,

@@ -4,7 +4,7 @@ import Glibc
 package struct Schedule: Sendable, Equatable {
   private let kind: ScheduleSettings.Kind
   private let peak: Double
-  private let warmupSteps: Int
+  package let warmupSteps: Int
   private let totalSteps: Int
 
   package init(_ settings: ScheduleSettings, peak: Double, totalSteps: Int) {

@@ -24,9 +24,9 @@ package struct RunPlan: Sendable {
 
   /// - Parameters:
   ///   - assuming: in place of the configuration's data.
-  ///   - threads: that tokenise.
+  ///   - data: reads the configuration's.
   /// - Throws: where a `config.json`, a tokenizer or data cannot be read, or do not fit together.
-  package init(_ configuration: RunConfiguration, assuming assumed: AssumedData? = nil, threads: Int) throws {
+  init(_ configuration: RunConfiguration, assuming assumed: AssumedData? = nil, data: PlannedData) throws {
     self.configuration = configuration
     let shapes = try ModelShapes(configuration)
     self.shapes = shapes
@@ -36,17 +36,10 @@ package struct RunPlan: Sendable {
       train = DatasetFigures(rows: assumed.rows, meanLength: assumed.meanLength, vocabulary: vocabulary)
       validation = nil
     } else {
-      let tokenizer = try Tokenizer(directory: shapes.tokenizerDirectory)
-      let data = try TrainingData(
-        configuration, labels: shapes.student.labels, tokenizer: tokenizer, threads: threads)
-      train = DatasetFigures(data.all, vocabulary: vocabulary)
-      validation = try configuration.data.validation.map { source in
-        DatasetFigures(
-          try TokenizedDataset(
-            source.read(labels: shapes.student.labels), tokenizer: tokenizer,
-            maxLength: configuration.data.maxLength, threads: threads), vocabulary: vocabulary)
-      }
-      training = data
+      let read = try data.read(configuration, shapes)
+      train = DatasetFigures(read.training.all, vocabulary: vocabulary)
+      validation = read.validation.map { DatasetFigures($0, vocabulary: vocabulary) }
+      training = read.training
     }
     stages = try Self.stages(configuration, shapes, train, validation, training)
   }

@@ -22,7 +22,7 @@ final class MetricsLog {
     self.length = Int(status.st_size)
     if let length, length < self.length {
       guard ftruncate(descriptor, off_t(length)) == 0 else {
-        throw ModelError("\(path): cannot be cut to \(length) bytes: \(String(cString: strerror(errno)))")
+        throw ModelError("\(path): cannot be truncated to \(length) bytes: \(String(cString: strerror(errno)))")
       }
       self.length = length
     }

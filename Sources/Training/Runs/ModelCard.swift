@@ -59,7 +59,7 @@ struct ModelCard {
       ]
       for score in scores {
         guard let value = report.value(score.key) else { continue }
-        lines += ["    - type: \(score.type)", "      name: \(score.title)", "      value: \(value)"]
+        lines += ["    - type: \(score.type)", "      name: \(score.title)", "      value: \(fixed(value, 4))"]
       }
     }
     return (lines + ["---"]).joined(separator: "\n")
@@ -76,9 +76,9 @@ struct ModelCard {
   private static func dataset(_ source: DatasetSource) -> (name: String, type: String) {
     switch source.format {
     case .layout(let layout, _): (layout.name, layout.name)
-    case .lines: (source.path, "text")
-    case .csv, .tsv: (source.path, "csv")
-    case .jsonl: (source.path, "json")
+    case .lines: (source.portableName, "text")
+    case .csv, .tsv: (source.portableName, "csv")
+    case .jsonl: (source.portableName, "json")
     }
   }
 
@@ -90,8 +90,8 @@ struct ModelCard {
     let shape = model.configuration
     let made: String
     if let teacher, let path = configuration.teacher?.model {
-      let times = fixed(Double(teacher.parameters) / Double(max(1, model.parameters)), 1)
-      made = "distilled from \(Self.escaped(path)), which has \(times) times as many"
+      made =
+        "\(sizeComparison(model.parameters, to: teacher.parameters)) than \(Self.escaped(path.portablePath)), from which it was distilled"
     } else {
       made = "fine-tuned"
     }
@@ -115,9 +115,9 @@ struct ModelCard {
     if let teacher, let path = configuration.teacher?.model {
       let shape = teacher.configuration
       let size = "\(shape.layers) layers of \(shape.hiddenSize), \(grouped(teacher.parameters)) parameters"
-      rows.append(("teacher", "\(path): \(size)"))
+      rows.append(("teacher", "\(path.portablePath): \(size)"))
     }
-    rows += [("student", start), ("stages", configuration.stages.map(\.name).joined(separator: ", then "))]
+    rows += [("start", start), ("stages", configuration.stages.map(\.name).joined(separator: ", then "))]
     rows.append(("stage", stage.name))
     let keys = AdaptorSettings.metricKeys(of: stage.adaptors)
     let adaptors = zip(keys, stage.adaptors).map { "\($0) × \($1.weight)" }
@@ -133,9 +133,9 @@ struct ModelCard {
 
   private var start: String {
     switch configuration.student.source {
-    case .model(let path): "started as \(path)"
+    case .model(let path): "started as \(path.portablePath)"
     case .teacherLayers(let layers):
-      "started as layers \(layers.map(String.init).joined(separator: ", ")) of \(configuration.teacher?.model ?? "")"
+      "started as layers \(layers.map(String.init).joined(separator: ", ")) of \(configuration.teacher?.model.portablePath ?? "")"
     case .fresh: "started with random weights"
     }
   }
@@ -147,7 +147,7 @@ struct ModelCard {
         report.isBest ? ", the best \(monitor) so far" : ", not the best \(monitor) so far"
       } ?? ""
     return "## How good it is\n\nOn the validation data, after step \(report.step) of stage \(stage.name)\(choice):\n\n"
-      + Self.table(("metric", "value"), report.metrics.map { ($0.name, "\($0.value)") })
+      + Self.table(("metric", "value"), report.metrics.map { ($0.name, fixed($0.value, 4)) })
   }
 
   private var cost: String {

@@ -165,24 +165,30 @@ package struct RunPreview: Sendable {
       let key = "stages.\(stage.name)"
       var layout = ParameterLayout()
       _ = Encoder(student.configuration, layout: &layout)
-      var adaptors: [WeightedAdaptor] = []
+      var adaptors: [(WeightedAdaptor, compared: String)] = []
       for (name, settings) in zip(AdaptorSettings.metricKeys(of: stage.adaptors), stage.adaptors) {
         guard let teacher else { break }
         let adaptor = attempt("\(key).adaptors") {
           try settings.makeAdaptor(
             name: name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
         }
-        if let adaptor { adaptors.append(adaptor) }
+        if let adaptor { adaptors.append((adaptor, settings.compared)) }
       }
       guard let rows = training?[index].count else { continue }
       let batches = attempt(key) { try StageRun.epochBatches(stage.training, rows: rows) } ?? []
+      if !batches.isEmpty {
+        notices +=
+          StageWarnings(
+            stage, epochBatches: batches, rows: rows, validates: configuration.data.validation != nil
+          ).texts
+      }
       stages.append(
         StageOverview(
           name: stage.name, index: index + 1, count: configuration.stages.count, steps: batches.reduce(0, +),
           epochs: batches.count,
           trainedParameters: StageRun.updatedParameters(stage.update, of: layout).count,
-          adaptors: adaptors.map { weighted in
-            (weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) })
+          adaptors: adaptors.map { weighted, compared in
+            (weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) }, compared)
           },
           labelWeight: stage.labelWeight,
           monitor: configuration.data.validation == nil ? nil : stage.checkpoint.monitor))

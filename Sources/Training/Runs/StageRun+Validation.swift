@@ -123,8 +123,11 @@ extension StageRun {
       name: settings.name, index: index + 1, count: configuration.stages.count,
       steps: steps, epochs: epochBatches.count,
       trainedParameters: updated.count,
-      adaptors: objective.adaptors.map { weighted in
-        (weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) })
+      adaptors: zip(objective.adaptors, settings.adaptors).map { weighted, settings in
+        (
+          weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) },
+          settings.compared
+        )
       },
       labelWeight: settings.labelWeight,
       monitor: inputs.validation == nil ? nil : settings.checkpoint.monitor)

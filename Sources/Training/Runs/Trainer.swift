@@ -97,7 +97,9 @@ package struct Trainer {
     for ((key, model), location) in zip(configuration.models, locations) {
       if let commit = location.commit { try report(.notice("\(key): \(model) is commit \(commit)")) }
     }
-    for notice in inputs.notices { try report(.notice(notice)) }
+    // What is told of the student's beginning is not true of one that goes on.
+    let notices = state == nil ? inputs.notices : inputs.teacher?.notices ?? []
+    for notice in try notices + warnings(inputs) { try report(.notice(notice)) }
     if isRoot { try report(.runStarted(overview(inputs))) }
     if let state { warn(of: state, session) }
     // What a signal during loading would save is there already, or is nothing.
@@ -185,8 +187,18 @@ package struct Trainer {
     guard state.threads != session.threads, !isPinned else { return }
     session.journal.announce(
       .notice(
-        "the state was saved by \(state.threads.count) ranks with \(state.threads.map(String.init).joined(separator: ", ")) "
-          + "threads: results will differ in their last bits, which training.microBatches set to a number prevents"))
+        "the state was saved by \(Self.job(state.threads)), and this is \(Self.job(session.threads)): results will differ "
+          + "in their last bits; set training.microBatches to a number to prevent that"))
+  }
+
+  /// `2 ranks, 1 thread each`
+  private static func job(_ threads: [Int]) -> String {
+    let ranks = threads.count == 1 ? "1 rank" : "\(threads.count) ranks"
+    func counted(_ threads: Int) -> String { threads == 1 ? "1 thread" : "\(threads) threads" }
+    guard let first = threads.first, threads.allSatisfy({ $0 == first }) else {
+      return "\(ranks) with \(threads.map(String.init).joined(separator: ", ")) threads"
+    }
+    return threads.count == 1 ? "\(ranks) with \(counted(first))" : "\(ranks), \(counted(first)) each"
   }
 
   private func train(_ session: RunSession, from state: RunState?, at path: String?) throws -> RunEnd {
@@ -241,6 +253,17 @@ package struct Trainer {
         pairs, student: inputs.student.configuration.layers, teacher: teacher.configuration.layers))
   }
 
+  /// What the stages will not learn as they are set.
+  private func warnings(_ inputs: RunInputs) throws -> [String] {
+    try configuration.stages.enumerated().flatMap { index, stage in
+      let rows = inputs.training[index].count
+      return StageWarnings(
+        stage, epochBatches: try StageRun.epochBatches(stage.training, rows: rows), rows: rows,
+        validates: inputs.validation != nil
+      ).texts
+    }
+  }
+
   /// Of each stage.
   private func adaptors(_ inputs: RunInputs) throws -> [[WeightedAdaptor]] {
     try configuration.stages.map { stage in
@@ -254,7 +277,8 @@ package struct Trainer {
     let plan = try RunPlan(configuration, inputs)
     return RunOverview(
       directory: configuration.run.directory, ranks: places.ranks.size, threads: places.pool.workers,
-      simd: simdLevel, blas: openBLASInUse().map { "OpenBLAS \($0.core)" } ?? "own matrix product",
+      simd: simdLevel, host: RankFacts.ownHostName,
+      blas: openBLASInUse().map { "OpenBLAS \($0.core)" } ?? "own matrix product",
       teacher: configuration.teacher?.model,
       teacherParameters: inputs.teacher?.parameterCount, studentParameters: inputs.student.parameterCount,
       trainRows: inputs.training.trainRows, unlabelledRows: inputs.training.all.count - inputs.training.trainRows,

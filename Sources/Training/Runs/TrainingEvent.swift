@@ -26,6 +26,8 @@ package struct RunOverview: Sendable {
   package let ranks: Int
   package let threads: Int
   package let simd: String
+  /// Of rank 0.
+  package let host: String
   package let blas: String
   package let teacher: String?
   package let teacherParameters: Int?
@@ -48,8 +50,8 @@ package struct StageOverview: Sendable {
   package let steps: Int
   package let epochs: Int
   package let trainedParameters: Int
-  /// Each adaptor with its weight and pairs of layers.
-  package let adaptors: [(name: String, weight: Double, pairs: [(student: Int, teacher: Int)])]
+  /// Each adaptor with its weight, its pairs of layers, and what it compares where it has none.
+  package let adaptors: [(name: String, weight: Double, pairs: [(student: Int, teacher: Int)], compared: String)]
   package let labelWeight: Double
   package let monitor: String?
 }
@@ -150,7 +152,8 @@ extension TrainingEvent {
         "teacher_parameters": run.teacherParameters.map(JSON.integer) ?? .null,
         "student_parameters": .integer(run.studentParameters), "train_rows": .integer(run.trainRows),
         "unlabelled_rows": .integer(run.unlabelledRows),
-        "validation_rows": run.validationRows.map(JSON.integer) ?? .null,
+        "validation_rows": run.validationRows.map(JSON.integer) ?? .null, "host": .string(run.host),
+        "version": .string(programVersion),
       ]
     case .stageStarted(let stage):
       [

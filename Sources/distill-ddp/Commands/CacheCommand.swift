@@ -13,24 +13,25 @@ struct CacheCommand: ParsableCommand {
 
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "ls", abstract: "List the teachers and taps a cache has entries of.")
+      commandName: "ls", abstract: "List the teachers whose features a cache holds, and which features.")
 
     @OptionGroup var cache: CacheArguments
 
     func run() throws {
       let folders = try TeacherCacheDirectory(cache.path).folders(readsValues: false)
       if cache.json { return printLine(JSON.array(folders.map(\.json)).text()) }
-      guard !folders.isEmpty else { return printLine("empty") }
+      guard !folders.isEmpty else { return printLine("The cache is empty.") }
       let rows = folders.map { folder in
         [folder.name] + folder.facts + [grouped(folder.segments.count), grouped(folder.entries), grouped(folder.bytes)]
       }
-      table([["folder", "teacher", "precision", "taps", "files", "sentences", "bytes"]] + rows).forEach(printLine)
+      table([["folder", "teacher", "precision", "cached features", "files", "sentences", "bytes"]] + rows).forEach(
+        printLine)
     }
   }
 
   struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "verify", abstract: "Hold every entry against its checksum; exit with 1 if anything is damaged.")
+      commandName: "verify", abstract: "Check every entry's checksum; exit with 1 if anything is damaged.")
 
     @OptionGroup var cache: CacheArguments
 
@@ -50,7 +51,7 @@ struct CacheCommand: ParsableCommand {
 
   struct Clear: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "clear", abstract: "Delete every entry, of all teachers; other files are left alone.")
+      commandName: "clear", abstract: "Delete the cached features of all teachers; other files are kept.")
 
     @OptionGroup var cache: CacheArguments
 
@@ -85,7 +86,7 @@ extension TeacherCacheDirectory.Folder {
     ]
   }
 
-  /// Teacher, precision and taps, as its identity names them.
+  /// Teacher, precision and features, as its identity names them.
   fileprivate var facts: [String] {
     func text(_ key: String) -> String { (identity?[key]?.string ?? "?").escapedForDisplay }
     let taps = Tap.Kind.allCases.compactMap { kind -> String? in

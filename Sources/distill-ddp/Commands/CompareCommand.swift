@@ -9,7 +9,8 @@ struct CompareCommand: ParsableCommand {
     abstract: "Put runs into one table: quality, size, speed.",
     discussion: """
       Metrics are those of the best checkpoint. Runs whose configurations differ in run.seed only are one row, with mean \
-      and standard deviation. A run that has not ended says how far it is.
+      and standard deviation. A run that has not ended says how far it is. Directories that hold no run are skipped, with \
+      a note.
 
         distill-ddp compare runs/baseline runs/mix-*
         distill-ddp compare runs/* --format csv > runs.csv
@@ -27,7 +28,7 @@ struct CompareCommand: ParsableCommand {
 
   func run() throws {
     try onFirstRank {
-      let comparison = RunComparison(try runs.map { try RecordedRun($0) })
+      let comparison = RunComparison(try runDirectories(among: runs).map { try RecordedRun($0) })
       let text =
         switch format {
         case .markdown: comparison.markdown + "\n"

@@ -40,12 +40,20 @@ struct ConfigCommand: ParsableCommand {
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "show", abstract: "Print a configuration with every default filled in, as YAML.")
+      commandName: "show",
+      abstract: "Print a configuration with every default filled in, as YAML; a sweep as one document for each run.")
 
     @OptionGroup var source: ConfigurationOptions
 
     func run() throws {
-      try onFirstRank { try writeResult(Array(source.configuration().resolvedYAML().utf8)) }
+      try onFirstRank {
+        guard let sweep = try source.sweep() else {
+          return try writeResult(Array(source.configuration().resolvedYAML().utf8))
+        }
+        // A YAML file may hold several documents.
+        let documents = try sweep.runs.map { "# \($0.name.escapedForDisplay)\n\(try $0.configuration.resolvedYAML())" }
+        try writeResult(Array(documents.joined(separator: "---\n").utf8))
+      }
     }
   }
 

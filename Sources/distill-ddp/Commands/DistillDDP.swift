@@ -11,7 +11,7 @@ struct DistillDDP: ParsableCommand {
       Alone:       distill-ddp --config configs/finetune.yaml
       Many ranks:  mpirun -np 8 distill-ddp --config configs/distillation_ts.yaml
       """,
-    version: "0.1.0",
+    version: programVersion,
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, TokenizeCommand.self, FeaturesCommand.self,
       InspectCommand.self, ValidateCommand.self, VerifyCommand.self, CacheCommand.self, CompareCommand.self,

@@ -11,7 +11,7 @@ import Training
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Look at MPI, cores, memory, disk and speed before a run.",
+    abstract: "Check MPI, cores, memory, disk and speed before a run.",
     discussion: """
       Start it as the run will be started. Takes a few seconds; writes nothing. Status 1 says that a run would fail.
 
@@ -19,7 +19,7 @@ struct DoctorCommand: ParsableCommand {
         mpirun -np 4 distill-ddp doctor --config configs/distillation_ts.yaml
       """)
 
-  @Option(help: "The run's configuration, a YAML file, for what it needs of memory and disk.")
+  @Option(help: "The run's configuration, a YAML file, to check memory and disk for.")
   var config: String?
 
   @Option(
@@ -43,12 +43,15 @@ struct DoctorCommand: ParsableCommand {
 
   func run() throws {
     if startsMPI { return try MPILibrary.startAlone() }
-    let configuration = Result { try config.map { try RunConfiguration(path: $0, overrides: overrides) } }
+    let sweep = Result { try config.flatMap { try Sweep(path: $0, overrides: overrides) } }
+    let configuration = Result {
+      try sweep.get()?.runs.first?.configuration ?? config.map { try RunConfiguration(path: $0, overrides: overrides) }
+    }
     let settings = (try? configuration.get())?.run
     do {
       let environment = try LaunchEnvironment(variables: environmentVariables())
       let isWell = try onEveryRank(threads: threads ?? settings?.threads) { places in
-        try examine(configuration, places, environment)
+        try examine(configuration, (try? sweep.get()) ?? nil, places, environment)
       }
       if !isWell { throw ExitCode.failure }
     } catch let error as LaunchError {
@@ -70,7 +73,8 @@ struct DoctorCommand: ParsableCommand {
   ///
   /// - Returns: on every rank, whether there is no problem.
   private func examine(
-    _ configuration: Result<RunConfiguration?, any Error>, _ places: Places, _ environment: LaunchEnvironment
+    _ configuration: Result<RunConfiguration?, any Error>, _ sweep: Sweep?, _ places: Places,
+    _ environment: LaunchEnvironment
   ) throws -> Bool {
     let root = places.ranks.rank == 0
     try RankAgreement.require(
@@ -82,13 +86,18 @@ struct DoctorCommand: ParsableCommand {
       rank: places.ranks.rank, threads: places.pool.workers,
       sharedMemory: freeDiskSpace(at: "/dev/shm/.").flatMap { access("/dev/shm", W_OK) == 0 ? $0.bytes : nil })
     // Every rank reads it, as every rank of a run would.
-    let plan = Result { try configuration.get().map { try RunPlan($0, threads: places.pool.workers) } }
+    let threads = places.pool.workers
+    let plan = Result {
+      try configuration.get().map { configuration in
+        try sweep.map { try JobPlan($0, threads: threads) } ?? JobPlan(configuration, threads: threads)
+      }
+    }
     let known = (try? plan.get()) ?? nil
     try places.ranks.barrier()
     facts.add(
-      known.map { ProductRate.measure($0, seconds: 1, pool: places.pool, places: places.count) }
+      known.map { ProductRate.measure($0.first, seconds: 1, pool: places.pool, places: places.count) }
         ?? ProductRate.measure(seconds: 1, pool: places.pool))
-    let bytes = known?.stages.map { Int(4 * $0.gradientValues) }.max() ?? 32_000_000
+    let bytes = known?.first.stages.map { Int(4 * $0.gradientValues) }.max() ?? 32_000_000
     let sums =
       places.ranks.size > 1
       ? try SumRate.measure(bytes: min(bytes, 256 << 20), seconds: 1, ranks: places.ranks) : nil
@@ -104,12 +113,12 @@ struct DoctorCommand: ParsableCommand {
   }
 
   private func findings(
-    _ ranks: [RankFacts], _ plan: Result<RunPlan?, any Error>, _ environment: LaunchEnvironment, _ sums: SumRate?
+    _ ranks: [RankFacts], _ plan: Result<JobPlan?, any Error>, _ environment: LaunchEnvironment, _ sums: SumRate?
   ) -> [Finding] {
     let examination = Examination(ranks, launcher: environment.launcher)
     var findings = [mpi(ranks, examination, environment)] + examination.cores
     findings += ProcessorFindings.all
-    var known: RunPlan?
+    var known: JobPlan?
     do {
       known = try plan.get()
     } catch {
@@ -118,8 +127,8 @@ struct DoctorCommand: ParsableCommand {
     }
     let threads = ranks.map(\.threads).max() ?? 1
     if let known {
-      let memory = known.memory(ranks: ranks.count, threads: threads)
-      findings.append(examination.memory { memory.host(ranks: $0) })
+      findings.append(
+        examination.memory { known.memoryOfHost(ranks: ranks.count, threads: threads, perHost: $0) })
       findings += DiskFindings(plan: known).all
     }
     if let finding = examination.sharedMemory { findings.append(finding) }
@@ -130,7 +139,7 @@ struct DoctorCommand: ParsableCommand {
         trainedProducts: Self.mean(ranks.flatMap(\.trainedRates)),
         link: sums.bandwidth)
       let job = JobShape(ranks: ranks.count, threads: threads, perHost: examination.ranksOfHost)
-      findings.append(examination.sums(sums, step: known.flatMap { $0.slackOfStep(job, speeds) }))
+      findings.append(examination.sums(sums, step: known.flatMap { $0.first.slackOfStep(job, speeds) }))
     }
     return findings
   }
@@ -190,7 +199,8 @@ struct DoctorCommand: ParsableCommand {
         case .problem: "problem"
         }
       let check = finding.check + String(repeating: " ", count: width - finding.check.count)
-      printLine("\(mark)  \(check)  \(finding.text)")
+      let colour: Colour? = [.warning: .yellow, .problem: .red][finding.status]
+      printLine(colour.map { (mark, $0) } ?? (mark, .green), "  \(check)  \(finding.text)")
       if !finding.remedy.isEmpty {
         printLine(String(repeating: " ", count: width + 11) + "→ \(finding.remedy)")
       }
@@ -198,7 +208,7 @@ struct DoctorCommand: ParsableCommand {
     printLine("")
     printLine(
       problems + warnings == 0
-        ? "Nothing stands in the way." : "\(counted(problems, "problem")), \(counted(warnings, "warning"))")
+        ? "No problems found." : "\(counted(problems, "problem")), \(counted(warnings, "warning"))")
   }
 
   /// `0-3,8`

@@ -11,7 +11,7 @@ struct EvaluateCommand: ParsableCommand {
     commandName: "evaluate",
     abstract: "Measure a model on labelled data.",
     discussion: """
-      Data is a text file and a file of labels, one a line each, one file of labelled rows, or a known dataset:
+      Data is a text file and a file of labels, one per line each, one file of labelled rows, or a known dataset:
 
         distill-ddp evaluate --model runs/teacher/best --data val_text.txt val_labels.txt
         distill-ddp evaluate --model runs/teacher/best --data dev.tsv --text sentence --label label
@@ -49,7 +49,9 @@ struct EvaluateCommand: ParsableCommand {
       }
       try RankAgreement.require(
         RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
-      guard let predictions = try classifier.predict(dataset, places: places) else { return }
+      let progress = EvaluationProgress(rows: dataset.count)
+      guard let predictions = try classifier.predict(dataset, places: places, progress: progress.show) else { return }
+      progress.end()
       let result = EvaluationResult(classifier, dataset, predictions)
       printLine(json ? result.json.text() : result.text)
     }

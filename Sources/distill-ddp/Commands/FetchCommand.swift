@@ -24,14 +24,18 @@ struct FetchCommand: ParsableCommand {
 
   func run() throws {
     try onFirstRank {
+      // A directory is what every other command reads under this name.
+      if access(name, F_OK) == 0 {
+        printError("Note: \(name.escapedForDisplay) is a directory here, which is used as it is; nothing was fetched")
+        return printLine(name.escapedForDisplay)
+      }
       guard let hubName = HubName(name) else {
         throw CommandError(
-          "\(name.escapedForDisplay): expected a name on the hub such as bert-base-uncased or org/name@revision")
+          "\(name.escapedForDisplay): expected a name on the hub such as bert-base-uncased or org/name@revision, or a "
+            + "directory that is here, found neither")
       }
+      if hubName.looksLikePath { throw HubError.notHere(path: name) }
       let location = try Hub.ofEnvironment(isShown: !quiet).locate(hubName, effort: .refresh)
-      if access(name, F_OK) == 0 {
-        printError("Note: \(name): there is a directory of this name here, which other commands take first")
-      }
       printLine(location.path)
     }
   }

@@ -10,7 +10,8 @@ struct PlanCommand: ParsableCommand {
     commandName: "plan",
     abstract: "Predict a run's memory, disk, communication and time without running it.",
     discussion: """
-      Reads the models' config.json and tokenises the data; loads no weights and writes nothing.
+      Reads the models' config.json and tokenises the data; loads no weights and writes nothing. Of a sweep it plans \
+      every run.
 
         distill-ddp plan --config configs/distillation_ts.yaml --ranks 1,2,8,64
         distill-ddp plan --config configs/distillation_ts.yaml --rows 100000 --mean-length 30
@@ -24,7 +25,8 @@ struct PlanCommand: ParsableCommand {
   @Option(help: "Worker threads of each rank (default: run.threads, else the cores of this machine).")
   var threads: Int?
 
-  @Option(help: "Ranks on each host, which share the teacher's memory and the link.")
+  @Option(
+    help: "Ranks on each host, which share the teacher's memory and the link (default: 1, so 2 ranks are on 2 hosts).")
   var perHost = 1
 
   @Option(help: ArgumentHelp("The link between hosts, in gigabits a second.", valueName: "Gb/s"))
@@ -32,13 +34,14 @@ struct PlanCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "What a core multiplies, in GFLOP/s (default: this one's, measured for a second).", valueName: "GFLOP/s"))
+      "The matrix-multiply speed of one core, in GFLOP/s (default: this machine's, measured for a second).",
+      valueName: "GFLOP/s"))
   var gflops: Double?
 
   @Option(help: "Rows of training data, in place of the configuration's.")
   var rows: Int?
 
-  @Option(help: "Their tokens on average, with --rows.")
+  @Option(help: "Tokens in a row on average, with --rows.")
   var meanLength: Double?
 
   @Flag(help: "Print the result as JSON.")
@@ -70,16 +73,19 @@ struct PlanCommand: ParsableCommand {
 
   func run() throws {
     try onFirstRank {
-      let configuration = try source.configuration()
+      let sweep = try source.sweep()
+      let configuration = try sweep?.runs.first?.configuration ?? source.configuration()
       let own = try CoreAllotment(requested: threads ?? configuration.run.threads, among: SingleProcess()).threads
       let assumed = rows.flatMap { rows in
         meanLength.map { RunPlan.AssumedData(rows: rows, meanLength: $0) }
       }
       if assumed == nil { try requireData(configuration) }
-      let plan = try RunPlan(configuration, assuming: assumed, threads: own)
-      let speeds = measuredSpeeds(plan, threads: own)
+      let plan =
+        try sweep.map { try JobPlan($0, assuming: assumed, threads: own) }
+        ?? JobPlan(configuration, assuming: assumed, threads: own)
+      let speeds = measuredSpeeds(plan.first, threads: own)
       let jobs = (rankCounts ?? []).map { JobShape(ranks: $0, threads: own, perHost: perHost) }
-      let text = PlanText(plan: plan, speeds: speeds, isMeasured: gflops == nil, jobs: jobs, link: link)
+      let text = JobPlanText(job: plan, speeds: speeds, isMeasured: gflops == nil, shapes: jobs, link: link)
       if json { printLine(text.json.text()) } else { text.lines.forEach(printLine) }
     }
   }

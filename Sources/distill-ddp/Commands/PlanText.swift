@@ -33,7 +33,7 @@ struct PlanText {
   }
 
   private var data: [String] {
-    var rows = [["data", "rows", "mean tokens", "most tokens", "different words"]]
+    var rows = [["data", "rows", "mean tokens", "most tokens", "distinct tokens"]]
     for (name, figures) in [("training", plan.train), ("validation", plan.validation)] {
       guard let figures else { continue }
       rows.append([
@@ -45,26 +45,32 @@ struct PlanText {
   }
 
   private var work: [String] {
-    var rows = [["stage", "trained", "epochs", "steps", "GFLOP a step", "TFLOP an epoch", "gradient, MB a step"]]
+    var rows = [
+      [
+        "stage", "trained parameters", "epochs", "steps", "steps/epoch", "GFLOP/step", "TFLOP/epoch",
+        "gradient MB/step",
+      ]
+    ]
     for stage in plan.stages {
-      func line(_ name: String, _ work: StagePlan.Work, _ epochs: Int) -> [String] {
+      func line(_ name: String, _ work: StagePlan.Work, _ epochs: Range<Int>) -> [String] {
         [
-          name, grouped(stage.trainedParameters), grouped(epochs), grouped(stage.epochs[0]),
+          name, grouped(stage.trainedParameters), grouped(epochs.count),
+          grouped(stage.epochs[epochs].reduce(0, +)), grouped(stage.epochs[0]),
           fixed(work.operations / 1e9, 1), fixed(work.operations * Double(stage.epochs[0]) / 1e12, 2),
           fixed(4 * stage.gradientValues / 1e6, 1),
         ]
       }
       let differs = stage.firstWork != stage.laterWork && stage.epochs.count > 1
-      rows.append(line(stage.settings.name, stage.firstWork, differs ? 1 : stage.epochs.count))
-      if differs { rows.append(line("  later epochs", stage.laterWork, stage.epochs.count - 1)) }
+      rows.append(line(stage.settings.name, stage.firstWork, 0..<(differs ? 1 : stage.epochs.count)))
+      if differs { rows.append(line("  later epochs", stage.laterWork, 1..<stage.epochs.count)) }
     }
     return table(rows)
   }
 
   private var disk: [String] {
     var rows = [
-      ["disk: a checkpoint", byteText(plan.checkpointBytes)], ["a state", byteText(plan.stateBytes)],
-      ["the run while it goes on", byteText(plan.mostBytes)], ["the run when it has ended", byteText(plan.keptBytes)],
+      ["disk: each checkpoint", byteText(plan.checkpointBytes)], ["each state", byteText(plan.stateBytes)],
+      ["the run, at most", byteText(plan.mostBytes)], ["the run, once finished", byteText(plan.keptBytes)],
     ]
     if let cache = plan.cacheBytes { rows.append(["teacher cache", byteText(cache)]) }
     return table(rows)
@@ -72,27 +78,29 @@ struct PlanText {
 
   private var memory: [String] {
     var rows = [
-      ["memory", "a rank", "weights", "gradients", "moments", "activations", "messages", "teacher", "a host"]
+      ["memory", "each rank", "weights", "gradients", "moments", "activations", "messages", "teacher", "each host"]
     ]
     for job in jobs {
       let memory = plan.memory(ranks: job.ranks, threads: job.threads)
       rows.append([
-        counted(job.ranks, "rank"), byteText(max(memory.training, memory.loading)), byteText(memory.weights),
+        Self.name(job), byteText(max(memory.training, memory.loading)), byteText(memory.weights),
         byteText(memory.gradients), byteText(memory.moments), byteText(memory.activations), byteText(memory.messages),
         byteText(memory.sharedTeacher), byteText(memory.host(ranks: job.perHost)),
       ])
     }
-    return table(rows) + ["The teacher's packed weights are in memory once on each host."]
+    return table(rows) + ["The teacher's weights are in memory once on each host."]
       + (MemoryLimit.tightest().map { ["Here, \($0.name) leaves \(byteText($0.left))."] } ?? [])
   }
 
   private var time: [String] {
-    var rows = [["time", "stage", "a step", "exposed", "sentences/s", "first epoch", "later", "stage", "run"]]
+    var rows = [
+      ["time", "stage", "step", "waiting for sums", "sentences/s", "first epoch", "later epochs", "stage", "run"]
+    ]
     for job in jobs {
       let time = plan.time(job, speeds)
       for (index, (stage, planned)) in zip(plan.stages, time.stages).enumerated() {
         rows.append([
-          index == 0 ? "\(counted(job.ranks, "rank")) × \(counted(job.threads, "thread"))" : "", planned.name,
+          index == 0 ? "\(Self.name(job)) × \(counted(job.threads, "thread"))" : "", planned.name,
           milliseconds(planned.firstStep), milliseconds(planned.firstExposed),
           fixed(stage.batches.mean.sentences / planned.firstStep, 0), clockTime(planned.firstEpoch),
           stage.epochs.count > 1 ? clockTime(planned.laterEpoch) : "–", clockTime(planned.total),
@@ -104,8 +112,13 @@ struct PlanText {
     return table(rows) + [
       "\(fixed(speeds.frozenProducts / 1e9, 0)) and \(fixed(speeds.trainedProducts / 1e9, 0)) GFLOP/s a core for the "
         + "teacher and the student, \(source); \(fixed(link, link < 10 ? 1 : 0)) Gb/s between hosts, "
-        + "\(counted(jobs.map(\.perHost).max() ?? 1, "rank")) a host."
+        + "\(counted(jobs.map(\.perHost).max() ?? 1, "rank")) on each host."
     ]
+  }
+
+  /// `1 rank`, `4 ranks on 2 hosts`
+  private static func name(_ job: JobShape) -> String {
+    job.ranks == 1 ? "1 rank" : "\(counted(job.ranks, "rank")) on \(counted(job.hosts, "host"))"
   }
 
   private func milliseconds(_ seconds: Double) -> String { "\(fixed(1000 * seconds, seconds < 0.1 ? 1 : 0)) ms" }

@@ -10,7 +10,7 @@ struct PredictCommand: ParsableCommand {
     commandName: "predict",
     abstract: "Predict the class of each text.",
     discussion: """
-      Writes a JSON object a line, in the order of the input: the label, and each class's logit and probability. An
+      Writes one JSON object per line, in the order of the input: the label, and each class's logit and probability. An
       output called .csv or .tsv is a table of the same.
 
         distill-ddp predict --model runs/teacher/best --input tweets.txt
@@ -64,13 +64,19 @@ struct PredictCommand: ParsableCommand {
       let rows = PredictionRows(to: output, labels: classifier.configuration.labels, kept: kept)
       let results = isRoot ? try ResultStream(destination) : nil
       try results?.write(rows.header)
+      let progress = EvaluationProgress(rows: examples.count)
       for first in stride(from: 0, to: max(1, examples.count), by: Self.rowsTogether) {
         let dataset = try limits.tokenize(
           examples, rows: first..<min(first + Self.rowsTogether, examples.count), by: tokenizer, for: classifier,
           threads: places.pool.workers)
-        guard let predictions = try classifier.predict(dataset, places: places) else { continue }
+        let (before, count, all) = (Double(first), Double(dataset.count), Double(max(1, examples.count)))
+        let predictions = try classifier.predict(dataset, places: places) { share in
+          progress.show((before + share * count) / all)
+        }
+        guard let predictions else { continue }
         try results?.write(try rows.bytes(predictions.logits, from: first, of: examples, model: model))
       }
+      progress.end()
       try results?.finish()
     }
   }

@@ -19,16 +19,18 @@ struct ReportCommand: ParsableCommand {
         distill-ddp report runs/mix --baseline runs/baseline --rows 3,17 --output mix.html
       """)
 
-  @Argument(help: "A run's directory.", completion: .directory)
-  var directory: String
+  @Argument(
+    help: "The directory of a run, or of several, each of which gets its page; those that hold no run are skipped.",
+    completion: .directory)
+  var directories: [String]
 
   @Option(
-    help: "The file to write (default: report.html in the run's directory; - is standard output).",
+    help: "The file to write, of one run (default: report.html in the run's directory; - is standard output).",
     completion: .file(extensions: ["html"]))
   var output: String?
 
   @Option(
-    help: "A file of sentences, one a line, whose attention is drawn (default: a few short validation rows).",
+    help: "A file of sentences, one per line, whose attention is drawn (default: a few short validation rows).",
     completion: .file())
   var sentences: String?
 
@@ -55,6 +57,9 @@ struct ReportCommand: ParsableCommand {
     if sentences != nil && rows != nil {
       throw ValidationError("--sentences and --rows: expected one of them, found both")
     }
+    if output != nil && directories.count > 1 {
+      throw ValidationError("--output: expected with one run, found \(directories.count); leave it out")
+    }
     if noModels && (sentences != nil || rows != nil || !baseline.isEmpty) {
       throw ValidationError("--no-models: expected without --sentences, --rows and --baseline, which need models")
     }
@@ -65,20 +70,23 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     try onFirstRank(threads: threads) { pool in
-      let run = try RecordedRun(directory)
-      let destination = ResultDestination(output ?? "\(run.directory)/report.html")
-      let claim = try destination.claim(allowsStreams: true)
-      defer { withExtendedLifetime(claim) {} }
-      let measurements =
-        noModels
-        ? ReportMeasurements(note: "Made without models: attention maps and measurements are left out.")
-        : try ReportMeasurements(
-          run, baselines: baseline, sentences: try chosenSentences(), hub: .ofEnvironment(),
-          places: Places(pool: pool, ranks: SingleProcess()))
-      for note in measurements.notes { printError("Note: \(note)") }
-      try destination.write(Array(ReportPage(run, measurements).html.utf8))
-      if let path = destination.path { printLine(path.escapedForDisplay) }
+      let alone = try Places(pool: pool, ranks: SingleProcess())
+      for directory in try runDirectories(among: directories) { try write(RecordedRun(directory), alone) }
     }
+  }
+
+  private func write(_ run: RecordedRun, _ places: Places) throws {
+    let destination = ResultDestination(output ?? "\(run.directory)/report.html")
+    let claim = try destination.claim(allowsStreams: true)
+    defer { withExtendedLifetime(claim) {} }
+    let measurements =
+      noModels
+      ? ReportMeasurements(note: "Made without models: attention maps and measurements are left out.")
+      : try ReportMeasurements(
+        run, baselines: baseline, sentences: try chosenSentences(), hub: .ofEnvironment(), places: places)
+    for note in measurements.notes { printError("Note: \(note)") }
+    try destination.write(Array(ReportPage(run, measurements).html.utf8))
+    if let path = destination.path { printLine(path.escapedForDisplay) }
   }
 
   private func parsed(_ rows: String) throws -> [Int] {

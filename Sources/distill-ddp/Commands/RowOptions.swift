@@ -134,6 +134,8 @@ extension RowOptions.Format: ExpressibleByArgument {
   }
 
   static var allValueStrings: [String] { ["lines", "csv", "tsv", "jsonl"] + DatasetLayout.allValueStrings }
+
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 extension DatasetLayout: ExpressibleByArgument {
@@ -143,6 +145,8 @@ extension DatasetLayout: ExpressibleByArgument {
   }
 
   package static var allValueStrings: [String] { all.map(\.name) }
+
+  package static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 extension DatasetLayout.Split: ExpressibleByArgument {}

@@ -11,8 +11,8 @@ struct TokenizeCommand: ParsableCommand {
     commandName: "tokenize",
     abstract: "Print the tokens of each text.",
     discussion: """
-      Reads lines of standard input, split on \\n only, or what --input names. Writes a JSON object a line: ids, type_ids
-      and tokens, special tokens included; with --offsets also which characters of its text each token covers.
+      Reads lines of standard input, split on \\n only, or what --input names. Writes one JSON object per line: ids,
+      type_ids and tokens, special tokens included; with --offsets also which characters of its text each token covers.
 
         distill-ddp tokenize --model runs/teacher/best < tweets.txt
         distill-ddp tokenize --model runs/teacher/best --input dev.tsv --text sentence

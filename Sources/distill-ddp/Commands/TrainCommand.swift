@@ -19,20 +19,20 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Worker threads of each rank (default: the cores it may use, shared among the host's ranks).")
   var threads: Int?
 
-  @Flag(help: "Print events as JSON, one a line, instead of progress.")
+  @Flag(help: "Print events as JSON, one per line, instead of progress.")
   var json = false
 
-  @Flag(help: "Print warnings and what came of it only.")
+  @Flag(help: "Print only warnings and the result.")
   var quiet = false
 
   @Option(
     help: ArgumentHelp(
-      "Go on with an interrupted run: auto takes its newest sound state and starts anew where there is none; a state's "
-        + "directory takes that one (default: run.resume).", valueName: "auto|none|path"),
+      "Resume an interrupted run: auto from its newest intact state, or from the beginning where there is none; a path "
+        + "from that state (default: run.resume).", valueName: "auto|none|path"),
     completion: .list(["auto", "none"]))
   var resume: String?
 
-  @Flag(help: "Resume although configuration, data or models have changed.")
+  @Flag(help: "Resume even if configuration, data or models have changed.")
   var allowChanges = false
 
   /// `EX_TEMPFAIL`: what a batch system, or `launch/run-with-restarts.sh`, takes for "run me again".
@@ -103,8 +103,21 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(
     name: .customLong("set"), parsing: .singleValue,
     help: ArgumentHelp("Override a key, as in training.batchSize=64; may be repeated.", valueName: "key=value"),
-    completion: .custom { _, _, _ in ConfigurationKey.all.filter { $0.isScalar }.map { "\($0.path)=" } })
+    completion: .custom { words, _, _ in ConfigurationOptions.keys(of: words) })
   var overrides: [String] = []
+
+  /// The keys that `--set` can follow with a value: those of each stage by the stage's name in the file that `--config`
+  /// names.
+  private static func keys(of words: [String]) -> [String] {
+    let file = words.indices.last { words[$0] == "--config" }.flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+    let configuration = file.flatMap { try? RunConfiguration(path: $0) }
+    return ConfigurationKey.all.filter(\.isScalar).flatMap { key -> [String] in
+      guard key.path.contains(".N") else { return ["\(key.path)="] }
+      let rest = key.path.dropFirst("stages.N.".count)
+      guard key.path.hasPrefix("stages.N."), !rest.contains(".N"), let configuration else { return [] }
+      return configuration.stages.map { "stages.\($0.name).\(rest)=" }
+    }
+  }
 
   func validate() throws {
     let size = try? LaunchEnvironment(variables: environmentVariables()).size

@@ -16,19 +16,24 @@ struct VerifyCommand: ParsableCommand {
       """)
 
   @Argument(
-    help: "A checkpoint's or state's directory, or a run's, which stands for all of its own.", completion: .directory)
-  var path: String
+    help: "Directories of checkpoints, of states, or of runs, which stand for all of their own.", completion: .directory
+  )
+  var paths: [String]
 
   @Flag(help: "Print the result as JSON.")
   var json = false
 
   func run() throws {
     try onFirstRank {
-      let directories = try Self.directories(at: path)
+      let found = try paths.map { (path: $0, directories: try Self.directories(at: $0)) }
+      let directories = found.flatMap(\.directories)
       guard !directories.isEmpty else {
         throw CommandError(
-          "\(path.escapedForDisplay): expected a directory with a manifest.json, or a run with such checkpoints, found "
-            + "neither; models that other programs saved have none")
+          "\(paths.map(\.escapedForDisplay).joined(separator: ", ")): expected a directory with a manifest.json, or a run "
+            + "with such checkpoints, found neither; models that other programs saved have none")
+      }
+      for (path, directories) in found where directories.isEmpty {
+        printError("Note: \(path.escapedForDisplay) holds nothing to verify and is skipped")
       }
       var isSound = true
       for directory in directories {

@@ -3,13 +3,20 @@ import Glibc
 /// Writes a line to standard output, at once: progress that waits in a buffer is none.
 func printLine(_ text: String) {
   ProgressLine.clear()
-  writeAll(withoutControls(text, keeps: ["\n", "\t"]) + "\n", to: 1)
+  writeAll(Colour.marked(withoutControls(text, keeps: ["\n", "\t"]), on: 1) + "\n", to: 1)
+}
+
+/// Writes a line to standard output whose beginning or end, words of our own, is coloured.
+func printLine(_ start: (String, Colour)? = nil, _ text: String, _ end: (String, Colour)? = nil) {
+  ProgressLine.clear()
+  func part(_ part: (String, Colour)?) -> String { part.map { $1.of($0, on: 1) } ?? "" }
+  writeAll(part(start) + withoutControls(text, keeps: ["\n", "\t"]) + part(end) + "\n", to: 1)
 }
 
 /// Writes a line to standard error.
 func printError(_ text: String) {
   ProgressLine.clear()
-  writeAll(withoutControls(text, keeps: ["\n", "\t"]) + "\n", to: 2)
+  writeAll(Colour.marked(withoutControls(text, keeps: ["\n", "\t"]), on: 2) + "\n", to: 2)
 }
 
 /// The text with its control characters escaped, wherever they came from: names in files that others made must not steer

@@ -8,6 +8,8 @@ struct StageProgressView {
   /// One process waits for nobody.
   private let runsOnRanks: Bool
   private var last: StepReport?
+  /// Of the epoch, as far as this process took its steps: Σ loss over sentences, and sentences.
+  private var (lossInEpoch, sentencesInEpoch) = (0.0, 0)
   /// Seconds of a step and of a validation, the latest counting most.
   private var stepSeconds = RecentMean()
   private var validationSeconds = RecentMean()
@@ -27,6 +29,9 @@ struct StageProgressView {
   }
 
   mutating func add(_ step: StepReport) {
+    if step.epoch != last?.epoch { (lossInEpoch, sentencesInEpoch) = (0, 0) }
+    lossInEpoch += step.loss * Double(step.sentences)
+    sentencesInEpoch += step.sentences
     last = step
     stepSeconds.add(step.seconds)
   }
@@ -42,7 +47,11 @@ struct StageProgressView {
   private typealias Piece = (text: String, rank: Int)
 
   /// All there is to say.
-  var text: String { pieces(bar: false).map(\.text).joined(separator: Self.gap) }
+  ///
+  /// - Parameter endsEpoch: whether the loss is the epoch's, rather than the last batch's.
+  func text(endsEpoch: Bool) -> String {
+    pieces(bar: false, endsEpoch: endsEpoch).map(\.text).joined(separator: Self.gap)
+  }
 
   /// What fits.
   func text(width: Int) -> String {
@@ -57,14 +66,15 @@ struct StageProgressView {
 
   private static let gap = "  "
 
-  private func pieces(bar: Bool) -> [Piece] {
+  private func pieces(bar: Bool, endsEpoch: Bool = false) -> [Piece] {
     guard let last else { return [(stage.name, 0)] }
     var pieces: [Piece] = []
     if stage.count > 1 { pieces.append((bar ? stage.name : "stage \(stage.name)", 4)) }
-    if bar { pieces.append((Self.bar(Double(last.step) / Double(max(1, last.steps))), 5)) }
+    if bar { pieces.append((progressBar(Double(last.step) / Double(max(1, last.steps))), 5)) }
     pieces.append(("epoch \(last.epoch)/\(last.epochs)", 1))
     pieces.append(("step \(last.stepInEpoch)/\(last.stepsInEpoch)", 0))
-    pieces.append(("loss \(fixed(last.loss, 4))", 2))
+    let mean = lossInEpoch / Double(max(1, sentencesInEpoch))
+    pieces.append((endsEpoch ? "mean loss \(fixed(mean, 4))" : "loss \(fixed(last.loss, 4))", 2))
     pieces.append(("lr \(scientific(last.learningRate))", 9))
     let seconds = max(last.seconds, 1e-9)
     let sentences = ranks?.sentencesPerSecond ?? Double(last.sentences) / seconds
@@ -73,8 +83,8 @@ struct StageProgressView {
     pieces.append(("\(rounded(tokens)) tokens/s", 7))
     if let ranks, ranks.memory > 0 { pieces.append((byteText(ranks.memory), 10)) }
     if let ranks, runsOnRanks {
-      pieces.append(("sums \(percent(ranks.exposedCommunication))", 11))
-      pieces.append(("rank \(ranks.slowestRank) slowest, costs \(percent(ranks.slowestRankCost))", 8))
+      pieces.append(("waiting for sums \(percent(ranks.exposedCommunication))", 11))
+      pieces.append(("rank \(ranks.slowestRank) slowest, imbalance \(percent(ranks.slowestRankCost))", 8))
     }
     pieces.append((timeLeft(last), 3))
     return pieces
@@ -92,14 +102,15 @@ struct StageProgressView {
     let whole = Double(last.steps) * stepSeconds.value + Double(last.epochs) * validationSeconds.value
     return "\(clockTime(left)) left, run \(clockTime(left + workBehind * whole))"
   }
+}
 
-  private static func bar(_ done: Double) -> String {
-    let columns = 14
-    let filled = min(columns, max(0, Int(done * Double(columns))))
-    let head = filled < columns ? ">" : ""
-    return "[" + String(repeating: "=", count: filled) + head
-      + String(repeating: " ", count: columns - filled - head.count) + "]"
-  }
+/// `[=====>        ]`
+func progressBar(_ done: Double) -> String {
+  let columns = 14
+  let filled = min(columns, max(0, Int(done * Double(columns))))
+  let head = filled < columns ? ">" : ""
+  return "[" + String(repeating: "=", count: filled) + head
+    + String(repeating: " ", count: columns - filled - head.count) + "]"
 }
 
 /// A mean that forgets: of some fifty values all count about alike, and those before them hardly.

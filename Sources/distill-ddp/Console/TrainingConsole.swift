@@ -3,6 +3,8 @@ import Training
 /// What rank 0 shows of a run: on a terminal a line that is drawn over and one for each epoch that stays, elsewhere a
 /// line every few seconds.
 final class TrainingConsole {
+  /// Columns of a line in a file or a pipe, which somebody reads on a wide screen.
+  private static let widthOfFiles = 140
   /// `nil` prints lines only.
   private let terminal: Terminal?
   private let isQuiet: Bool
@@ -63,7 +65,9 @@ final class TrainingConsole {
   /// A line for each epoch that ends and, where nothing is drawn, each time the ranks tell how they are.
   private func show(_ report: RanksReport) {
     guard let stage else { return }
-    if report.isOfEpoch || terminal == nil && !stage.isAtEndOfEpoch { printLine(stage.text) }
+    if report.isOfEpoch || terminal == nil && !stage.isAtEndOfEpoch {
+      printLine(stage.text(endsEpoch: report.isOfEpoch))
+    }
   }
 
   private func show(_ run: RunOverview) {
@@ -73,7 +77,7 @@ final class TrainingConsole {
     if let teacher = run.teacher, let parameters = run.teacherParameters {
       printLine("teacher \(teacher), \(grouped(parameters)) parameters")
     }
-    printLine("student of \(grouped(run.studentParameters)) parameters")
+    printLine("student, \(grouped(run.studentParameters)) parameters")
     let truncated = run.truncatedRows > 0 ? ", \(grouped(run.truncatedRows)) truncated" : ""
     let texts = run.unlabelledRows > 0 ? " and \(grouped(run.unlabelledRows)) without labels" : ""
     let validation = run.validationRows.map { "\(grouped($0)) validation rows" } ?? "no validation data"
@@ -87,20 +91,25 @@ final class TrainingConsole {
     self.stage = StageProgressView(stage, run: run)
     printLine("")
     printLine(
-      "Stage \(stage.index) of \(stage.count), \(stage.name): \(counted(stage.epochs, "epoch")), "
+      ("Stage \(stage.index) of \(stage.count), \(stage.name)", .bold),
+      ": \(counted(stage.epochs, "epoch")), "
         + "\(counted(stage.steps, "step")), \(grouped(stage.trainedParameters)) parameters trained")
     var rows = [["  loss", "weight", "student ← teacher layers"]]
     if stage.labelWeight != 0 { rows.append(["  labels", fixed(stage.labelWeight, 2), "–"]) }
     for adaptor in stage.adaptors {
       let pairs = adaptor.pairs.map { "\($0.student) ← \($0.teacher)" }.joined(separator: ", ")
-      rows.append(["  \(adaptor.name)", fixed(adaptor.weight, 2), pairs.isEmpty ? "logits" : pairs])
+      rows.append(["  \(adaptor.name)", fixed(adaptor.weight, 2), pairs.isEmpty ? adaptor.compared : pairs])
     }
     table(rows).forEach(printLine)
   }
 
   private func show(_ report: ValidationReport) {
-    let metrics = report.metrics.map { "\($0.name) \(fixed($0.value, 4))" }.joined(separator: "  ")
-    printLine("epoch \(report.epoch) validation: \(metrics)\(report.isBest ? "  (best so far)" : "")")
+    let mark = report.isBest ? "  best" : ""
+    let lines = wrapped(
+      "epoch \(report.epoch) validation: ", report.metrics.map { "\(shortMetricName($0.name)) \(fixed($0.value, 4))" },
+      width: (terminal?.width ?? Self.widthOfFiles) - 1 - mark.count)
+    for line in lines.dropLast() { printLine(line) }
+    printLine(nil, lines[lines.count - 1], (mark, .green))
   }
 
   /// A table at the stage's start, then a line.
@@ -124,7 +133,7 @@ final class TrainingConsole {
 
   private func show(_ run: RunReport) {
     if !isQuiet { printLine("") }
-    var rows = [["stage", "steps", "time", "sentences/s", "val_loss", "accuracy", "macro-F1", "macro-recall"]]
+    var rows = [["stage", "steps", "time", "sentences/s", "loss", "accuracy", "macro-F1", "macro-recall"]]
     for stage in run.stages {
       func metric(_ name: String) -> String { stage.best?.value(name).map { fixed($0, 4) } ?? "–" }
       rows.append([
@@ -133,6 +142,6 @@ final class TrainingConsole {
       ])
     }
     table(rows).forEach(printLine)
-    printLine("Best model: \(run.model)")
+    printLine(("Best model:", .bold), " \(run.model)")
   }
 }

@@ -10,7 +10,7 @@ enum ProcessorFindings {
     guard level == "baseline" else { return Finding("SIMD", .ok, level) }
     return Finding(
       "SIMD", .warning, "this processor has neither AVX2 with FMA nor AVX-512: everything runs several times slower",
-      remedy: "choose another host, or let the virtual machine show its processor (-cpu host)")
+      remedy: "choose another host, or let the virtual machine use the host's processor model (-cpu host)")
   }
 
   private static var products: Finding {

@@ -107,7 +107,7 @@ extension RunDirectory {
           "\(candidate): the run has changed since this was saved:\(listed)\n"
             + "restore what changed, or give --allow-changes to go on with it")
       }
-      if !changes.refused.isEmpty { notices.append("going on although the run has changed:\(listed)") }
+      if !changes.refused.isEmpty { notices.append("resuming although the run has changed:\(listed)") }
       if changes.isOtherProgram {
         notices.append("another build of distill-ddp saved this state: results may differ in their last bits")
       }

@@ -1,0 +1,46 @@
+import Text
+
+/// Tokenised data as plans read it: once for all runs of a sweep that read the same.
+final class PlannedData {
+  /// What the data of a run depend on.
+  private struct Reading: Equatable {
+    let data: DataSettings
+    let tokenizer: String
+    let labels: [String]
+    let stages: [Stage]
+
+    struct Stage: Equatable {
+      let labelWeight: Double
+      let learns: Bool
+      let unlabelled: UnlabelledSettings
+    }
+  }
+
+  private var known: [(reading: Reading, training: TrainingData, validation: TokenizedDataset?)] = []
+  private let threads: Int
+
+  /// - Parameter threads: that tokenise.
+  init(threads: Int) { self.threads = threads }
+
+  func read(
+    _ configuration: RunConfiguration, _ shapes: ModelShapes
+  ) throws -> (training: TrainingData, validation: TokenizedDataset?) {
+    let reading = Reading(
+      data: configuration.data, tokenizer: shapes.tokenizerDirectory, labels: shapes.student.labels,
+      stages: configuration.stages.map { stage in
+        Reading.Stage(
+          labelWeight: stage.labelWeight, learns: !stage.adaptors.isEmpty, unlabelled: stage.unlabelled)
+      })
+    if let found = known.first(where: { $0.reading == reading }) { return (found.training, found.validation) }
+    let tokenizer = try Tokenizer(directory: shapes.tokenizerDirectory)
+    let training = try TrainingData(
+      configuration, labels: shapes.student.labels, tokenizer: tokenizer, threads: threads)
+    let validation = try configuration.data.validation.map { source in
+      try TokenizedDataset(
+        source.read(labels: shapes.student.labels), tokenizer: tokenizer, maxLength: configuration.data.maxLength,
+        threads: threads)
+    }
+    known.append((reading, training, validation))
+    return (training, validation)
+  }
+}
