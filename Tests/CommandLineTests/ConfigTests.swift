@@ -10,7 +10,9 @@ struct ConfigTests {
   static let templates = [
     "finetune": "finetune", "baseline": "student_baseline", "mix-step": "distillation_ms",
     "two-step": "distillation_ts", "two-step-1st": "distillation_ts_1st", "two-step-2nd": "distillation_ts_2nd",
-    "sweep": "sweep",
+    "sweep": "sweep", "few-labels": "recipes/few-labels", "enough-labels": "recipes/enough-labels",
+    "no-labels": "recipes/no-labels", "narrow-student": "recipes/narrow-student",
+    "several-teachers": "recipes/several-teachers", "two-step-text": "recipes/two-step-text",
   ]
 
   @Test("init writes what is shipped", arguments: templates)

@@ -31,7 +31,7 @@ struct PredictTests {
   @Test("the label is the largest logit's, and probabilities are the logits' softmax")
   func isConsistent() throws {
     for row in try jsonLines(try predict("texts.txt")) {
-      #expect(row.object?.keys == ["label", "logits", "probabilities"])
+      #expect(row.object?.keys == ["label", "logits", "probabilities", "hash"])
       let logits = try #require(row["logits"]).numbers
       let exponentials = logits.map { exp($0) }
       let sum = exponentials.reduce(0, +)

@@ -113,7 +113,8 @@ private let shipped = [
     ("stages=[{name: a, adaptors: [{LogitMSE: {layers: last}}]}]", "stages.0.adaptors.0"),
     ("stages=[{name: a, checkpoint: {mode: most}}]", "stages.0.checkpoint.mode"),
     ("student.dropout.hidden=1", "student.dropout.hidden"), ("task.labels=[a]", "task.labels"),
-    ("teacher={cache: {path: c}}", "teacher.model"), ("training.optimizer.betas=[0.9]", "training.optimizer.betas"),
+    ("teacher={model: t, cache: {}}", "teacher.cache.path"),
+    ("training.optimizer.betas=[0.9]", "training.optimizer.betas"),
   ])
   func whatTheReaderRefusesTheSchemaRefuses(override: String, path: String) throws {
     var node = try ConfigurationNode(yaml: minimal, origin: "x", isFile: false)

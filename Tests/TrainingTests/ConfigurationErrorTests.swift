@@ -115,6 +115,9 @@ private func layerMap(from first: Int) -> String {
       "task.labels=[a, null]",
       "task.labels.1: expected a class name, found null; put it in quotes if it is meant as text"),
     Mistake("teacher={}", "teacher.model: missing; give a Hugging Face model directory"),
+    Mistake("teachers=[{weight: 2}]", "teachers.0.model: missing; give a Hugging Face model directory"),
+    Mistake("teacher={predictions: [1, {}]}", "teacher.predictions: expected a file or a list of files, found a list"),
+    Mistake("average=median", #"average: expected logits or probabilities, found "median""#),
     Mistake(
       "teacher={model: t, cache: {}}",
       "teacher.cache.path: missing; give the directory to keep the teacher's features in"),
@@ -343,6 +346,23 @@ private func layerMap(from first: Int) -> String {
     let override = "stages.first.adaptors=[\(mistake.yaml)]"
     let error = #expect(throws: ConfigurationError.self) { try configuration(distilling, override) }
     #expect(error?.description == "--set \(override): stages.0.adaptors.0\(mistake.message)")
+  }
+
+  @Test func adaptorsThatReadInsideNeedOneLiveTeacher() {
+    func found(_ override: String) -> String? {
+      do {
+        _ = try configuration(distilling, override)
+        return nil
+      } catch {
+        return error.description
+      }
+    }
+    #expect(
+      found("teachers=[{model: a}]")?.contains("teachers: teacher and teachers are alternatives; keep one") == true)
+    #expect(
+      found("teacher.predictions=p.jsonl")?.contains(
+        "stages.0.adaptors: AttnMiniLM reads inside a teacher, and predictions have logits alone; use LogitMSE or LogitCE, "
+          + "or one teacher.model without predictions") == true)
   }
 
   @Test func headThatNothingTrainsIsAnError() {

@@ -10,10 +10,15 @@ import Text
 private let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
   .deletingLastPathComponent()
 
-private let shipped = [
-  "finetune", "student_baseline", "distillation_ms", "distillation_ts", "distillation_ts_1st", "distillation_ts_2nd",
-  "sweep",
-]
+private let shipped =
+  [
+    "finetune", "student_baseline", "distillation_ms", "distillation_ts", "distillation_ts_1st", "distillation_ts_2nd",
+    "sweep",
+  ] + recipes
+
+private let recipes = [
+  "few-labels", "enough-labels", "no-labels", "narrow-student", "several-teachers", "two-step-text",
+].map { "recipes/\($0)" }
 
 @Suite struct ShippedConfigurations {
   private func read(_ name: String) throws -> RunConfiguration {
@@ -47,7 +52,9 @@ private let shipped = [
 
   @Test func directoryHoldsNoOthers() throws {
     let files = try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "configs").path)
-    #expect(Set(files) == Set(shipped.map { "\($0).yaml" }))
+    let found = files.filter { $0 != "recipes" }
+    let others = try FileManager.default.contentsOfDirectory(atPath: root.appending(path: "configs/recipes").path)
+    #expect(Set(found + others.map { "recipes/\($0)" }) == Set(shipped.map { "\($0).yaml" }))
   }
 
   @Test func twoStepsAloneAreTheStagesOfBoth() throws {
@@ -169,6 +176,17 @@ private let shipped = [
     let yaml = try configuration.resolvedYAML()
     #expect(try RunConfiguration(yaml: yaml, file: "resolved") == configuration)
     #expect(yaml.contains("learningRate: 5.0e-05"))
+  }
+
+  @Test func severalTeachersSurvive() throws {
+    var configuration = unusual()
+    configuration.stages = [StageSettings(name: "only")]
+    configuration.teachers.append(TeacherSettings(model: nil))
+    configuration.teachers[1].predictions = ["a, b.jsonl", "on"]
+    configuration.teachers[0].weight = 1.0 / 3
+    configuration.average = .probabilities
+    let yaml = try configuration.resolvedYAML()
+    #expect(try RunConfiguration(yaml: yaml, file: "resolved") == configuration)
   }
 
   @Test func overridesOfTheResolvedConfigurationWork() throws {

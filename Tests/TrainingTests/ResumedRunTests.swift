@@ -42,6 +42,25 @@ import Training
     }
   }
 
+  @Test("nor with several teachers, one of them cached")
+  func severalTeachers() throws {
+    let workspace = try RunWorkspace()
+    let overrides = [
+      "teacher=null",
+      "teachers=[{model: \"\(workspace.path)/teacher\"}, {model: \"\(workspace.path)/student-narrow\", weight: 0.5, "
+        + "cache: {path: \"\(workspace.path)/cache\", precision: fp32}}]", "average=probabilities",
+      "stages.first.adaptors=[LogitCE]", "stages.first.update=all",
+    ]
+    try workspace.run(workspace.configuration("whole", set: overrides))
+    let expected = try workspace.result(of: "whole").filter { !$0.contains("teacher_cache") }
+    for calls in [5, 16] {
+      let configuration = try workspace.configuration("stopped-\(calls)", set: overrides)
+      #expect(try workspace.run(configuration, stoppingAt: calls) == .interrupted(signal: 15))
+      #expect(try workspace.run(configuration, resume: .auto) == .finished)
+      #expect(try workspace.result(of: "stopped-\(calls)").filter { !$0.contains("teacher_cache") } == expected)
+    }
+  }
+
   @Test("so do many stops, whatever states are kept", arguments: [2, 5], [1, 3])
   func manyStops(steps: Int, keep: Int) throws {
     let workspace = try RunWorkspace()

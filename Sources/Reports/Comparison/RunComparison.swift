@@ -46,7 +46,7 @@ extension RunComparison.Row {
     seeds = runs.map(\.configuration.run.seed)
     status = runs[0].status
     let learns = runs[0].stages.contains { !$0.adaptors.isEmpty }
-    teacher = learns ? runs[0].configuration.teacher?.model : nil
+    teacher = learns ? runs[0].configuration.teacherName : nil
     parameters = runs[0].overview?.studentParameters
     metrics = names.map { name in statistic { $0.best?.value(name) } }
     sentencesPerSecond = statistic(\.sentencesPerSecond)

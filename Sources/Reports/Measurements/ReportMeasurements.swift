@@ -52,11 +52,11 @@ package struct ReportMeasurements: Sendable {
     let student = attempt("The \(learns ? "student's " : "")model was not found") {
       try ClassifierModel(directory: studentPath, head: .newIfMissing, role: .alone)
     }
-    var teacher = (learns ? configuration.teacher : nil).flatMap { settings in
+    var teacher = (learns ? configuration.teacher?.model : nil).flatMap { model in
       attempt("The teacher's model was not found") {
         // Its layers are shown whatever its head is; its predictions only where they are of the student's classes.
         try ClassifierModel(
-          directory: hub.locate(settings.model, effort: .cache).path, head: .unread,
+          directory: hub.locate(model, effort: .cache).path, head: .unread,
           labels: student?.configuration.labels, role: .teacher)
       }
     }

@@ -62,9 +62,9 @@ package struct ReportPage {
       let validation: Markup? = overview.validationRows.map { " and validated on \(grouped($0))" }
       return " Trained on \(grouped(overview.trainRows)) rows of <b>\(data.train.portableName)</b>\(validation)."
     }
-    if learns, let teacher = run.configuration.teacher {
+    if learns, !run.configuration.teachers.isEmpty {
       return """
-        <p class="lead"><b>\(teacher.model.portablePath)</b>\(shape(self.teacher)) distilled into a \
+        <p class="lead"><b>\(run.configuration.teacherName.portablePath)</b>\(shape(self.teacher)) distilled into a \
         \(student.map { "\($0.layers)-layer " } ?? "")student\(source).\(rows)</p>
         """
     }

@@ -5,13 +5,13 @@ extension RunConfiguration {
   ///
   /// A section with problems of its own is left out, as its values are not those meant.
   func check(_ reader: ConfigurationReader) {
-    let teacherIsSound = reader.isSound("teacher")
-    if case .teacherLayers = student.source, teacher == nil, teacherIsSound {
+    let teacherIsSound = reader.isSound("teacher") && reader.isSound("teachers")
+    if case .teacherLayers = student.source, teacher?.model == nil, teacherIsSound {
       reader.report(
         "needs a teacher to take layers from; give teacher.model", at: reader.node("student.fromTeacher"),
         path: "student.fromTeacher")
     }
-    if case .fresh = student.source, teacher == nil, student.tokenizer == nil, teacherIsSound,
+    if case .fresh = student.source, teacher?.model == nil, student.tokenizer == nil, teacherIsSound,
       reader.isSound("student")
     {
       reader.report(
@@ -21,11 +21,19 @@ extension RunConfiguration {
     checkLabels(reader)
     for (index, stage) in stages.enumerated() {
       let path = "stages.\(index)"
-      guard reader.isSound(path), reader.isSound("training") else { continue }
+      guard reader.isSound(path), reader.isSound("training"), reader.isSound("data") else { continue }
       if !stage.adaptors.isEmpty, teacher == nil, teacherIsSound {
         reader.report(
           "adaptors need a teacher to learn from; give teacher.model", at: reader.node("\(path).adaptors"),
           path: "\(path).adaptors")
+      }
+      if teachers.count > 1 || teacher.map({ !$0.predictions.isEmpty }) ?? false,
+        let adaptor = stage.adaptors.first(where: { !$0.kind.trainsHead })
+      {
+        let what = teachers.count > 1 ? "several teachers" : "predictions"
+        reader.report(
+          "\(adaptor.kind.name) reads inside a teacher, and \(what) have logits alone; use LogitMSE or LogitCE, or one "
+            + "teacher.model without predictions", at: reader.node("\(path).adaptors"), path: "\(path).adaptors")
       }
       if stage.training.wirePrecision != .float32, stage.training.microBatches != .auto {
         let key = "\(path).wirePrecision"

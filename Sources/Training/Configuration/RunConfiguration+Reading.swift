@@ -54,9 +54,7 @@ extension RunConfiguration {
     let run = section.section("run", "Where a run lives and how it behaves on this machine") { RunSettings($0) }
     let task = section.section("task", "What is predicted") { TaskSettings($0) }
     let data = section.section("data", "The texts that are learned from") { DataSettings($0) }
-    let teacher = section.sectionUnlessNull(
-      "teacher", "The model learned from; needed by stages with adaptors and by `student.fromTeacher`"
-    ) { TeacherSettings($0) }
+    let teachers = TeacherSettings.readAll(section)
     let student = section.section(
       "student", "The model that is trained: exactly one of `model`, `fromTeacher` and `config` says where it starts"
     ) { StudentSettings($0) }
@@ -68,23 +66,13 @@ extension RunConfiguration {
     self.init(run: run, data: data, student: student, stages: stages)
     self.task = task
     if task.labels == nil { self.task.labels = data.labels(section) }
-    self.teacher = teacher
+    self.teachers = teachers
+    section.read(
+      "average", .choice, into: &average, "with `teachers`: what of theirs is averaged, by their weights")
     self.training = training
     _ = section.sectionUnlessNull(
       "sweep", "many [runs](sweeps.md) from one configuration, each in a directory of its own in `run.directory`"
     ) { SweepSettings($0) }
-  }
-}
-
-extension TeacherSettings {
-  fileprivate init(_ section: ConfigurationSection) {
-    self.init(
-      model: section.require(
-        "model", .text("a Hugging Face model directory"),
-        "a Hugging Face [model directory](#model-directories), or a [name on the hub](models.md); never updated") ?? "")
-    cache = section.sectionUnlessNull(
-      "cache", "keeps what the adaptors read of the teacher on disk; null computes it in every epoch"
-    ) { TeacherCacheSettings($0) }
   }
 }
 
@@ -218,21 +206,6 @@ extension DataSettings {
       section.report("\(error)", at: "data")
       return nil
     }
-  }
-}
-
-extension TeacherCacheSettings {
-  fileprivate init(_ section: ConfigurationSection) {
-    self.init(
-      path: section.require(
-        "path", .text("the directory to keep the teacher's features in"),
-        "a directory, which ranks, stages and runs may share") ?? "")
-    section.read(
-      "maxBytes", .integer(0...1 << 50), into: &maxBytes,
-      "the most bytes below `path`; what does not fit is computed in every epoch")
-    section.read(
-      "precision", .choice, into: &precision,
-      "fp16 needs half the space and changes losses by about 1e-5 of their value; fp32 is exact")
   }
 }
 

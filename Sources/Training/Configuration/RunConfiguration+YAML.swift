@@ -42,11 +42,17 @@ extension RunConfiguration {
       writer.write("maxLength", number: data.maxLength)
       data.unlabelled.write(to: &writer)
     }
-    if let teacher {
+    if teachers.count > 1 || teachers.contains(where: { $0.weight != 1 }) {
+      writer.list("teachers", teachers) { teacher, writer in
+        teacher.write(to: &writer)
+        writer.write("weight", number: teacher.weight)
+      }
+    } else if let teacher {
       writer.section("teacher") { teacher.write(to: &$0) }
     } else {
       writer.write("teacher", flow: "null")
     }
+    writer.write("average", average.rawValue)
     writer.section("student") { student.write(to: &$0) }
     writer.section("training") { training.write(to: &$0) }
     writer.list("stages", stages) { stage, writer in stage.write(to: &writer) }
@@ -102,18 +108,6 @@ extension DatasetSource.Column {
     switch self {
     case .name(let name): YAMLWriter.scalar(name)
     case .index(let index): "\(index)"
-    }
-  }
-}
-
-extension TeacherSettings {
-  fileprivate func write(to writer: inout YAMLWriter) {
-    writer.write("model", model)
-    guard let cache else { return writer.write("cache", flow: "null") }
-    writer.section("cache") { writer in
-      writer.write("path", cache.path)
-      writer.write("maxBytes", number: cache.maxBytes)
-      writer.write("precision", cache.precision.rawValue)
     }
   }
 }

@@ -9,8 +9,10 @@ package struct RunConfiguration: Sendable, Equatable {
   package var run: RunSettings
   package var task = TaskSettings()
   package var data: DataSettings
-  /// The frozen model that adaptors learn from; needed by stages with adaptors and by `student.fromTeacher`.
-  package var teacher: TeacherSettings?
+  /// What adaptors learn from; needed by stages with adaptors and by `student.fromTeacher`. Several answer as one.
+  package var teachers: [TeacherSettings] = []
+  /// Of what several teachers say, what is averaged.
+  package var average = EnsembleTeacher.Average.logits
   package var student: StudentSettings
   /// What every stage inherits. Stages hold the resolved values, so a loop reads `stages[i].training` only.
   package var training = TrainingSettings()
@@ -18,6 +20,12 @@ package struct RunConfiguration: Sendable, Equatable {
   package var stages: [StageSettings]
   /// Those that changed nothing, in words.
   var overridesWithoutEffect: [String] = []
+
+  /// The first, whose layers and tokenizer a student may take.
+  package var teacher: TeacherSettings? {
+    get { teachers.first }
+    set { teachers = (newValue.map { [$0] } ?? []) + teachers.dropFirst() }
+  }
 
   package init(run: RunSettings, data: DataSettings, student: StudentSettings, stages: [StageSettings]) {
     self.run = run
@@ -138,10 +146,14 @@ package struct UnlabelledSettings: Sendable, Equatable {
 
 /// The model learned from, never updated.
 package struct TeacherSettings: Sendable, Equatable {
-  /// A Hugging Face model directory.
-  package var model: String
+  /// A Hugging Face model directory; `nil` where there are only its predictions.
+  package var model: String?
+  /// Files with what it says of each row, in place of running it.
+  package var predictions: [String] = []
+  /// How much it counts among several.
+  package var weight: Double = 1
   /// Where its features are kept; `nil` computes them in every epoch.
   package var cache: TeacherCacheSettings?
 
-  package init(model: String) { self.model = model }
+  package init(model: String?) { self.model = model }
 }

@@ -74,11 +74,21 @@ extension RunConfiguration {
     var models: [(String, String)] = []
     if case .model(let model) = student.source { models.append(("student.model", model)) }
     if let tokenizer = student.tokenizer { models.append(("student.tokenizer", tokenizer)) }
-    if let teacher, student.isOfTeacher || stages.contains(where: { !$0.adaptors.isEmpty }) {
-      models.append(("teacher.model", teacher.model))
+    guard student.isOfTeacher || stages.contains(where: { !$0.adaptors.isEmpty }) else { return models }
+    for (index, teacher) in teachers.enumerated() {
+      if let model = teacher.model { models.append((teacherKey(index), model)) }
     }
     return models
   }
+
+  /// The teachers in words: their models, or the files of what they say.
+  package var teacherName: String {
+    teachers.map { $0.predictions.isEmpty ? $0.model ?? "" : $0.predictions.joined(separator: ", ") }
+      .joined(separator: " and ")
+  }
+
+  /// What names a teacher's model.
+  func teacherKey(_ index: Int) -> String { teachers.count == 1 ? "teacher.model" : "teachers.\(index).model" }
 
   /// The same with directories in place of names, in the order of `models`.
   func reading(_ locations: [Hub.Location]) -> RunConfiguration {
@@ -87,7 +97,10 @@ extension RunConfiguration {
       switch key {
       case "student.model": configuration.student.source = .model(location.path)
       case "student.tokenizer": configuration.student.tokenizer = location.path
-      default: configuration.teacher?.model = location.path
+      default:
+        if let index = teachers.indices.first(where: { teacherKey($0) == key }) {
+          configuration.teachers[index].model = location.path
+        }
       }
     }
     return configuration

@@ -46,6 +46,17 @@ package struct MemoryPlan: Sendable, Equatable {
       let words = Self.rows(train.words, width: teacher.embeddingWidth)
       let positions = Self.floatBytes * Double(teacher.maxPositions * teacher.embeddingWidth)
       teacherLeft = panels == nil ? teacherBytes : words + positions
+      for other in shapes.otherTeachers {
+        let bytes = Self.floatBytes * Double(ModelShapes.parameters(other))
+        let panels = Self.packed(other, taps: plan.teacherTaps)
+        teacherBytes += bytes
+        shared += panels ?? 0
+        teacherLeft +=
+          panels == nil
+          ? bytes
+          : Self.rows(train.words, width: other.hiddenSize)
+            + Self.floatBytes * Double(other.maxPositions * other.hiddenSize)
+      }
     }
     sharedTeacher = Int(shared)
     loading = base + Int(studentBytes + teacherBytes)

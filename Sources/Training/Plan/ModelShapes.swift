@@ -6,12 +6,15 @@ package struct ModelShapes: Sendable, Equatable {
   package let student: EncoderConfiguration
   /// `nil` where no stage learns from one.
   package let teacher: EncoderConfiguration?
+  /// Those besides it.
+  let otherTeachers: [EncoderConfiguration]
   let tokenizerDirectory: String
 
   /// Of models that have been read.
   init(_ inputs: RunInputs) {
     student = inputs.student.configuration
     teacher = inputs.teacher?.configuration
+    otherTeachers = inputs.teachers.compactMap(\.model?.configuration).dropFirst().map { $0 }
     tokenizerDirectory = inputs.student.tokenizerDirectory
   }
 
@@ -48,6 +51,8 @@ package struct ModelShapes: Sendable, Equatable {
     self.student = student
     tokenizerDirectory = tokenizer
     let learns = configuration.stages.contains { !$0.adaptors.isEmpty }
-    teacher = learns ? try teacherPath.map(read) : nil
+    let live = learns ? configuration.teachers.filter(\.predictions.isEmpty).compactMap(\.model) : []
+    teacher = try live.first.map(read)
+    otherTeachers = try live.dropFirst().map(read)
   }
 }

@@ -123,7 +123,7 @@ extension ModelShapes {
   package var studentParameters: Int { Self.parameters(student) }
   package var teacherParameters: Int { teacher.map(Self.parameters) ?? 0 }
 
-  private static func parameters(_ configuration: EncoderConfiguration) -> Int {
+  static func parameters(_ configuration: EncoderConfiguration) -> Int {
     var layout = ParameterLayout()
     return Encoder(configuration, layout: &layout).parameters.headRange.upperBound
   }

@@ -82,7 +82,9 @@ package struct StagePlan: Sendable {
     func work(_ text: TextFigures, taps: TapSelection, learns: Bool, hasTeacher: Bool = true) -> Work {
       var work = Work()
       if hasTeacher, let teacher = shapes.teacher, !teacherTaps.isEmpty {
-        work.teacher = .encoder(teacher, taps: teacherTaps, text: text, backward: false)
+        work.teacher = shapes.otherTeachers.reduce(
+          .encoder(teacher, taps: teacherTaps, text: text, backward: false)
+        ) { $0 + .encoder($1, taps: teacherTaps, text: text, backward: false) }
       }
       work.student = .encoder(shapes.student, taps: taps, text: text, backward: learns && !headOnly)
       if learns, headOnly { work.student = work.student + .head(shapes.student, text: text) * 2 }

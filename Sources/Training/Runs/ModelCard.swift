@@ -89,7 +89,8 @@ struct ModelCard {
   private var introduction: String {
     let shape = model.configuration
     let made: String
-    if let teacher, let path = configuration.teacher?.model {
+    if let teacher {
+      let path = configuration.teacherName
       made =
         "\(sizeComparison(model.parameters, to: teacher.parameters)) than \(Self.escaped(path.portablePath)), from which it was distilled"
     } else {
@@ -112,7 +113,8 @@ struct ModelCard {
     if let validation = configuration.data.validation {
       rows.append(("validation data", Self.dataset(validation).name))
     }
-    if let teacher, let path = configuration.teacher?.model {
+    if let teacher {
+      let path = configuration.teacherName
       let shape = teacher.configuration
       let size = "\(shape.layers) layers of \(shape.hiddenSize), \(grouped(teacher.parameters)) parameters"
       rows.append(("teacher", "\(path.portablePath): \(size)"))

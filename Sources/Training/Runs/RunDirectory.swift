@@ -161,7 +161,12 @@ extension RunConfiguration {
   /// The files and directories a run reads, with the keys that name them.
   fileprivate var inputs: [(key: String, path: String)] {
     var inputs: [(String, String)] = []
-    if let teacher { inputs.append(("teacher.model", teacher.model)) }
+    for (index, teacher) in teachers.enumerated() {
+      if let model = teacher.model { inputs.append((teacherKey(index), model)) }
+      for path in teacher.predictions {
+        inputs.append((teacherKey(index).replacing("model", with: "predictions"), path))
+      }
+    }
     if case .model(let model) = student.source { inputs.append(("student.model", model)) }
     if let tokenizer = student.tokenizer { inputs.append(("student.tokenizer", tokenizer)) }
     let texts = (data.unlabelled.sources + stages.flatMap(\.unlabelled.sources)).map { ("data.unlabelled", $0) }

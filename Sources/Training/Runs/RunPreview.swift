@@ -42,18 +42,21 @@ package struct RunPreview: Sendable {
     checkDirectory(configuration, resume: resume ?? configuration.run.resume)
     let locations = configuration.models.map { key, model in attempt(key) { try hub.locate(model, effort: .cache) } }
     let lacking = zip(configuration.models, locations).filter { $1 == nil }.map(\.0.key)
-    let lacksTeacher = lacking.contains("teacher.model")
+    let lacksTeacher = lacking.contains { $0.hasPrefix("teacher") }
     let configuration = configuration.reading(locations.map { $0 ?? Hub.Location(path: "") })
     // What was not found has been told.
     let lacksStudent = lacking.contains { $0.hasPrefix("student") } || lacksTeacher && configuration.student.isOfTeacher
     let student = lacksStudent ? nil : attempt("student") { try RunInputs.student(configuration) }
     let labels = student?.configuration.labels ?? configuration.task.labels
-    let teacher =
-      lacksTeacher ? nil : attempt("teacher") { try RunInputs.teacher(configuration, labels: labels) } ?? nil
+    let teachers =
+      lacksTeacher ? [] : attempt("teacher") { try RunInputs.teachers(configuration, labels: labels) } ?? []
+    let teacher = teachers.lazy.compactMap { $0 }.first
     readModels(configuration, student, teacher)
     let tokenizer = student.flatMap { student in attempt("student") { try student.tokenizer() } }
-    if let student, let tokenizer, let teacher {
-      attempt("student") { try RunInputs.checkVocabularies(student: student, tokenizer, teacher: teacher) }
+    if let student, let tokenizer {
+      for teacher in teachers.compactMap({ $0 }) {
+        attempt("student") { try RunInputs.checkVocabularies(student: student, tokenizer, teacher: teacher) }
+      }
     }
     if let student, let tokenizer {
       readData(configuration, student, tokenizer, teacher)
@@ -114,6 +117,7 @@ package struct RunPreview: Sendable {
       return Data(data)
     }
     let threads = configuration.run.threads ?? 1
+    var hashes: [SHA256]?
     let texts = configuration.texts.map { findFiles(of: $0, "data.unlabelled") }
     if findFiles(of: configuration.data.train, "data.train"), !texts.contains(false) {
       training = attempt("data.train") {
@@ -126,9 +130,16 @@ package struct RunPreview: Sendable {
     }
     if let source = configuration.data.validation, findFiles(of: source, "data.validation") {
       let data = attempt("data.validation") {
-        try RunInputs.validation(configuration, student, tokenizer, threads: threads).map(checked)
+        try RunInputs.validation(configuration, student, tokenizer, threads: threads)
       }
-      validation = data ?? nil
+      if let rows = data?.0 { validation = attempt("data.validation") { try checked(rows) } }
+      hashes = data?.1
+    }
+    if let training, configuration.data.validation == nil || validation != nil {
+      attempt("teacher.predictions") {
+        try RunInputs.predictions(
+          configuration, labels: student.configuration.labels, training: training, validation: hashes)
+      }
     }
     self.notices += notices
   }
@@ -167,10 +178,11 @@ package struct RunPreview: Sendable {
       _ = Encoder(student.configuration, layout: &layout)
       var adaptors: [(WeightedAdaptor, compared: String)] = []
       for (name, settings) in zip(AdaptorSettings.metricKeys(of: stage.adaptors), stage.adaptors) {
-        guard let teacher else { break }
+        let predicted = configuration.hasPredictions ? student.configuration : nil
+        guard let teacher = teacher?.configuration ?? predicted else { break }
         let adaptor = attempt("\(key).adaptors") {
           try settings.makeAdaptor(
-            name: name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
+            name: name, student: student.configuration, teacher: teacher, layout: &layout)
         }
         if let adaptor { adaptors.append((adaptor, settings.compared)) }
       }

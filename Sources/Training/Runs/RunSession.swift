@@ -6,8 +6,11 @@ import Encoders
 final class RunSession {
   let configuration: RunConfiguration
   let inputs: RunInputs
-  /// What all stages' adaptors read of the teacher, whose weights among the inputs are used up for it.
-  let teacher: FrozenModel?
+  /// What all stages' adaptors read of each teacher, whose weights among the inputs are used up for it; `nil` of one whose
+  /// predictions take its place.
+  let teachers: [FrozenModel?]
+  /// The first that is a model.
+  var teacher: FrozenModel? { teachers.lazy.compactMap { $0 }.first }
   let places: Places
   let identity: RunIdentity
   let journal: RunJournal
@@ -30,14 +33,15 @@ final class RunSession {
   private var failedSaves: [String: Int] = [:]
 
   init(
-    _ configuration: RunConfiguration, inputs: RunInputs, teacher: FrozenModel?, identity: RunIdentity, places: Places,
+    _ configuration: RunConfiguration, inputs: RunInputs, teachers: [FrozenModel?], identity: RunIdentity,
+    places: Places,
     journal: RunJournal,
     directory: RunDirectory?, attention: AttentionWatch?, states: StateDirectory?, resuming state: RunState?,
     stopSignal: @escaping () -> Int32?
   ) {
     self.configuration = configuration
     self.inputs = inputs
-    self.teacher = teacher
+    self.teachers = teachers
     self.identity = identity
     self.places = places
     self.journal = journal

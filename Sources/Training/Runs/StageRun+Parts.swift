@@ -27,10 +27,10 @@ extension StageRun {
   static func makeAdaptors(
     _ settings: StageSettings, inputs: RunInputs, layout: inout ParameterLayout
   ) throws -> [WeightedAdaptor] {
-    guard let teacher = inputs.teacher else { return [] }
+    guard let teacher = inputs.teacherConfiguration else { return [] }
     return try zip(AdaptorSettings.metricKeys(of: settings.adaptors), settings.adaptors).map { name, adaptor in
       try adaptor.makeAdaptor(
-        name: name, student: inputs.student.configuration, teacher: teacher.configuration, layout: &layout)
+        name: name, student: inputs.student.configuration, teacher: teacher, layout: &layout)
     }
   }
 

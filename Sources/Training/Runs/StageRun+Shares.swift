@@ -11,7 +11,7 @@ extension StageRun {
   func recordShares(step: Int) throws {
     guard places.ranks.rank == 0,
       let shares = gradientStep.shares(
-        stage: settings.name, step: step, samples: measuredSamples, data: rows, teacher: measuredTeacher,
+        stage: settings.name, step: step, samples: measuredSamples, data: rows, teacher: teachers.measured,
         updated: updated, norm: { optimizer.globalNorm($0, rows: $1, pool: places.pool) })
     else { return }
     try session.journal.record(.gradientShares(shares))

@@ -110,12 +110,14 @@ extension StageRun {
   // MARK: Reports
 
   func reportCache(epoch: Int) throws {
-    guard let cachedTeacher,
-      let (use, notices) = try TeacherCacheUse.collect(
-        from: cachedTeacher, stage: settings.name, epoch: epoch, ranks: places.ranks)
-    else { return }
-    for notice in notices { try session.journal.record(.notice(notice)) }
-    try session.journal.record(.teacherCache(use))
+    for teacher in teachers.cached {
+      guard
+        let (use, notices) = try TeacherCacheUse.collect(
+          from: teacher, stage: settings.name, epoch: epoch, ranks: places.ranks)
+      else { continue }
+      for notice in notices { try session.journal.record(.notice(notice)) }
+      try session.journal.record(.teacherCache(use))
+    }
   }
 
   var overview: StageOverview {

@@ -32,9 +32,7 @@ final class StageRun {
   let objective: StageObjective
   let gradientStep: GradientStep
   let evaluation: Evaluation
-  let cachedTeacher: CachedTeacher?
-  /// What gradient shares are measured with: not the cache, whose counts are of steps and validations.
-  let measuredTeacher: (any TeacherSource)?
+  let teachers: StageTeachers
   /// Of which it was said that they teach next to nothing.
   var silentTerms: Set<String> = []
   let updated: UpdatedParameters
@@ -79,21 +77,15 @@ final class StageRun {
     weights.initialize(layout.entries.filter { $0.role == .projection }, seed: configuration.run.seed)
 
     let training = settings.training
-    let liveTeacher: LiveTeacher? =
-      adaptors.isEmpty
-      ? nil
-      : session.teacher.map { [objective] in LiveTeacher($0, taps: objective.teacherTaps) }
-    cachedTeacher = liveTeacher.flatMap { inputs.cache?.teacher($0) }
-    measuredTeacher = liveTeacher
-    let teacher: (any TeacherSource)? = cachedTeacher ?? liveTeacher
+    teachers = StageTeachers(session, settings, taps: objective.teacherTaps)
     gradientStep = GradientStep(
-      student: encoder, teacher: teacher, objective: objective, weights: weights, places: places,
+      student: encoder, teacher: teachers.training, objective: objective, weights: weights, places: places,
       wire: training.wirePrecision,
       // A row that comes twice in a batch would be written by two workers.
       frozenOutputs: settings.update == .head && !sampler.repeatsRows
         ? .forHead(of: encoder, taps: objective.studentTaps, rows: rows.count) : nil)
     evaluation = Evaluation(
-      student: encoder, weights: weights, teacher: teacher, objective: objective, places: places)
+      student: encoder, weights: weights, teacher: teachers.validation, objective: objective, places: places)
     updated = Self.updatedParameters(settings.update, of: layout)
     optimizer = Optimizer(
       training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout, updated: updated,

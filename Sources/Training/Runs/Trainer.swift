@@ -90,7 +90,7 @@ package struct Trainer {
     let (state, path) = try begin(prospect, directory, states, &claim, identity: identity, journal: journal)
     let attention = try isRoot ? watchAttention(inputs) : nil
     let session = RunSession(
-      configuration, inputs: inputs, teacher: try freezeTeacher(inputs), identity: identity, places: places,
+      configuration, inputs: inputs, teachers: try freezeTeachers(inputs), identity: identity, places: places,
       journal: journal, directory: isRoot ? directory : nil, attention: attention, states: isRoot ? states : nil,
       resuming: state, stopSignal: stopSignal)
     let report = state == nil ? journal.record : { journal.announce($0) }
@@ -227,9 +227,9 @@ package struct Trainer {
     return .finished
   }
 
-  /// Collective: readies the teacher for all stages.
-  private func freezeTeacher(_ inputs: RunInputs) throws -> FrozenModel? {
-    guard let teacher = inputs.teacher else { return nil }
+  /// Collective: readies the teachers for all stages.
+  private func freezeTeachers(_ inputs: RunInputs) throws -> [FrozenModel?] {
+    guard let teacher = inputs.teacher else { return inputs.teachers.map { _ in nil } }
     var taps = TapSelection()
     for adaptors in try adaptors(inputs) {
       taps.formUnion(StageObjective(labelWeight: 0, adaptors: adaptors).teacherTaps)
@@ -238,7 +238,9 @@ package struct Trainer {
     let words = [inputs.training.all, inputs.validation].compactMap { $0 }.reduce(into: Set<Int>()) {
       $0.formUnion($1.words(of: 0..<$1.count, vocabulary: vocabulary))
     }
-    return try places.freeze(teacher, for: taps, words: words.sorted())
+    return try inputs.teachers.map { teacher in
+      try teacher.model.map { try places.freeze($0, for: taps, words: words.sorted()) }
+    }
   }
 
   /// Before the teacher is frozen: then only what adaptors read of it is there.
@@ -279,7 +281,7 @@ package struct Trainer {
       directory: configuration.run.directory, ranks: places.ranks.size, threads: places.pool.workers,
       simd: simdLevel, host: RankFacts.ownHostName,
       blas: openBLASInUse().map { "OpenBLAS \($0.core)" } ?? "own matrix product",
-      teacher: configuration.teacher?.model,
+      teacher: configuration.teachers.isEmpty ? nil : configuration.teacherName,
       teacherParameters: inputs.teacher?.parameterCount, studentParameters: inputs.student.parameterCount,
       trainRows: inputs.training.trainRows, unlabelledRows: inputs.training.all.count - inputs.training.trainRows,
       trainMeanLength: inputs.training.all.meanLength, truncatedRows: inputs.training.all.truncatedRows,

@@ -10,6 +10,8 @@ struct TrainingData: Sendable {
   let all: TokenizedDataset
   /// The texts without labels, and which rows of `all` they are.
   let texts: [(source: DatasetSource, rows: Range<Int>)]
+  /// The rows of `all` by their sources, where predictions are to be found by them; else none.
+  let hashes: [TeacherPredictions.Part]
   /// How many rows `data.train` has.
   let trainRows: Int
 
@@ -28,6 +30,12 @@ struct TrainingData: Sendable {
     try Self.check(examples, configuration)
     let train = try tokenize(examples)
     var parts = [train]
+    var hashes: [TeacherPredictions.Part] = []
+    func hash(_ source: DatasetSource, _ examples: Examples) {
+      guard configuration.hasPredictions else { return }
+      hashes.append(TeacherPredictions.Part(name: source.path, hashes: examples.hashes))
+    }
+    hash(source, examples)
     var sources: [DatasetSource] = []
     for text in configuration.stages.flatMap(\.unlabelled.sources) where !sources.contains(text) {
       let rows = try Self.read(text, labels: nil)
@@ -38,6 +46,7 @@ struct TrainingData: Sendable {
       }
       sources.append(text)
       parts.append(try tokenize(rows))
+      hash(text, rows)
     }
     let choices = configuration.stages.map(\.unlabelled.sources)
     var different: [[DatasetSource]] = []
@@ -55,6 +64,13 @@ struct TrainingData: Sendable {
       return (source, start..<start + part.count)
     }
     trainRows = train.count
+    self.hashes = hashes
+  }
+
+  /// Where the rows of a stage are in `all`.
+  func positions(of stage: StageSettings) -> [Int] {
+    Array(0..<trainRows)
+      + stage.unlabelled.sources.flatMap { source in Array(texts.first { $0.source == source }?.rows ?? 0..<0) }
   }
 
   private static func read(

@@ -42,7 +42,9 @@ extension GradientStep {
     stage: String, step: Int, samples: [Int], data: TokenizedDataset, teacher: (any TeacherSource)?,
     updated: UpdatedParameters, norm: (ParameterBuffer, _ rows: [Int]) -> Double
   ) -> GradientShares? {
-    let terms = objective.countingTerms
+    // Of rows without labels, labels have no share.
+    let hasLabels = samples.contains { data.labels[$0] >= 0 }
+    let terms = objective.countingTerms.filter { hasLabels || $0.name != "hard" }
     guard terms.count > 1, !samples.isEmpty else { return nil }
     let rows = updated.byRows.map { data.words(of: samples, vocabulary: $0.rows) } ?? []
     let ranges = updated.wholeRanges + rows.map(updated.range(ofRow:))

@@ -10,8 +10,9 @@ struct PredictCommand: ParsableCommand {
     commandName: "predict",
     abstract: "Predict the class of each text.",
     discussion: """
-      Writes one JSON object per line, in the order of the input: the label, and each class's logit and probability. An
-      output called .csv or .tsv is a table of the same.
+      Writes one JSON object per line, in the order of the input: the label, each class's logit and probability, and the hash of
+      the text. An output called .csv or .tsv is a table of the same without hashes. A student can learn from such a file in
+      place of the model: teacher.predictions.
 
         distill-ddp predict --model runs/teacher/best --input tweets.txt
         distill-ddp predict --model DIR --input dev.tsv --text sentence --output FILE

@@ -54,7 +54,8 @@ struct PredictionRows {
       }
       out += "{".utf8
       for (name, value) in zip(keptTexts, values) { out += "\(name):\(value.text()),".utf8 }
-      out += "\"label\":\(labelTexts[best]),\"logits\":\(list(logits)),\"probabilities\":\(list(probabilities))}\n".utf8
+      out += "\"label\":\(labelTexts[best]),\"logits\":\(list(logits)),\"probabilities\":\(list(probabilities)),".utf8
+      out += "\"hash\":\"\(examples[row].hash)\"}\n".utf8
     }
     return out
   }

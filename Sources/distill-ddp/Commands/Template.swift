@@ -9,6 +9,12 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
   case twoStepFirst = "two-step-1st"
   case twoStepSecond = "two-step-2nd"
   case sweep
+  case fewLabels = "few-labels"
+  case enoughLabels = "enough-labels"
+  case noLabels = "no-labels"
+  case narrowStudent = "narrow-student"
+  case severalTeachers = "several-teachers"
+  case twoStepText = "two-step-text"
 
   private var source: (path: String, bytes: [UInt8]) {
     switch self {
@@ -19,6 +25,12 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
     case .twoStepFirst: ("configs/distillation_ts_1st.yaml", PackageResources.distillation_ts_1st_yaml)
     case .twoStepSecond: ("configs/distillation_ts_2nd.yaml", PackageResources.distillation_ts_2nd_yaml)
     case .sweep: ("configs/sweep.yaml", PackageResources.sweep_yaml)
+    case .fewLabels: ("configs/recipes/few-labels.yaml", PackageResources.few_labels_yaml)
+    case .enoughLabels: ("configs/recipes/enough-labels.yaml", PackageResources.enough_labels_yaml)
+    case .noLabels: ("configs/recipes/no-labels.yaml", PackageResources.no_labels_yaml)
+    case .narrowStudent: ("configs/recipes/narrow-student.yaml", PackageResources.narrow_student_yaml)
+    case .severalTeachers: ("configs/recipes/several-teachers.yaml", PackageResources.several_teachers_yaml)
+    case .twoStepText: ("configs/recipes/two-step-text.yaml", PackageResources.two_step_text_yaml)
     }
   }
 

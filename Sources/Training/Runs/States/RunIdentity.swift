@@ -24,7 +24,7 @@ package struct RunIdentity: Sendable, Equatable {
     "run.directory", "run.overwrite", "run.threads", "run.logEverySeconds", "run.resume", "run.saveStateEverySteps",
     "run.saveStateEveryMinutes", "run.keepStates", "run.onFailedSave", "run.maxFailedSaves", "run.stuckRank",
     "run.tensorboard", "run.csv", "data.train", "data.validation", "data.unlabelled", "data.mix", "teacher.model",
-    "teacher.cache.path",
+    "teacher.predictions", "teacher.cache.path",
     "teacher.cache.maxBytes", "student.model",
     "student.tokenizer",
     // Stages hold what they inherit.
@@ -77,6 +77,8 @@ package struct RunIdentity: Sendable, Equatable {
     traits = root.leaves(path: "").filter { trait in
       !Self.insignificant.contains { trait.name == $0 || trait.name.hasPrefix("\($0).") }
         && !trait.name.contains(".data.unlabelled")
+        && !(trait.name.hasPrefix("teachers.")
+          && [".model", ".predictions", ".path", ".maxBytes"].contains { "\(trait.name).".contains("\($0).") })
     }
   }
 
@@ -92,6 +94,12 @@ package struct RunIdentity: Sendable, Equatable {
     add("the validation data", inputs.validation?.digest())
     add("the tokenizer", Self.digest(of: inputs.tokenizer))
     add("the teacher's weights", inputs.teacher?.weights.digest(threads: threads))
+    for (index, teacher) in inputs.teachers.enumerated() {
+      if index > 0 { add("the weights of teacher \(index + 1)", teacher.model?.weights.digest(threads: threads)) }
+      guard let predictions = teacher.predictions else { continue }
+      add("the predictions of teacher \(index + 1)", TeacherPredictions.digest(predictions.training))
+      add("its predictions of validation rows", TeacherPredictions.digest(predictions.validation))
+    }
     add("the student's initial weights", inputs.student.weights.digest(threads: threads))
     add(Self.program, try Self.digestOfProgram())
     self.traits = traits
