@@ -80,4 +80,9 @@ extension Adaptor {
 package struct WeightedAdaptor: Sendable {
   package let adaptor: any Adaptor
   package let weight: Double
+
+  package init(adaptor: any Adaptor, weight: Double) {
+    self.adaptor = adaptor
+    self.weight = weight
+  }
 }

@@ -55,7 +55,11 @@ extension AdaptorOption {
 /// One entry of a stage's `adaptors` list: which loss, how much it counts, and what else its kind lets one choose.
 package struct AdaptorSettings: Sendable, Equatable {
   package let kind: AdaptorKind
+  /// Where it has a schedule, the larger of its ends.
   package var weight: Double = 1
+  package var weightSchedule: Scheduled?
+  /// Of a kind that has a temperature, which is then the larger of its ends.
+  package var temperatureSchedule: Scheduled?
   /// By key, where they are not what they are by default.
   private var values: [String: AdaptorOptionValue] = [:]
 

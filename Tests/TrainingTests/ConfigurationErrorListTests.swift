@@ -30,7 +30,7 @@ import Testing
         x.yaml:9:3: training.colour: unknown key; the keys here are batchSize, epochs, maxSteps, optimizer, \
         learningRate, schedule, maxGradientNorm, shuffle, microBatches, wirePrecision, dropLast, \
         validateEverySteps, nonFinite, maxSkippedSteps
-        x.yaml:12:13: stages.0.update: expected all, encoder or head, found "everything"
+        x.yaml:12:13: stages.0.update: expected all, encoder or head, or {unfreeze: top-down, every: steps}, found "everything"
         x.yaml:13:11: stages.1.name: expected a name of its own for each stage, found a again
         """)
   }

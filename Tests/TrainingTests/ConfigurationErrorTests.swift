@@ -268,7 +268,9 @@ private func layerMap(from first: Int) -> String {
       #"stages.0.name: expected a name of at most 64 letters, digits, _ and -, not digits alone, found "7""#),
     Mistake("stages=[{name: a}, {name: a}]", "stages.1.name: expected a name of its own for each stage, found a again"),
     Mistake(
-      "stages.0.update=heads", #"stages.0.update: expected all, encoder or head, found "heads"; did you mean head?"#),
+      "stages.0.update=heads",
+      #"stages.0.update: expected all, encoder or head, or {unfreeze: top-down, every: steps}, found "heads"; did you mean head?"#
+    ),
     Mistake("stages.0.initialize=worst", #"stages.0.initialize: expected best or last, found "worst""#),
     Mistake(
       "stages.0.labelWeight=0",
@@ -319,8 +321,13 @@ private func layerMap(from first: Int) -> String {
     Mistake("{LogitCE: {temprature: 2}}", ".LogitCE.temprature: unknown key; did you mean temperature?"),
     Mistake("{LogitMSE: {on: scores}}", #".LogitMSE.on: expected logits, probabilities or argmax, found "scores""#),
     Mistake(
-      "{LogitMSE: {temperature: 0}}", #".LogitMSE.temperature: expected a number above 0, at most 1000, found "0""#),
-    Mistake("{LogitMSE: {weight: -1}}", #".LogitMSE.weight: expected a number from 0 to 1000000, found "-1""#),
+      "{LogitMSE: {temperature: 0}}",
+      #".LogitMSE.temperature: expected a number above 0, at most 1000, or {from: number, to: number, over: share or steps, kind: linear}, found "0""#
+    ),
+    Mistake(
+      "{LogitMSE: {weight: -1}}",
+      #".LogitMSE.weight: expected a number from 0 to 1000000, or {from: number, to: number, over: share or steps, kind: linear}, found "-1""#
+    ),
     Mistake(
       "{LogitMSE: null, weight: 1}",
       ": expected one adaptor, found a mapping of several keys; write its options as {Name: {weight: 1}}"),

@@ -42,6 +42,25 @@ import Training
     }
   }
 
+  @Test("nor with schedules and gradual unfreezing")
+  func schedules() throws {
+    let workspace = try RunWorkspace()
+    let overrides = [
+      "stages.first.adaptors.AttnMiniLM.weight={from: 2, to: 0, over: 0.8, kind: cosine}",
+      "stages.second.adaptors.LogitMSE.temperature={from: 5, to: 1, over: 9}",
+      "stages.second.labelWeight={from: 0, to: 1, over: 0.5, kind: step}",
+      "stages.second.update={unfreeze: top-down, every: 3}",
+    ]
+    try workspace.run(workspace.configuration("whole", set: overrides))
+    let expected = try workspace.result(of: "whole")
+    for calls in [4, 14, 17, 20, 23, 27] {
+      let configuration = try workspace.configuration("stopped-\(calls)", set: overrides)
+      #expect(try workspace.run(configuration, stoppingAt: calls) == .interrupted(signal: 15))
+      #expect(try workspace.run(configuration, resume: .auto) == .finished)
+      #expect(try workspace.result(of: "stopped-\(calls)") == expected, "stopped at \(calls)")
+    }
+  }
+
   @Test("nor with several teachers, one of them cached")
   func severalTeachers() throws {
     let workspace = try RunWorkspace()

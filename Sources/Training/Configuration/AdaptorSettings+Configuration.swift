@@ -29,9 +29,23 @@ extension AdaptorSettings {
 
   private init(kind: AdaptorKind, _ section: ConfigurationSection) {
     self.init(kind: kind)
+    var scheduled = NumberOrSchedule(weight)
     section.read(
-      "weight", .number(from: 0, to: 1e6), into: &weight, "0 measures the loss without learning from it")
-    for option in kind.options { section.read(option.key, option.expected, into: &self[option], option.meaning) }
+      "weight", .scheduled(.number(from: 0, to: 1e6)), into: &scheduled,
+      "0 measures the loss without learning from it; or a [schedule](#schedules)")
+    (weight, weightSchedule) = (scheduled.number, scheduled.schedule)
+    for option in kind.options {
+      guard option.key == "temperature", case .number(let bound, let last) = option.form else {
+        section.read(option.key, option.expected, into: &self[option], option.meaning)
+        continue
+      }
+      scheduled = NumberOrSchedule(self[option].number ?? last)
+      section.read(
+        option.key, .scheduled(.number(above: bound, atMost: last)), into: &scheduled,
+        "\(option.meaning); or a [schedule](#schedules)")
+      self[option] = .number(scheduled.number)
+      temperatureSchedule = scheduled.schedule
+    }
     let own = ["weight"] + kind.options.map(\.key)
     for key in Self.allOptionKeys where !own.contains(key) {
       section.refuse(key, "\(kind.name) has no such option; it has \(own.joined(separator: ", "))")
@@ -41,8 +55,14 @@ extension AdaptorSettings {
   private static let allOptionKeys = Set(AdaptorKind.all.flatMap(\.options).map(\.key)).sorted()
 
   func write(to writer: inout YAMLWriter) {
-    writer.write("weight", number: weight)
-    for option in kind.options { writer.write(option.key, flow: self[option].flow) }
+    writer.write("weight", flow: NumberOrSchedule(weight, weightSchedule).flow)
+    for option in kind.options {
+      let flow =
+        temperatureSchedule.map { NumberOrSchedule($0.largest, $0).flow }.flatMap {
+          option.key == "temperature" ? $0 : nil
+        }
+      writer.write(option.key, flow: flow ?? self[option].flow)
+    }
   }
 }
 

@@ -93,7 +93,9 @@ extension RunConfiguration {
       reader.report(
         "the stage has nothing to learn from; give it adaptors with a weight above 0, or a labelWeight above 0",
         at: reader.node("\(path).labelWeight"), path: "\(path).labelWeight")
-    } else if stage.update == .head, stage.labelWeight == 0, counted.allSatisfy({ !$0.kind.trainsHead }) {
+    } else if stage.update == .head || stage.unfreezeEvery != nil, stage.labelWeight == 0,
+      counted.allSatisfy({ !$0.kind.trainsHead })
+    {
       let names = counted.map(\.kind.name).joined(separator: ", ")
       reader.report(
         "nothing trains the head: \(names) learn inside the encoder; use update: encoder or all, add LogitMSE or LogitCE, "

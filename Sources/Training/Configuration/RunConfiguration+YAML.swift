@@ -175,9 +175,9 @@ extension StageSettings {
     writer.list("adaptors", adaptors) { adaptor, writer in
       writer.section(adaptor.kind.name) { adaptor.write(to: &$0) }
     }
-    writer.write("labelWeight", number: labelWeight)
+    writer.write("labelWeight", flow: NumberOrSchedule(labelWeight, labelWeightSchedule).flow)
     writer.section("data") { unlabelled.write(to: &$0) }
-    writer.write("update", update.rawValue)
+    writer.write("update", flow: unfreezeEvery.map { "{unfreeze: top-down, every: \($0)}" } ?? update.rawValue)
     writer.write("initialize", initialize.rawValue)
     training.write(to: &writer)
     writer.section("checkpoint") { writer in

@@ -174,12 +174,20 @@ extension StageSettings {
   ) {
     self.init(name: section.require("name", .stageName, "unique; names the stage's directory") ?? "")
     adaptors = Self.readAdaptors(section)
+    var weight = NumberOrSchedule(labelWeight)
     section.read(
-      "labelWeight", .number(from: 0, to: 1e6), into: &labelWeight, "weight of the hard-label loss")
+      "labelWeight", .scheduled(.number(from: 0, to: 1e6)), into: &weight,
+      "weight of the hard-label loss, or its [schedule](#schedules)")
+    (labelWeight, labelWeightSchedule) = (weight.number, weight.schedule)
     unlabelled = section.section("data", "the stage's own texts without labels, in place of the run's") { section in
       UnlabelledSettings(section, inheriting: inheritedTexts)
     }
-    section.read("update", .choice, into: &update, "which parameters are updated")
+    var updates = UpdateOrUnfreezing(update: update)
+    section.read(
+      "update", .update, into: &updates,
+      "which parameters are updated; `{unfreeze: top-down, every: N}`: first the head, and every N steps a layer more, at "
+        + "last the embeddings")
+    (update, unfreezeEvery) = (updates.update, updates.unfreezeEvery)
     section.read(
       "initialize", .choice, into: &initialize,
       "which checkpoint of the previous stage this one starts from")

@@ -21,10 +21,15 @@ package struct StageSettings: Sendable, Equatable {
   package var name: String
   package var adaptors: [AdaptorSettings] = []
   /// The weight of the hard-label loss.
+  /// Where it has a schedule, the larger of its ends.
   package var labelWeight: Double = 1
+  package var labelWeightSchedule: Scheduled?
   /// Texts without labels, the run's unless the stage has its own.
   package var unlabelled = UnlabelledSettings()
   package var update = Update.all
+  /// With `all`: first the head alone is updated, and every so many steps a layer more from the top; `nil` updates all
+  /// from the start.
+  package var unfreezeEvery: Int?
   package var initialize = Start.best
   /// The configuration's `training` with what this stage overrides.
   package var training = TrainingSettings()

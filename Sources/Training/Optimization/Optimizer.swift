@@ -5,8 +5,7 @@ package final class Optimizer {
   private let settings: OptimizerSettings
   private let maxGradientNorm: Double?
   let updated: UpdatedParameters
-  /// By stretch: what the step's learning rate is multiplied by.
-  private let rateFactors: [Double]
+  private let peakLearningRate: Double
   let firstMoment: ParameterBuffer?
   let secondMoment: ParameterBuffer?
   /// Updates so far: a step that was skipped is none.
@@ -22,7 +21,7 @@ package final class Optimizer {
     _ settings: OptimizerSettings, maxGradientNorm: Double?, layout: ParameterLayout, updated: UpdatedParameters,
     peakLearningRate: Double
   ) {
-    rateFactors = updated.stretches.map { ($0.learningRate ?? peakLearningRate) / peakLearningRate }
+    self.peakLearningRate = peakLearningRate
     self.settings = settings
     self.maxGradientNorm = maxGradientNorm
     self.updated = updated
@@ -38,11 +37,15 @@ package final class Optimizer {
   /// Updates `weights` and returns the gradient's global norm before clipping. The result is that of the dense update,
   /// to the bit. A gradient whose norm is not finite changes nothing.
   ///
-  /// - Parameter rows: the rows of the word embeddings that have a gradient, in order; others are taken as zero.
+  /// - Parameters:
+  ///   - rows: the rows of the word embeddings that have a gradient, in order; others are taken as zero.
+  ///   - some: what is updated in this step, where that is not all.
   package func step(
-    weights: ParameterBuffer, gradient: ParameterBuffer, rows: [Int], learningRate: Double, pool: WorkerPool
+    weights: ParameterBuffer, gradient: ParameterBuffer, rows: [Int], learningRate: Double, pool: WorkerPool,
+    only some: UpdatedParameters? = nil
   ) -> Double {
-    let norm = globalNorm(gradient, rows: rows, pool: pool)
+    let updated = some ?? updated
+    let norm = globalNorm(gradient, rows: rows, pool: pool, only: updated)
     guard norm.isFinite else { return norm }
     steps += 1
     // PyTorch's clip_grad_norm_ keeps 1e-6 between itself and a division by zero.
@@ -50,7 +53,8 @@ package final class Optimizer {
     switch settings {
     case .sgd:
       let ranges = updated.stretches.map(\.range) + rows.map(updated.range(ofRow:))
-      pool.forEach(ranges.indices) { [rateFactors] index in
+      let rateFactors = rateFactors(of: updated)
+      pool.forEach(ranges.indices) { index in
         let factor = index < rateFactors.count ? rateFactors[index] : 1
         add(
           UnsafeBufferPointer(gradient.values[part: ranges[index]]), to: weights.values[part: ranges[index]],
@@ -60,12 +64,21 @@ package final class Optimizer {
       let step = AdamWStep(
         learningRate: learningRate, beta1: adamW.beta1, beta2: adamW.beta2, eps: adamW.eps, step: steps,
         gradientScale: scale)
-      stepAdamW(step, weightDecay: adamW.weightDecay, weights: weights, gradient: gradient, rows: rows, pool: pool)
+      stepAdamW(
+        step, weightDecay: adamW.weightDecay, weights: weights, gradient: gradient, rows: rows, updated, pool: pool)
     }
     return norm
   }
 
-  func globalNorm(_ gradient: ParameterBuffer, rows: [Int], pool: WorkerPool) -> Double {
+  /// By stretch: what the step's learning rate is multiplied by.
+  private func rateFactors(of updated: UpdatedParameters) -> [Double] {
+    updated.stretches.map { ($0.learningRate ?? peakLearningRate) / peakLearningRate }
+  }
+
+  func globalNorm(
+    _ gradient: ParameterBuffer, rows: [Int], pool: WorkerPool, only some: UpdatedParameters? = nil
+  ) -> Double {
+    let updated = some ?? updated
     let ranges = updated.stretches.map(\.range) + rows.map(updated.range(ofRow:))
     var squares = [Double](repeating: 0, count: ranges.count)
     squares.withUnsafeMutableBufferPointer { squares in
@@ -80,10 +93,10 @@ package final class Optimizer {
 
   private func stepAdamW(
     _ step: AdamWStep, weightDecay: Double, weights: ParameterBuffer, gradient: ParameterBuffer, rows: [Int],
-    pool: WorkerPool
+    _ updated: UpdatedParameters, pool: WorkerPool
   ) {
     guard let firstMoment, let secondMoment else { return }
-    let (stretches, rateFactors) = (updated.stretches, rateFactors)
+    let (stretches, rateFactors) = (updated.stretches, rateFactors(of: updated))
     pool.forEach(stretches.indices) { index in
       let range = stretches[index].range
       var step = step
@@ -96,7 +109,7 @@ package final class Optimizer {
     guard let byRows = updated.byRows else { return }
     touch(rows)
     let batchRows = Set(rows)
-    let (updated, zeroRow, touchedRows, isTouched) = (updated, zeroRow, touchedRows, isTouched)
+    let (zeroRow, touchedRows, isTouched) = (zeroRow, touchedRows, isTouched)
     pool.forEach(touchedRows.indices) { index in
       let row = touchedRows[index]
       let range = updated.range(ofRow: row)

@@ -37,6 +37,7 @@ final class StageRun {
   var silentTerms: Set<String> = []
   let updated: UpdatedParameters
   let optimizer: Optimizer
+  let schedules: StageSchedules
   private let schedule: Schedule
   let epochBatches: [Int]
   let steps: Int
@@ -92,6 +93,8 @@ final class StageRun {
       peakLearningRate: training.learningRate)
     epochBatches = try Self.epochBatches(training, rows: rows.count)
     steps = epochBatches.reduce(0, +)
+    schedules = StageSchedules(
+      settings, objective, student: encoder, teacher: inputs.teacherConfiguration, layout: layout, steps: steps)
     schedule = Schedule(training.schedule, peak: training.learningRate, totalSteps: steps)
     selection = directory.map { CheckpointSelection(settings.checkpoint, directory: $0) }
   }
@@ -148,16 +151,18 @@ final class StageRun {
     let began = clock.now
     let learningRate = schedule.learningRate(at: progress.step)
     let dropout = dropoutKey(step: progress.step)
+    let updated = schedules.updated(at: progress.step)
     let result = try gradientStep.run(
       samples: samples, next: next, data: rows, microBatches: settings.training.microBatches,
-      dropout: dropout, updated: updated)
+      dropout: dropout, updated: updated,
+      objective: try schedules.objective(at: progress.step))
     let losses = result.losses
     // Sums are the same on every rank, and so is what follows from them.
     let norm =
       losses.total.isFinite
       ? optimizer.step(
         weights: weights, gradient: gradientStep.gradient, rows: result.rows, learningRate: learningRate,
-        pool: places.pool)
+        pool: places.pool, only: updated)
       : nil
     guard let norm, norm.isFinite else {
       try skip(samples, losses: losses, rows: result.rows)

@@ -61,6 +61,7 @@ package struct GradientStep: Sendable {
   /// What the workers of this rank share during a step.
   private struct Step: Sendable {
     let data: TokenizedDataset
+    let objective: StageObjective
     /// The micro-batches of all ranks.
     let parts: [[Int]]
     let sharing: Sharing
@@ -82,11 +83,14 @@ package struct GradientStep: Sendable {
   ///   - samples: the global batch: rows of `data`.
   ///   - next: the batch of the next step, if there is one.
   ///   - updated: the parameters whose gradient is wanted.
+  ///   - objective: with this step's weights, where they change.
   package func run(
     samples: ArraySlice<Int>, next: ArraySlice<Int>? = nil, data: TokenizedDataset,
-    microBatches: TrainingSettings.MicroBatches, dropout: DropoutKey, updated: UpdatedParameters
+    microBatches: TrainingSettings.MicroBatches, dropout: DropoutKey, updated: UpdatedParameters,
+    objective: StageObjective? = nil
   ) throws -> Result {
     // Every rank knows the whole batch, and so the same rows, before anything is computed.
+    let objective = objective ?? self.objective
     let rows = updated.byRows.map { data.words(of: samples, vocabulary: $0.rows) } ?? []
     let ranges = updated.wholeRanges + rows.map(updated.range(ofRow:))
     let parts = cut(samples, data, microBatches)
@@ -96,7 +100,8 @@ package struct GradientStep: Sendable {
     defer { figures.deallocate() }
     let isAlone = places.ranks.size == 1
     let step = Step(
-      data: data, parts: parts, sharing: Sharing(microBatches, microBatches: parts.count, places: places),
+      data: data, objective: objective, parts: parts,
+      sharing: Sharing(microBatches, microBatches: parts.count, places: places),
       counts: GlobalCounts(of: samples, in: data), dropout: dropout,
       headOnly: ranges.allSatisfy { student.parameters.headRange.contains($0.lowerBound) }, ranges: ranges,
       segments: GradientSegments(
@@ -123,7 +128,7 @@ package struct GradientStep: Sendable {
     var total = objective.zero
     for (index, figure) in figures.enumerated() { total.values[index % terms] += figure }
     return Result(
-      losses: objective.losses(total, counts: step.counts, hasLabels: objective.labelWeight != 0), rows: rows,
+      losses: objective.losses(total, counts: step.counts, hasLabels: objective.measuresLabels), rows: rows,
       exposedCommunication: exposed)
   }
 
@@ -200,7 +205,7 @@ package struct GradientStep: Sendable {
       : student.forward(
         batch, weights: weights, taps: objective.studentTaps, arena: worker.arena, dropout: step.dropout)
     let gradients = pass.makeGradients()
-    objective.accumulate(
+    step.objective.accumulate(
       TapPair(
         batch: batch, teacher: features, student: pass.taps, dStudent: gradients, weights: weights,
         gradient: gradient, arena: worker.arena),

@@ -8,10 +8,14 @@ import Text
 package struct StageObjective: Sendable {
   private(set) var labelWeight: Double
   private(set) var adaptors: [WeightedAdaptor]
+  /// Whether the hard loss is computed, whatever its weight is.
+  private(set) var measuresLabels: Bool
 
-  package init(labelWeight: Double, adaptors: [WeightedAdaptor]) {
+  /// - Parameter measuresLabels: nil where the weight says so.
+  package init(labelWeight: Double, adaptors: [WeightedAdaptor], measuresLabels: Bool? = nil) {
     self.labelWeight = labelWeight
     self.adaptors = adaptors
+    self.measuresLabels = measuresLabels ?? (labelWeight != 0)
   }
 
   /// The sums of one micro-batch, batch or dataset, before division: the hard loss, then each adaptor.
@@ -33,7 +37,7 @@ package struct StageObjective: Sendable {
   var zero: Sums { Sums(values: [Double](repeating: 0, count: adaptors.count + 1)) }
 
   var studentTaps: TapSelection {
-    var taps: TapSelection = labelWeight != 0 ? [.logits] : []
+    var taps: TapSelection = measuresLabels ? [.logits] : []
     for weighted in adaptors { taps.formUnion(weighted.adaptor.studentTaps) }
     return taps
   }
@@ -46,7 +50,7 @@ package struct StageObjective: Sendable {
 
   /// Adds the gradients of a micro-batch's part of the objective to the student's taps, and its sums to `sums`.
   func accumulate(_ pair: TapPair, counts: GlobalCounts, into sums: inout Sums) {
-    if labelWeight != 0 {
+    if measuresLabels {
       sums.values[0] += crossEntropy(
         logits: pair.student.matrix(.logits), labels: pair.batch.labels, dLogits: pair.dStudent?.matrix(.logits),
         scale: labelWeight / Double(max(1, counts.labelled)), arena: pair.arena)
@@ -64,6 +68,7 @@ package struct StageObjective: Sendable {
   func accumulate(term: Int, _ pair: TapPair, counts: GlobalCounts) {
     var alone = self
     alone.labelWeight = term == 0 ? labelWeight : 0
+    alone.measuresLabels = term == 0
     alone.adaptors = term == 0 ? [] : [adaptors[term - 1]]
     var sums = alone.zero
     alone.accumulate(pair, counts: counts, into: &sums)
