@@ -37,7 +37,7 @@ private let recipes = [
   func openWithTheCommandsThatUseThem(name: String) throws {
     let text = try String(contentsOf: root.appending(path: "configs/\(name).yaml"), encoding: .utf8)
     for command in [
-      ".build/release/distill-ddp", "mpirun -np 4 .build/release/distill-ddp", "srun -n 8 .build/release/distill-ddp",
+      "distill-ddp", "mpirun -np 4 --bind-to none distill-ddp", "srun --mpi=pmix -n 8 distill-ddp",
     ] {
       #expect(text.contains("#   \(command) --config configs/\(name).yaml\n"))
     }
@@ -185,7 +185,7 @@ private let recipes = [
   }
 
   @Test func severalTeachersSurvive() throws {
-    var configuration = unusual()
+    var configuration = try unusual()
     configuration.stages = [StageSettings(name: "only")]
     configuration.teachers.append(TeacherSettings(model: nil))
     configuration.teachers[1].predictions = ["a, b.jsonl", "on"]

@@ -55,7 +55,7 @@ import Training
     let expected = try workspace.result(of: "whole")
     for calls in [4, 14, 17, 20, 23, 27] {
       let configuration = try workspace.configuration("stopped-\(calls)", set: overrides)
-      #expect(try workspace.run(configuration, stoppingAt: calls) == .interrupted(signal: 15))
+      #expect(try workspace.run(configuration, stoppingAt: calls) == .interrupted(signal: 15, hasState: true))
       #expect(try workspace.run(configuration, resume: .auto) == .finished)
       #expect(try workspace.result(of: "stopped-\(calls)") == expected, "stopped at \(calls)")
     }
@@ -74,7 +74,7 @@ import Training
     let expected = try workspace.result(of: "whole").filter { !$0.contains("teacher_cache") }
     for calls in [5, 16] {
       let configuration = try workspace.configuration("stopped-\(calls)", set: overrides)
-      #expect(try workspace.run(configuration, stoppingAt: calls) == .interrupted(signal: 15))
+      #expect(try workspace.run(configuration, stoppingAt: calls) == .interrupted(signal: 15, hasState: true))
       #expect(try workspace.run(configuration, resume: .auto) == .finished)
       #expect(try workspace.result(of: "stopped-\(calls)").filter { !$0.contains("teacher_cache") } == expected)
     }
