@@ -84,7 +84,8 @@ package struct StoredPredictions: Sendable {
   private mutating func readJSONLines(_ file: DatasetText, _ labels: [String]) throws(DatasetError) {
     let names = ClassLabels(names: labels)
     let path = file.path
-    try file.forEachLine(of: file.withoutByteOrderMark) { line, bytes throws(DatasetError) in
+    try file.forEachLine(of: file.bytes) { line, bytes throws(DatasetError) in
+      guard !bytes.isBlank else { return }
       let json: JSON
       do throws(JSONError) {
         json = try JSON.parse(Array(bytes))
