@@ -85,7 +85,7 @@ package struct ReportPage {
     switch run.configuration.student.source {
     case .model(let path): "<b>\(path.portablePath)</b>"
     case .teacherLayers(let layers):
-      "Layers <b>\(listed(layers))</b> of \(run.configuration.teacher?.model.portablePath ?? "a teacher")"
+      "Layers <b>\(listed(layers))</b> of \(run.configuration.teacher?.model?.portablePath ?? "a teacher")"
     case .fresh: "A new model"
     }
   }

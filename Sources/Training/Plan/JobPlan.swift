@@ -57,12 +57,13 @@ package struct JobPlan: Sendable {
     var caches: [(path: String, bytes: Int)] = []
     var seen: [(path: String, teacher: String, taps: [TapSelection])] = []
     for plan in runs.map(\.plan) {
-      guard let teacher = plan.configuration.teacher, let cache = teacher.cache, let bytes = plan.cacheBytes else {
-        continue
-      }
+      guard
+        let teacher = plan.configuration.teacher, let model = teacher.model, let cache = teacher.cache,
+        let bytes = plan.cacheBytes
+      else { continue }
       let taps = plan.stages.map(\.teacherTaps)
-      guard !seen.contains(where: { $0 == (cache.path, teacher.model, taps) }) else { continue }
-      seen.append((cache.path, teacher.model, taps))
+      guard !seen.contains(where: { $0 == (cache.path, model, taps) }) else { continue }
+      seen.append((cache.path, model, taps))
       if let index = caches.firstIndex(where: { $0.path == cache.path }) {
         caches[index].bytes = min(caches[index].bytes + bytes, cache.maxBytes)
       } else {

@@ -137,7 +137,7 @@ struct ModelCard {
     switch configuration.student.source {
     case .model(let path): "started as \(path.portablePath)"
     case .teacherLayers(let layers):
-      "started as layers \(layers.map(String.init).joined(separator: ", ")) of \(configuration.teacher?.model.portablePath ?? "")"
+      "started as layers \(layers.map(String.init).joined(separator: ", ")) of \(configuration.teacher?.model?.portablePath ?? "")"
     case .fresh: "started with random weights"
     }
   }
