@@ -97,7 +97,7 @@ import Testing
     #expect(again.events("notice").contains { $0["text"]?.string?.contains("damaged") == true })
 
     #expect(try workspace.run(["cache", "clear", "cache"]).status == 0)
-    #expect(try workspace.run(["cache", "ls", "cache"]).output == "empty\n")
+    #expect(try workspace.run(["cache", "ls", "cache"]).output == "The cache is empty.\n")
     let missing = try workspace.run(["cache", "ls", "nowhere"])
     #expect(missing.status != 0 && missing.errors.contains("nowhere"))
   }

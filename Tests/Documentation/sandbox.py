@@ -22,6 +22,7 @@ STAND_INS = {
     "launch/container-test.sh": "a test of its own",
     "launch/fault-test.sh": "a test of its own",
     "launch/fuzz.sh": "a test of its own",
+    "launch/install.sh": "installs packages",
     "launch/interop-test.sh": "installs from a network",
     "launch/launch-test.sh": "a test of its own",
     "launch/multi-host-test.sh": "a test of its own",
@@ -154,5 +155,5 @@ class Sandbox:
         if made.returncode != 0:
             raise RuntimeError(f"the runs that documents speak of cannot be made: {made.stdout}")
         # Documents train what is there already.
-        for config in (self.root / "configs").iterdir():
+        for config in (self.root / "configs").rglob("*.yaml"):
             config.write_text(re.sub("^run:\n", "run:\n  overwrite: true\n", config.read_text(), flags=re.M))
