@@ -30,7 +30,8 @@ struct SafetensorsWritingTests {
         let writer = try SafetensorsWriter(replacing: path, tensors: Self.declarations)
         try [Float](repeating: 1, count: 6).withUnsafeBufferPointer { try writer.write("b.weight", $0) }
         let error = #expect(throws: CheckpointError.self) { try writer.finish() }
-        #expect(error?.problems.count == 4)
+        // Of é, which has no elements, there is nothing to write.
+        #expect(error?.problems.count == 3)
         #expect(error?.problems.first == "B: declared but not written")
       }
       #expect(try contents(path) == [1, 2, 3])

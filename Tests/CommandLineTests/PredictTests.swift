@@ -82,7 +82,7 @@ struct PredictTests {
     try workspace.write("id,text\n7,\"good, \"\"dear\"\"\"\nx,bad\n", to: "in.csv")
     let json = try jsonLines(try predict("in.csv", ["--keep", "id,text"]))
     #expect(json.map { $0["id"]?.string } == ["7", "x"] && json[0]["text"] == #"good, "dear""#)
-    #expect(json[0].object?.keys == ["id", "text", "label", "logits", "probabilities"])
+    #expect(json[0].object?.keys == ["id", "text", "label", "logits", "probabilities", "hash"])
     for (name, separator) in [("out.csv", ","), ("out.tsv", "\t")] {
       #expect(try predict("in.csv", ["--keep", "id", "--output", name]) == "")
       let rows = workspace.text(name).split(separator: "\n").map {

@@ -32,7 +32,7 @@ stages:
     update: encoder
     checkpoint: {{monitor: val_distillation, mode: min}}
   - name: prediction
-    adaptors: [{{LogitMSE: {{temperature: 2}}}}]
+    adaptors: [{{LogitMSE: {{on: probabilities, temperature: 2}}}}]
 """
 
 # What differs from run to run.
@@ -103,12 +103,13 @@ class Workspace:
         return result.returncode, result.stdout + result.stderr
 
     def processes(self):
-        """Every process whose command line names this workspace."""
+        """Every process whose command line names this workspace, or that works in it: paths may be relative."""
         found = []
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 try:
-                    if (str(self.root).encode() in (entry / "cmdline").read_bytes()
+                    root = str(self.root)
+                    if ((root.encode() in (entry / "cmdline").read_bytes() or os.readlink(entry / "cwd") == root)
                             and (entry / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"):
                         found.append(int(entry.name))
                 except OSError:
@@ -129,8 +130,8 @@ class Workspace:
         shutil.rmtree(self.run, ignore_errors=True)
 
     def result(self):
-        """The SHA-256 of everything a run left but times: files, links and the log's lines. What the log says of ranks
-        and threads does not count, as the rest must be the same on any number."""
+        """The SHA-256 of everything a run left but times: files, links and the log's lines. What the log says of ranks,
+        threads and their host does not count, as the rest must be the same on any."""
         sums = hashlib.sha256()
         for path in sorted(self.run.rglob("*")):
             name = str(path.relative_to(self.run))
@@ -146,6 +147,7 @@ class Workspace:
             event = json.loads(line)
             if event["event"] == "run_started":
                 event["ranks"] = event["threads"] = 0
+                event["host"] = ""
             sums.update(json.dumps(without_times(event)).encode())
         return sums.hexdigest()
 

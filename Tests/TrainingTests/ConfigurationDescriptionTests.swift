@@ -71,7 +71,7 @@ private let shipped = [
 
   @Test func misplacedKeysAreNamedWhereTheyBelong() {
     let found = complaint(minimal + "\nlearning_rate: 1e-4\nadaptors: []\nkind: x\n") ?? ""
-    #expect(found.contains("learning_rate: unknown key; did you mean training.learningRate?"))
+    #expect(found.contains("learning_rate: unknown key; write training.learningRate"))
     #expect(found.contains("adaptors: unknown key; did you mean stages.N.adaptors?"))
     #expect(found.contains("kind: unknown key; the keys here are run, task,"))
   }

@@ -110,13 +110,13 @@ import Testing
     #expect(try complaint("none.yaml") == "cannot be read: No such file or directory")
     #expect(try complaint(".") == "expected a file; give a configuration such as configs/finetune.yaml")
     #expect(mkfifo(directory.appending(path: "pipe").path, 0o600) == 0)
-    #expect(try complaint("pipe") == "expected a file; give a configuration such as configs/finetune.yaml")
+    #expect(try complaint("pipe") == "expected a configuration, found an empty pipe")
   }
 
   @Test func bytesThatAreNoUTF8AreRefused() throws {
     #expect(
       try complaint("latin1.yaml", Array("run: caf".utf8) + [0xE9])
-        == "expected UTF-8, found other bytes; save the file as UTF-8")
+        == "expected UTF-8, found other bytes; convert it, for example with iconv -f WINDOWS-1252 -t UTF-8")
   }
 
   @Test func largeFilesAreRefused() throws {

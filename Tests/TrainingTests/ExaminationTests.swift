@@ -110,7 +110,7 @@ struct ExaminationTests {
     #expect(slow.status == .warning && slow.text.contains("rank 2 is the slowest"))
     ranks[3].processorShare = 0.5
     let disturbed = Examination(ranks, launcher: .openMPI).products
-    #expect(disturbed.status == .warning && disturbed.text.contains("rank 3 had a processor 50 %"))
+    #expect(disturbed.status == .warning && disturbed.text.contains("rank 3 had a CPU for only 50 %"))
   }
 
   @Test("a sum that a step would wait for is told, and one that hides behind the teacher is not")

@@ -40,7 +40,10 @@ enum ConfigurationFile {
     guard count > 0 || !isPipe else { throw failure("expected a configuration, found an empty pipe") }
     let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     guard let text = String(validating: bytes[start..<count], as: UTF8.self) else {
-      throw failure("expected UTF-8, found other bytes; convert it, for example with iconv -f UTF-16 -t UTF-8")
+      let isUTF16 = bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
+      throw failure(
+        "expected UTF-8, found other bytes; convert it, for example with iconv -f "
+          + "\(isUTF16 ? "UTF-16" : "WINDOWS-1252") -t UTF-8")
     }
     if isPipe { streams.withLock { $0[path] = text } }
     return text
