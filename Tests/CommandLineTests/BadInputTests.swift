@@ -240,7 +240,9 @@ struct BadInput: Sendable, CustomTestStringConvertible {
 
 @Suite struct BadTokenizers {
   @Test(arguments: [
-    BadInput("no vocabulary", set: "student={model: bad}", message: "bad: expected tokenizer.json, vocab.txt or vocab.json") {
+    BadInput(
+      "no vocabulary", set: "student={model: bad}", message: "bad: expected tokenizer.json, vocab.txt or vocab.json"
+    ) {
       try $0.remove("bad/vocab.txt")
     },
     BadInput(
