@@ -14,13 +14,11 @@ struct ClassNames {
   ///   - standard: where nothing says anything.
   init(idToLabel: JSON?, labelToId: JSON?, count: Int?, default standard: [String]) {
     let byId = idToLabel.map { value in
-      names(of: value.object?.map { (Int($0), $1.className) }, of: value, "id2label")
+      names(of: value, "id2label") { (Int($0), $1.className) }
     }
     // Where id2label is there, this is a copy of it at best.
     let byLabel = labelToId.map { value in
-      names(
-        of: value.object?.map { ($1.int ?? $1.string.flatMap { Int($0) }, $0) }, of: value, "label2id",
-        isUsed: byId == nil)
+      names(of: value, "label2id", isUsed: byId == nil) { ($1.int ?? $1.string.flatMap { Int($0) }, $0) }
     }
     guard let named = byId ?? byLabel else {
       names = count.map { (0..<$0).map { "LABEL_\($0)" } } ?? standard
@@ -33,11 +31,20 @@ struct ClassNames {
     }
   }
 
+  /// As many as `num_labels` may say.
+  private static let most = 65_536
+
   /// Names by their ids. transformers takes any whole numbers for ids, and any values for names; the head has as many
   /// outputs as there are.
   private mutating func names(
-    of pairs: [(id: Int?, name: String?)]?, of value: JSON, _ key: String, isUsed: Bool = true
+    of value: JSON, _ key: String, isUsed: Bool = true, _ pair: (String, JSON) -> (id: Int?, name: String?)
   ) -> [String] {
+    let count = value.object?.count ?? 0
+    guard count <= Self.most else {
+      if isUsed { problems.append("\(key): expected at most \(Self.most) classes, found \(count)") }
+      return ["LABEL_0", "LABEL_1"]
+    }
+    let pairs = value.object?.map { pair($0, $1) }
     let named = pairs?.compactMap { pair in pair.id.flatMap { id in pair.name.map { (id: id, name: $0) } } } ?? []
     guard !named.isEmpty, named.count == pairs?.count, Set(named.map(\.id)).count == named.count else {
       if isUsed { problems.append("\(key): expected whole numbers, each with one name, found \(value.text().quoted)") }

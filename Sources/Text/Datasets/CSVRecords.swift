@@ -23,6 +23,8 @@ struct CSVRecords {
     nextLine = 2
   }
 
+  /// Bounds the memory of a line of separators.
+  private static let maxFields = 1 << 16
   private static let quote = UInt8(ascii: "\"")
   private static let lineFeed = UInt8(ascii: "\n")
   private static let carriageReturn = UInt8(ascii: "\r")
@@ -34,6 +36,10 @@ struct CSVRecords {
     let start = rest.startIndex
     var fields: [ArraySlice<UInt8>] = []
     repeat {
+      guard fields.count < Self.maxFields else {
+        throw DatasetError(
+          file.path, line: line, "expected at most \(Self.maxFields) fields, found more; is the separator the right one?")
+      }
       fields.append(rest.first == Self.quote ? try quotedField() : try plainField())
     } while skip(separator)
     try file.checkRow(rest.startIndex - start, line)
