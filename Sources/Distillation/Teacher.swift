@@ -8,6 +8,22 @@ package protocol TeacherSource: Sendable {
   func features(of batch: Batch, arena: Arena) -> Taps
 }
 
+/// A teacher with a vocabulary of its own. It reads each row in its own tokens, so that what it says of sentences as a whole
+/// is the student's to learn, and nothing that goes token by token.
+package struct RetokenizedTeacher: TeacherSource {
+  private let teacher: any TeacherSource
+  private let rows: TokenizedDataset
+
+  /// - Parameter rows: those that batches are of, in the teacher's tokens.
+  package init(_ teacher: any TeacherSource, rows: TokenizedDataset) {
+    (self.teacher, self.rows) = (teacher, rows)
+  }
+
+  package func features(of batch: Batch, arena: Arena) -> Taps {
+    teacher.features(of: rows.batch(batch.samples), arena: arena)
+  }
+}
+
 /// A frozen model, run in evaluation mode on every micro-batch.
 package struct LiveTeacher: TeacherSource {
   let model: FrozenModel

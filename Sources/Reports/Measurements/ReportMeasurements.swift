@@ -79,7 +79,13 @@ package struct ReportMeasurements: Sendable {
     func measure(_ model: ClassifierModel?, _ name: String, _ path: String) {
       guard let model else { return }
       let measured = attempt("\(name) could not be measured") {
-        try MeasuredModel(model, name: name, path: path, validation: validation, places: places)
+        var data = validation
+        if let tokenizer, let examples, !(try model.tokenizer().hasSameVocabulary(as: tokenizer)) {
+          data = try TokenizedDataset(
+            examples, tokenizer: model.tokenizer(), maxLength: configuration.data.maxLength,
+            threads: places.pool.workers)
+        }
+        return try MeasuredModel(model, name: name, path: path, validation: data, places: places)
       }
       if let measured { models.append(measured) }
     }
@@ -109,9 +115,15 @@ package struct ReportMeasurements: Sendable {
     let chosen = try Self.choose(
       sentences, examples, validation, tokenizer, maxLength: configuration.data.maxLength)
     try student.check(chosen.data)
-    if let model = teacher, attempt("The teacher's attention cannot be shown", { try model.check(chosen.data) }) == nil
-    {
-      teacher = nil
+    if let model = teacher {
+      let fits = attempt("The teacher's attention cannot be shown") { () throws -> Bool in
+        guard try model.tokenizer().hasSameVocabulary(as: tokenizer) else {
+          throw ModelError("its tokens are not the student's")
+        }
+        try model.check(chosen.data)
+        return true
+      }
+      if fits == nil { teacher = nil }
     }
     let pairs = run.layerPairs(student: student.configuration.layers, teacher: teacher?.configuration.layers)
     self.examples = chosen.rows.map { row in

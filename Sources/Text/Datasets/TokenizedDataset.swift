@@ -79,6 +79,12 @@ package struct TokenizedDataset: Sendable {
   /// The token ids of a row.
   package func tokens(_ row: Int) -> ArraySlice<Int32> { tokens[starts[row]..<starts[row + 1]] }
 
+  /// Adds up how often each token occurs.
+  /// - Parameter uses: by id, with a place for each.
+  package func count(into uses: inout [Int]) {
+    for token in tokens { uses[Int(token)] += 1 }
+  }
+
   /// The tokens of a row, special ones included.
   package func length(_ row: Int) -> Int { starts[row + 1] - starts[row] }
 

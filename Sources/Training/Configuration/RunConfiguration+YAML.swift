@@ -123,6 +123,14 @@ extension StudentSettings {
       writer.section("config") { shape.write(to: &$0) }
     }
     writer.write("tokenizer", flow: tokenizer.map(YAMLWriter.scalar) ?? "null")
+    if let vocabulary {
+      writer.section("vocabulary") { writer in
+        writer.write("keep", number: vocabulary.keep)
+        writer.list("from", vocabulary.from) { source, writer in source.writeKeys(to: &writer) }
+      }
+    } else {
+      writer.write("vocabulary", flow: "null")
+    }
     writer.write("head", head.rawValue)
     writer.section("dropout") { writer in
       writer.write("hidden", number: dropout.hidden)

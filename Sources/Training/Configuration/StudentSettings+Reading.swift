@@ -1,4 +1,5 @@
 import Encoders
+import Text
 
 extension StudentSettings {
   private static let sources = ["model", "fromTeacher", "config"]
@@ -29,6 +30,10 @@ extension StudentSettings {
     section.read(
       "tokenizer", .orNull(.text("a Hugging Face model directory")), into: &tokenizer,
       "a model, by path or name, whose tokenizer is used; null takes that of `model`, else the teacher's")
+    vocabulary = section.sectionUnlessNull(
+      "vocabulary",
+      "keeps the tokens that texts use most, for a [smaller student](#smaller-vocabularies); null keeps all"
+    ) { Vocabulary($0) }
     section.read("head", .choice, into: &head, "when to replace the head")
     section.section(
       "dropout", "dropout probabilities that replace those of the student's own configuration"
@@ -41,6 +46,8 @@ extension StudentSettings {
         "classifier", .orNull(.probability), into: &dropout.classifier, "before the classification head")
     }
   }
+
+  fileprivate static let mostTokens = 4_000_000
 
   private static func teacherLayers(_ section: ConfigurationSection) -> [Int] {
     let key = "layers"
@@ -61,5 +68,18 @@ extension StudentSettings {
       }
     }
     return layers
+  }
+}
+
+extension StudentSettings.Vocabulary {
+  fileprivate init(_ section: ConfigurationSection) {
+    let count = section.require(
+      "keep", .integer(1...StudentSettings.mostTokens),
+      "how many tokens stay, special ones and single characters among them")
+    self.init(keep: count ?? 1)
+    section.describe(
+      "from", .list(of: .mapping, count: 0...Int.max), default: .value([]),
+      "the texts that decide, a list of sources; [] takes those that the run learns from, with labels and without")
+    from = DatasetSource.unlabelled(in: section, "from") ?? []
   }
 }

@@ -1,4 +1,5 @@
 import Encoders
+import Text
 
 /// The model that is trained: where its weights start and what its head and dropout are.
 package struct StudentSettings: Sendable, Equatable {
@@ -24,10 +25,20 @@ package struct StudentSettings: Sendable, Equatable {
   package var source: Source
   /// The directory whose tokenizer the student uses; `nil` takes that of `model`, else the teacher's.
   package var tokenizer: String?
+  /// Keeps a part of that tokenizer's tokens; `nil` keeps all.
+  package var vocabulary: Vocabulary?
   package var head = Head.newIfMissing
   package var dropout = DropoutSettings()
 
   package init(source: Source) { self.source = source }
+
+  /// Which of a tokenizer's tokens a student keeps.
+  package struct Vocabulary: Sendable, Equatable {
+    /// How many.
+    package var keep: Int
+    /// The texts whose most used tokens these are; none for those that the run learns from.
+    package var from: [DatasetSource] = []
+  }
 
   /// Whether it starts from what the teacher has.
   var isOfTeacher: Bool {

@@ -8,13 +8,7 @@ extension UnlabelledSettings {
     section.describe(
       "unlabelled", .list(of: .mapping, count: 0...Int.max), default: .value([]),
       "texts without labels, from which a stage learns through its adaptors: a list of sources")
-    if let elements = section.elements("unlabelled", of: "sources") {
-      sources = elements.map { node, path in
-        section.reader.section(
-          node, path: path, pattern: "\(section.patternOfKey("unlabelled")).N", under: node, reportsMissing: true
-        ) { DatasetSource(unlabelled: $0) }
-      }
-    }
+    sources = DatasetSource.unlabelled(in: section, "unlabelled") ?? sources
     section.read(
       "mix", .mix, into: &mix,
       "`concatenate`: an epoch has every row once, with a label or without; `{labelled: 0.25}`: a quarter of each batch has "
@@ -31,7 +25,16 @@ extension UnlabelledSettings {
 }
 
 extension DatasetSource {
-  fileprivate init(unlabelled section: ConfigurationSection) {
+  /// A list of texts without labels; `nil` where the key is not given.
+  static func unlabelled(in section: ConfigurationSection, _ key: String) -> [DatasetSource]? {
+    section.elements(key, of: "sources")?.map { node, path in
+      section.reader.section(
+        node, path: path, pattern: "\(section.patternOfKey(key)).N", under: node, reportsMissing: true
+      ) { DatasetSource(unlabelled: $0) }
+    }
+  }
+
+  private init(unlabelled section: ConfigurationSection) {
     self.init(section, split: .train)
     for key in ["labels", "labelColumn", "missingLabels"] where section.value(key).map({ !$0.isNull }) ?? false {
       section.report("text without labels has no such key; remove it, or move the file to data.train", at: key)

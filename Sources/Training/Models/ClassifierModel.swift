@@ -20,6 +20,8 @@ package struct ClassifierModel: Sendable {
   package let configurationJSON: JSON?
   /// The directory whose tokenizer it uses.
   package let tokenizerDirectory: String
+  /// What was made of that tokenizer; `nil` where it is used as it is.
+  let ownTokenizer: Tokenizer?
   /// What the user should know although it is no error.
   package let notices: [String]
   /// Whether the classification head was read rather than drawn.
@@ -30,12 +32,13 @@ package struct ClassifierModel: Sendable {
 
   package init(
     encoder: Encoder, weights: ParameterBuffer, configurationJSON: JSON?, tokenizerDirectory: String,
-    notices: [String], hasTrainedHead: Bool
+    ownTokenizer: Tokenizer? = nil, notices: [String], hasTrainedHead: Bool
   ) {
     self.encoder = encoder
     self.weights = weights
     self.configurationJSON = configurationJSON
     self.tokenizerDirectory = tokenizerDirectory
+    self.ownTokenizer = ownTokenizer
     self.notices = notices
     self.hasTrainedHead = hasTrainedHead
   }
@@ -129,7 +132,7 @@ package struct ClassifierModel: Sendable {
 
   /// Opens the tokenizer and checks that the model has an embedding for each of its tokens.
   package func tokenizer() throws -> Tokenizer {
-    let tokenizer = try Tokenizer(directory: tokenizerDirectory)
+    let tokenizer = try ownTokenizer ?? Tokenizer(directory: tokenizerDirectory)
     guard tokenizer.vocabularySize <= configuration.vocabularySize else {
       throw ModelError(
         "\(tokenizerDirectory): the tokenizer has \(tokenizer.vocabularySize) tokens, but the model's vocab_size is "

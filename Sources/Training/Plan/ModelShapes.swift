@@ -9,9 +9,12 @@ package struct ModelShapes: Sendable, Equatable {
   /// Those besides it.
   let otherTeachers: [EncoderConfiguration]
   let tokenizerDirectory: String
+  /// The part of its tokens that the student keeps.
+  let vocabulary: StudentSettings.Vocabulary?
 
   /// Of models that have been read.
-  init(_ inputs: RunInputs) {
+  init(_ inputs: RunInputs, _ configuration: RunConfiguration) {
+    vocabulary = configuration.student.vocabulary
     student = inputs.student.configuration
     teacher = inputs.teacher?.configuration
     otherTeachers = inputs.teachers.compactMap(\.model?.configuration).dropFirst().map { $0 }
@@ -48,6 +51,8 @@ package struct ModelShapes: Sendable, Equatable {
     if let hidden = dropout.hidden { student.setHiddenDropout(hidden) }
     student.attentionDropout = dropout.attention ?? student.attentionDropout
     student.labels = configuration.task.labels ?? student.labels
+    vocabulary = configuration.student.vocabulary
+    student.vocabularySize = min(vocabulary?.keep ?? .max, student.vocabularySize)
     self.student = student
     tokenizerDirectory = tokenizer
     let learns = configuration.stages.contains { !$0.adaptors.isEmpty }

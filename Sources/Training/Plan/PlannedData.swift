@@ -6,6 +6,7 @@ final class PlannedData {
   private struct Reading: Equatable {
     let data: DataSettings
     let tokenizer: String
+    let vocabulary: StudentSettings.Vocabulary?
     let labels: [String]
     let stages: [Stage]
 
@@ -26,13 +27,20 @@ final class PlannedData {
     _ configuration: RunConfiguration, _ shapes: ModelShapes
   ) throws -> (training: TrainingData, validation: TokenizedDataset?) {
     let reading = Reading(
-      data: configuration.data, tokenizer: shapes.tokenizerDirectory, labels: shapes.student.labels,
+      data: configuration.data, tokenizer: shapes.tokenizerDirectory, vocabulary: shapes.vocabulary,
+      labels: shapes.student.labels,
       stages: configuration.stages.map { stage in
         Reading.Stage(
           labelWeight: stage.labelWeight, learns: !stage.adaptors.isEmpty, unlabelled: stage.unlabelled)
       })
     if let found = known.first(where: { $0.reading == reading }) { return (found.training, found.validation) }
-    let tokenizer = try Tokenizer(directory: shapes.tokenizerDirectory)
+    var tokenizer = try Tokenizer(directory: shapes.tokenizerDirectory)
+    if let vocabulary = shapes.vocabulary {
+      tokenizer = try SmallerVocabulary(
+        vocabulary, of: tokenizer, name: shapes.tokenizerDirectory, configuration: configuration,
+        labels: shapes.student.labels, threads: threads
+      ).tokenizer
+    }
     let training = try TrainingData(
       configuration, labels: shapes.student.labels, tokenizer: tokenizer, threads: threads)
     let validation = try configuration.data.validation.map { source in

@@ -47,7 +47,7 @@ package struct RunPlan: Sendable {
   /// The plan of a run that has read its data.
   init(_ configuration: RunConfiguration, _ inputs: RunInputs) throws {
     self.configuration = configuration
-    shapes = ModelShapes(inputs)
+    shapes = ModelShapes(inputs, configuration)
     let vocabulary = shapes.student.vocabularySize
     train = DatasetFigures(inputs.training.all, vocabulary: vocabulary)
     validation = inputs.validation.map { DatasetFigures($0, vocabulary: vocabulary) }

@@ -119,7 +119,8 @@ extension StageRun {
     let batch = rows.batch([row])
     let student = FrozenModel(student.encoder, weights: weights, taps: [.logits])
     if let teacher = session.teacher, !objective.adaptors.isEmpty,
-      let place = firstNonFinitePlace(of: batch, teacher)
+      let place = firstNonFinitePlace(
+        of: inputs.teachers.first { $0.model != nil }?.texts?.training[index].batch([row]) ?? batch, teacher)
     {
       return .init(isTeacher: true, place: place)
     }

@@ -169,7 +169,9 @@ extension RunConfiguration {
     }
     if case .model(let model) = student.source { inputs.append(("student.model", model)) }
     if let tokenizer = student.tokenizer { inputs.append(("student.tokenizer", tokenizer)) }
-    let texts = (data.unlabelled.sources + stages.flatMap(\.unlabelled.sources)).map { ("data.unlabelled", $0) }
+    let texts =
+      (data.unlabelled.sources + stages.flatMap(\.unlabelled.sources)).map { ("data.unlabelled", $0) }
+      + (student.vocabulary?.from ?? []).map { ("student.vocabulary.from", $0) }
     let validation = data.validation.map { [("data.validation", $0)] } ?? []
     for (key, source) in [("data.train", data.train)] + validation + texts {
       inputs.append((key, source.path))

@@ -21,6 +21,14 @@ struct RunInputs: Sendable {
     /// Where its features are kept.
     let cache: TeacherCache?
     let predictions: Predictions?
+    /// The run's rows in its own tokens, where they are not the student's.
+    let texts: TeacherTexts?
+  }
+
+  /// What a teacher with a vocabulary of its own reads, row for row what the student reads.
+  struct TeacherTexts: Sendable {
+    let training: TrainingData
+    let validation: TokenizedDataset?
   }
 
   /// What a teacher said of the run's rows: their logits, row after row.
@@ -38,29 +46,37 @@ struct RunInputs: Sendable {
   }
 
   init(_ configuration: RunConfiguration, threads: Int) throws {
-    student = try Self.student(configuration)
+    student = try Self.student(configuration, threads: threads)
     let models = try Self.teachers(configuration, labels: student.configuration.labels)
     tokenizer = try student.tokenizer()
     try student.checkLength(configuration.data.maxLength)
-    for teacher in models.compactMap({ $0 }) {
-      try teacher.checkLength(configuration.data.maxLength)
-      try Self.checkVocabularies(student: student, tokenizer, teacher: teacher)
+    for teacher in models.compactMap({ $0 }) { try teacher.checkLength(configuration.data.maxLength) }
+    let tokenizers = try models.map { [student, tokenizer] model in
+      try model.flatMap { try Self.ownTokenizer(of: $0, besides: tokenizer, of: student, configuration) }
     }
     training = try TrainingData(
       configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads)
     let (validation, hashes) = try Self.validation(configuration, student, tokenizer, threads: threads)
     self.validation = validation
-    for model in [student] + models.compactMap({ $0 }) {
-      for data in [training.all, validation].compactMap({ $0 }) { try model.check(data) }
+    let texts = try tokenizers.map { [student, training, validation] own in
+      try own.map {
+        try Self.texts(configuration, student, $0, like: training, validation, threads: threads)
+      }
+    }
+    for (model, own) in [(student, nil)] + zip(models, texts).compactMap({ model, own in model.map { ($0, own) } }) {
+      for data in [own?.training.all ?? training.all, own == nil ? validation : own?.validation].compactMap({ $0 }) {
+        try model.check(data)
+      }
     }
     let predictions = try Self.predictions(
       configuration, labels: student.configuration.labels, training: training, validation: hashes)
-    teachers = zip(zip(configuration.teachers, models), predictions).map { pair, predictions in
-      let (settings, model) = pair
+    teachers = configuration.teachers.indices.prefix(models.count).map { index in
+      let (settings, model) = (configuration.teachers[index], models[index])
       let cache = settings.cache.flatMap { cache in
         model.map { TeacherCache(cache, teacher: $0, threads: threads) }
       }
-      return Teacher(weight: settings.weight, model: model, cache: cache, predictions: predictions)
+      return Teacher(
+        weight: settings.weight, model: model, cache: cache, predictions: predictions[index], texts: texts[index])
     }
     notices =
       configuration.notices + student.notices + models.flatMap { $0?.notices ?? [] } + training.all.notices
@@ -71,10 +87,15 @@ struct RunInputs: Sendable {
     configuration.stages.contains { $0.adaptors.contains(where: \.kind.trainsHead) }
   }
 
-  static func student(_ configuration: RunConfiguration) throws -> ClassifierModel {
-    try ClassifierModel(
+  static func student(_ configuration: RunConfiguration, threads: Int) throws -> ClassifierModel {
+    let model = try ClassifierModel(
       student: configuration.student, teacherPath: configuration.teacher?.model, task: configuration.task,
       seed: configuration.run.seed)
+    guard let vocabulary = configuration.student.vocabulary else { return model }
+    return try model.with(
+      SmallerVocabulary(
+        vocabulary, of: model.tokenizer(), name: model.tokenizerDirectory, configuration: configuration,
+        labels: model.configuration.labels, threads: threads))
   }
 
   /// The teachers, each `nil` where its predictions take its place; none where no stage learns from one.
@@ -140,21 +161,41 @@ struct RunInputs: Sendable {
     )
   }
 
-  /// Both models read the same token ids.
-  static func checkVocabularies(
-    student: ClassifierModel, _ tokenizer: Tokenizer, teacher: ClassifierModel
-  ) throws {
-    guard student.tokenizerDirectory != teacher.tokenizerDirectory else { return }
+  /// A teacher's tokenizer, or `nil` where both models read the same token ids.
+  ///
+  /// - Throws: where vocabularies differ and adaptors compare more than sentences as a whole.
+  static func ownTokenizer(
+    of teacher: ClassifierModel, besides tokenizer: Tokenizer, of student: ClassifierModel,
+    _ configuration: RunConfiguration
+  ) throws -> Tokenizer? {
+    guard student.tokenizerDirectory != teacher.tokenizerDirectory || student.ownTokenizer != nil else { return nil }
     let other = try teacher.tokenizer()
-    let differs = (0..<Int32(max(tokenizer.vocabularySize, other.vocabularySize))).first {
-      tokenizer.token(of: $0) != other.token(of: $0)
+    guard let differs = tokenizer.firstDifference(from: other) else { return nil }
+    guard let adaptor = configuration.stages.flatMap(\.adaptors).first(where: { !$0.kind.trainsHead }) else {
+      return other
     }
-    if let differs {
+    func token(_ tokenizer: Tokenizer) -> String { tokenizer.token(of: differs).map { "\"\($0)\"" } ?? "none" }
+    throw ModelError(
+      "the student's tokenizer (\(student.tokenizerDirectory)\(student.ownTokenizer == nil ? "" : ", made smaller")) and "
+        + "the teacher's (\(teacher.tokenizerDirectory)) differ at token \(differs): \(token(tokenizer)) and "
+        + "\(token(other)); \(adaptor.kind.name) compares token by token: use a student with the teacher's vocabulary, "
+        + "or adaptors of logits alone")
+  }
+
+  /// The run's rows once more, in a teacher's own tokens.
+  static func texts(
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, like training: TrainingData,
+    _ validation: TokenizedDataset?, threads: Int
+  ) throws -> TeacherTexts {
+    let texts = TeacherTexts(
+      training: try TrainingData(
+        configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads),
+      validation: try Self.validation(configuration, student, tokenizer, threads: threads).0)
+    guard texts.training.all.labels == training.all.labels, texts.validation?.labels == validation?.labels else {
       throw ModelError(
-        "the student's tokenizer (\(student.tokenizerDirectory)) and the teacher's (\(teacher.tokenizerDirectory)) "
-          + "differ at token \(differs): \(tokenizer.token(of: differs).map { "\"\($0)\"" } ?? "none") and "
-          + "\(other.token(of: differs).map { "\"\($0)\"" } ?? "none"); use a student with the teacher's vocabulary")
+        "\(configuration.data.train.path): the data changed while it was read; start again when it is complete")
     }
+    return texts
   }
 }
 

@@ -46,20 +46,27 @@ package struct RunPreview: Sendable {
     let configuration = configuration.reading(locations.map { $0 ?? Hub.Location(path: "") })
     // What was not found has been told.
     let lacksStudent = lacking.contains { $0.hasPrefix("student") } || lacksTeacher && configuration.student.isOfTeacher
-    let student = lacksStudent ? nil : attempt("student") { try RunInputs.student(configuration) }
+    let student =
+      lacksStudent
+      ? nil : attempt("student") { try RunInputs.student(configuration, threads: configuration.run.threads ?? 1) }
     let labels = student?.configuration.labels ?? configuration.task.labels
     let teachers =
       lacksTeacher ? [] : attempt("teacher") { try RunInputs.teachers(configuration, labels: labels) } ?? []
     let teacher = teachers.lazy.compactMap { $0 }.first
     readModels(configuration, student, teacher)
     let tokenizer = student.flatMap { student in attempt("student") { try student.tokenizer() } }
+    var own: Tokenizer?
     if let student, let tokenizer {
-      for teacher in teachers.compactMap({ $0 }) {
-        attempt("student") { try RunInputs.checkVocabularies(student: student, tokenizer, teacher: teacher) }
+      for model in teachers.compactMap({ $0 }) {
+        let other = attempt("student") {
+          try RunInputs.ownTokenizer(of: model, besides: tokenizer, of: student, configuration)
+        }
+        own = own ?? other ?? nil
       }
     }
     if let student, let tokenizer {
-      readData(configuration, student, tokenizer, teacher)
+      // One with a tokenizer of its own has a row for each of its tokens.
+      readData(configuration, student, tokenizer, own == nil ? teacher : nil)
     } else {
       readTexts(configuration, labels)
     }

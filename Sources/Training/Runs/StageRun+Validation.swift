@@ -104,7 +104,8 @@ extension StageRun {
     }
     return ClassifierModel(
       encoder: encoder, weights: result, configurationJSON: student.configurationJSON,
-      tokenizerDirectory: student.tokenizerDirectory, notices: [], hasTrainedHead: true)
+      tokenizerDirectory: student.tokenizerDirectory, ownTokenizer: student.ownTokenizer, notices: [],
+      hasTrainedHead: true)
   }
 
   // MARK: Reports

@@ -78,7 +78,7 @@ final class StageRun {
     weights.initialize(layout.entries.filter { $0.role == .projection }, seed: configuration.run.seed)
 
     let training = settings.training
-    teachers = StageTeachers(session, settings, taps: objective.teacherTaps)
+    teachers = StageTeachers(session, settings, index: index, taps: objective.teacherTaps)
     gradientStep = GradientStep(
       student: encoder, teacher: teachers.training, objective: objective, weights: weights, places: places,
       wire: training.wirePrecision,

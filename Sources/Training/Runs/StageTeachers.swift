@@ -1,5 +1,6 @@
 import Distillation
 import Encoders
+import Text
 
 /// What a stage learns from: a model that runs, what is kept of one, what files say, or several of these as one.
 struct StageTeachers {
@@ -12,7 +13,8 @@ struct StageTeachers {
   /// Those whose features are kept on disk.
   let cached: [CachedTeacher]
 
-  init(_ session: RunSession, _ settings: StageSettings, taps: TapSelection) {
+  /// - Parameter index: the stage's position.
+  init(_ session: RunSession, _ settings: StageSettings, index: Int, taps: TapSelection) {
     guard !settings.adaptors.isEmpty, !session.inputs.teachers.isEmpty else {
       (training, validation, measured, cached) = (nil, nil, nil, [])
       return
@@ -35,8 +37,15 @@ struct StageTeachers {
         let live = LiveTeacher(model, taps: taps)
         let kept = teacher.cache?.teacher(live)
         if let kept { cached.append(kept) }
+        func reading(_ rows: TokenizedDataset?, _ source: any TeacherSource) -> any TeacherSource {
+          rows.map { RetokenizedTeacher(source, rows: $0) } ?? source
+        }
         let source: any TeacherSource = kept ?? live
-        members.append(Member(training: source, validation: source, measured: live, weight: teacher.weight))
+        let rows = teacher.texts?.training[index]
+        members.append(
+          Member(
+            training: reading(rows, source), validation: reading(teacher.texts?.validation, source),
+            measured: reading(rows, live), weight: teacher.weight))
       }
     }
     self.cached = cached

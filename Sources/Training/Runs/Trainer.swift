@@ -229,23 +229,27 @@ package struct Trainer {
 
   /// Collective: readies the teachers for all stages.
   private func freezeTeachers(_ inputs: RunInputs) throws -> [FrozenModel?] {
-    guard let teacher = inputs.teacher else { return inputs.teachers.map { _ in nil } }
     var taps = TapSelection()
     for adaptors in try adaptors(inputs) {
       taps.formUnion(StageObjective(labelWeight: 0, adaptors: adaptors).teacherTaps)
     }
-    let vocabulary = teacher.configuration.vocabularySize
-    let words = [inputs.training.all, inputs.validation].compactMap { $0 }.reduce(into: Set<Int>()) {
-      $0.formUnion($1.words(of: 0..<$1.count, vocabulary: vocabulary))
-    }
     return try inputs.teachers.map { teacher in
-      try teacher.model.map { try places.freeze($0, for: taps, words: words.sorted()) }
+      guard let model = teacher.model else { return nil }
+      let texts = teacher.texts
+      let data = [texts?.training.all ?? inputs.training.all, texts == nil ? inputs.validation : texts?.validation]
+      let words = data.compactMap { $0 }.reduce(into: Set<Int>()) {
+        $0.formUnion($1.words(of: 0..<$1.count, vocabulary: model.configuration.vocabularySize))
+      }
+      return try places.freeze(model, for: taps, words: words.sorted())
     }
   }
 
   /// Before the teacher is frozen: then only what adaptors read of it is there.
   private func watchAttention(_ inputs: RunInputs) throws -> AttentionWatch? {
-    guard let teacher = inputs.teacher, let validation = inputs.validation else { return nil }
+    // Maps of other tokens cannot be laid side by side.
+    guard let teacher = inputs.teacher, let validation = inputs.validation,
+      inputs.teachers.first(where: { $0.model != nil })?.texts == nil
+    else { return nil }
     let pairs = try adaptors(inputs).joined().map { weighted in
       (weighted.adaptor.name, weighted.adaptor.pairs.map { ($0.student, $0.teacher) })
     }

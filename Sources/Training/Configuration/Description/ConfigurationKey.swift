@@ -30,7 +30,7 @@ package struct ConfigurationKey: Sendable {
       data: {train: {text: t}, validation: {text: v}, unlabelled: [{text: u}]}
       teacher: {model: t, cache: {path: c}}
       teachers: [{model: t, cache: {path: c}}]
-      student: {fromTeacher: {layers: [1]}, config: {}}
+      student: {fromTeacher: {layers: [1]}, config: {}, vocabulary: {keep: 1, from: [{text: u}]}}
       stages: [{name: a, adaptors: [\(adaptors.joined(separator: ", "))], data: {unlabelled: [{text: u}]}}]
       sweep: {seeds: [1]}
       """
@@ -45,6 +45,7 @@ package struct ConfigurationKey: Sendable {
     let copies = [
       ("stages.N.data.unlabelled.N.", "data.train."), ("stages.N.data.", "data."), ("stages.N.", "training."),
       ("data.validation.", "data.train."), ("data.unlabelled.N.", "data.train."),
+      ("student.vocabulary.from.N.", "data.train."),
       ("teachers.N.", "teacher."),
     ]
     for (copy, original) in copies {

@@ -26,7 +26,7 @@ package struct RunIdentity: Sendable, Equatable {
     "run.tensorboard", "run.csv", "data.train", "data.validation", "data.unlabelled", "data.mix", "teacher.model",
     "teacher.predictions", "teacher.cache.path",
     "teacher.cache.maxBytes", "student.model",
-    "student.tokenizer",
+    "student.tokenizer", "student.vocabulary.from",
     // Stages hold what they inherit.
     "training",
   ]
@@ -95,6 +95,7 @@ package struct RunIdentity: Sendable, Equatable {
     add("the tokenizer", Self.digest(of: inputs.tokenizer))
     add("the teacher's weights", inputs.teacher?.weights.digest(threads: threads))
     for (index, teacher) in inputs.teachers.enumerated() {
+      if let texts = teacher.texts { add("the tokens of teacher \(index + 1)", texts.training.all.digest()) }
       if index > 0 { add("the weights of teacher \(index + 1)", teacher.model?.weights.digest(threads: threads)) }
       guard let predictions = teacher.predictions else { continue }
       add("the predictions of teacher \(index + 1)", TeacherPredictions.digest(predictions.training))
