@@ -13,7 +13,7 @@ struct SmallerVocabularyTests {
     return try Tokenizer(directory: directory.path)
   }
 
-  @Test(arguments: 0..<4)
+  @Test(arguments: 0..<8)
   func tokensAreTheLibrarys(_ index: Int) throws {
     let row = try Fixtures.rows("smaller.jsonl")[index]
     let file = try #require(row["file"]?.string)
@@ -32,7 +32,7 @@ struct SmallerVocabularyTests {
     #expect(saved.hasSameVocabulary(as: smaller))
     let texts = (row["texts"]?.array ?? []).compactMap(\.string)
     let ids = (row["ids"]?.array ?? []).compactMap(\.ids)
-    #expect(texts.count > 100 && texts.count == ids.count)
+    #expect(texts.count >= 100 && texts.count == ids.count)
     for (text, ids) in zip(texts, ids) {
       #expect(try smaller.encode(text).ids == ids, "\(file): \(text.quoted)")
       #expect(try saved.encode(text).ids == ids, "\(file): \(text.quoted)")
@@ -62,11 +62,9 @@ struct SmallerVocabularyTests {
     #expect(throws: TokenizerError.self) { try original.keeping([0, 1, 2, 3, 4]) }
   }
 
-  @Test(arguments: ["roberta", "xlm-roberta"])
-  func otherVocabulariesAreRefused(_ name: String) throws {
-    let tokenizer = try PipelineTests.tokenizer(name)
-    let found = name == "roberta" ? "BPE" : "Unigram"
+  @Test func bytePairsAreRefused() throws {
+    let tokenizer = try PipelineTests.tokenizer("roberta")
     let error = try #require(throws: TokenizerError.self) { try tokenizer.indispensable() }
-    #expect("\(error)".contains("expected a WordPiece vocabulary, which can be made smaller, found \(found)"))
+    #expect("\(error)".contains("expected a WordPiece or Unigram vocabulary, which can be made smaller, found BPE"))
   }
 }

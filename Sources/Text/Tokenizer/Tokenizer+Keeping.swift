@@ -10,46 +10,78 @@ extension Tokenizer {
     (0..<Int32(max(vocabularySize, other.vocabularySize))).first { token(of: $0) != other.token(of: $0) }
   }
 
-  /// The ids that a smaller vocabulary must have: added and special tokens, and every single character, of which any word
-  /// can be made that the whole vocabulary knows.
+  /// The ids that a smaller vocabulary must have: added and special tokens, and every single character or byte, of which
+  /// any word can be made that the whole vocabulary knows. Also what is before the padding token, which keeps its id.
   package func indispensable() throws(TokenizerError) -> [Int32] {
-    let model = try wordPiece()
-    var ids = Set(definition.addedTokens.map(\.id) + [model.unknownId])
-    if let padId { ids.insert(padId) }
+    var ids = Set(definition.addedTokens.map(\.id))
+    if let unknownId { ids.insert(unknownId) }
+    if let padId { ids.formUnion(0...padId) }
     for case .special(let special, _) in definition.template.single + definition.template.pair {
       ids.formUnion(special)
     }
-    for (id, token) in model.vocabulary.tokens.enumerated() {
-      guard let token else { continue }
-      let isContinuing = token.utf8.starts(with: model.continuingPrefix.utf8)
-      let characters = token.unicodeScalars.count - (isContinuing ? model.continuingPrefix.unicodeScalars.count : 0)
-      if characters == 1 || token.unicodeScalars.count == 1 { ids.insert(Int32(id)) }
+    let isElementary = try elementary()
+    for (id, token) in definition.model.vocabulary.tokens.enumerated() {
+      if let token, isElementary(token) { ids.insert(Int32(id)) }
     }
     return ids.sorted()
   }
 
-  /// The same tokenizer with these tokens alone. The longest piece that starts a word is still taken first.
+  /// Whether a token is a single character or byte.
+  private func elementary() throws(TokenizerError) -> (String) -> Bool {
+    func isOne(_ text: Substring.UnicodeScalarView) -> Bool { text.dropFirst().isEmpty && !text.isEmpty }
+    switch definition.model {
+    case .wordPiece(let model):
+      let prefix = model.continuingPrefix.unicodeScalars
+      return { token in
+        let scalars = token.unicodeScalars
+        return isOne(scalars[...]) || scalars.starts(with: prefix) && isOne(scalars.dropFirst(prefix.count))
+      }
+    case .unigram(let model):
+      return { token in
+        isOne(token.unicodeScalars[...])
+          || model.byteFallback && token.wholeMatch(of: /<0x[0-9A-F]{2}>/) != nil
+      }
+    case .bytePairs: throw cannotBeSmaller
+    }
+  }
+
+  private var cannotBeSmaller: TokenizerError {
+    TokenizerError(
+      definition.model.vocabulary.file,
+      "expected a WordPiece or Unigram vocabulary, which can be made smaller, found BPE; leave out student.vocabulary")
+  }
+
+  /// The same tokenizer with these tokens alone. A word is cut by the same rule as before: the longest piece that there is,
+  /// or the pieces whose scores sum to most.
   /// - Parameter ids: ascending, those of `indispensable` among them. The new id of each is its place.
   package func keeping(_ ids: [Int32]) throws(TokenizerError) -> Tokenizer {
-    let model = try wordPiece()
+    let whole = definition.model.vocabulary
     let places = Dictionary(uniqueKeysWithValues: zip(ids, Int32(0)...))
     func place(_ id: Int32) throws(TokenizerError) -> Int32 {
       guard let place = places[id] else {
-        throw TokenizerError(
-          model.vocabulary.file, "token \(id): expected it in a smaller vocabulary, found it missing")
+        throw TokenizerError(whole.file, "token \(id): expected it in a smaller vocabulary, found it missing")
       }
       return place
     }
-    var vocabulary: [(token: String, id: Int32)] = []
+    var tokens: [(token: String, id: Int32)] = []
     for id in ids {
-      guard let token = model.vocabulary.token(of: id) else { continue }
-      vocabulary.append((token, try place(id)))
+      if let token = whole.token(of: id) { tokens.append((token, try place(id))) }
     }
+    let vocabulary = try Vocabulary(tokens, file: whole.file)
     var smaller = definition
-    smaller.model = .wordPiece(
-      try WordPiece(
-        try Vocabulary(vocabulary, file: model.vocabulary.file), unknownToken: model.unknownToken,
-        continuingPrefix: model.continuingPrefix, maximumWordLength: model.maximumWordLength))
+    switch definition.model {
+    case .wordPiece(let model):
+      smaller.model = .wordPiece(
+        try WordPiece(
+          vocabulary, unknownToken: model.unknownToken, continuingPrefix: model.continuingPrefix,
+          maximumWordLength: model.maximumWordLength))
+    case .unigram(let model):
+      smaller.model = .unigram(
+        Unigram(
+          vocabulary, scores: ids.filter { model.scores.indices.contains(Int($0)) }.map { model.scores[Int($0)] },
+          unknownId: try place(model.unknownId), byteFallback: model.byteFallback))
+    case .bytePairs: throw cannotBeSmaller
+    }
     for index in smaller.addedTokens.indices {
       smaller.addedTokens[index].id = try place(smaller.addedTokens[index].id)
     }
@@ -57,18 +89,6 @@ extension Tokenizer {
     smaller.template = try definition.template.moving(place)
     if let padId = definition.padId { smaller.padId = try place(padId) }
     return try Tokenizer(smaller, originals: settings(movedTo: places))
-  }
-
-  private func wordPiece() throws(TokenizerError) -> WordPiece {
-    let found: String
-    switch definition.model {
-    case .wordPiece(let model): return model
-    case .bytePairs: found = "BPE"
-    case .unigram: found = "Unigram"
-    }
-    throw TokenizerError(
-      definition.model.vocabulary.file,
-      "expected a WordPiece vocabulary, which can be made smaller, found \(found); leave out student.vocabulary")
   }
 
   /// The files besides the vocabulary, with new ids. What is left out is written anew from the definition.
