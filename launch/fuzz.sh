@@ -4,11 +4,13 @@
 # traps, takes over three seconds of processor time for a case, or takes more memory than it may.
 #
 #   launch/fuzz.sh [--short | --full | --cases N | --guided SECONDS] [--parser NAME] [--seed N] [--keep DIR]
+#                  [--binary FUZZPARSERS]
 #
 # --short   2,000 inputs a parser (the default), in less than a minute
 # --full    100,000 inputs a parser, in some ten minutes
 # --guided  so many seconds a parser under libFuzzer, which looks for inputs that reach new code; needs a build of its own
 # --keep    where inputs are kept that something was wrong with
+# --binary  a FuzzParsers that is built already
 #
 # Every input of the first two follows from the seed and its number. To see what becomes of one again:
 #
@@ -21,11 +23,12 @@ seconds=
 parser=
 seed=1
 keep=${TMPDIR:-/tmp}/distill-ddp-fuzz
+binary=
 while [[ $# -gt 0 ]]; do
   case $1 in
     --short) cases=2000; shift ;;
     --full) cases=100000; shift ;;
-    --cases | --guided | --parser | --seed | --keep)
+    --cases | --guided | --parser | --seed | --keep | --binary)
       value=${2:?"$1: expected a value"}
       case $1 in
         --cases) cases=$value ;;
@@ -33,6 +36,7 @@ while [[ $# -gt 0 ]]; do
         --parser) parser=$value ;;
         --seed) seed=$value ;;
         --keep) keep=$value ;;
+        --binary) binary=$value ;;
       esac
       shift 2
       ;;
@@ -42,9 +46,11 @@ done
 
 # The seeded form: a table of all parsers, and 1 if anything is wrong.
 seeded() {
-  local scratch=${FUZZ_BUILD:-.build}
-  swift build -c release --scratch-path "$scratch" --product FuzzParsers >&2
-  "$scratch/release/FuzzParsers" --cases "$cases" --seed "$seed" --keep "$keep" ${parser:+--parser "$parser"}
+  if [[ -z $binary ]]; then
+    swift build -c release --product FuzzParsers >&2
+    binary=.build/release/FuzzParsers
+  fi
+  "$binary" --cases "$cases" --seed "$seed" --keep "$keep" ${parser:+--parser "$parser"}
 }
 
 # The guided form: a line for each parser, and 1 if libFuzzer stopped at an input.

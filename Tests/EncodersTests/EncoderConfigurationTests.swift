@@ -126,6 +126,14 @@ struct EncoderConfigurationTests {
     #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
   }
 
+  @Test(arguments: ["id2label", "label2id"])
+  func boundsTheClasses(key: String) {
+    var ids = JSONObject()
+    for id in 0..<65_537 { ids["\(id)"] = key == "id2label" ? .string("\(id)") : .integer(id) }
+    let error = #expect(throws: CheckpointError.self) { try read(["model_type": "bert", key: .object(ids)]) }
+    #expect(error?.description == "m/config.json: \(key): expected at most 65536 classes, found 65537")
+  }
+
   @Test func listsAllProblemsAtOnce() {
     let error = #expect(throws: CheckpointError.self) { try read(["vocab_size": 0, "hidden_act": 3, "num_labels": 0]) }
     #expect(error?.problems.count == 3)

@@ -66,6 +66,15 @@ struct DatasetTests {
     #expect(try examples(source).first == Example(text: "plain", pair: "1"))
   }
 
+  @Test func boundsTheFieldsOfALine() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write("data.csv", "text,label\na,1\n" + String(repeating: ",", count: 65_536) + "\n")
+    let error = #expect(throws: DatasetError.self) { try examples(DatasetSource(format: .csv, path: path)) }
+    #expect(
+      error?.description
+        == "\(path):3: expected at most 65536 fields, found more; is the separator the right one?")
+  }
+
   @Test func tsvIsNotQuoted() throws {
     let directory = try TemporaryDirectory()
     let path = try directory.write("data.tsv", "label\ta\tb\n1\t\"open\tx\r\n0\t\ty\n")

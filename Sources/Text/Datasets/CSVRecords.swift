@@ -38,7 +38,8 @@ struct CSVRecords {
     repeat {
       guard fields.count < Self.maxFields else {
         throw DatasetError(
-          file.path, line: line, "expected at most \(Self.maxFields) fields, found more; is the separator the right one?")
+          file.path, line: line,
+          "expected at most \(Self.maxFields) fields, found more; is the separator the right one?")
       }
       fields.append(rest.first == Self.quote ? try quotedField() : try plainField())
     } while skip(separator)
