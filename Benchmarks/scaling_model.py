@@ -7,6 +7,7 @@ real data; beyond the data's size they stay those of all of it.
 """
 
 import argparse
+import math
 import random
 
 import batches as batching
@@ -14,6 +15,7 @@ import batches as batching
 CORES, RATE = 32, 100e9  # a node's cores, and what one of them multiplies a second, as measured here
 SENTENCES = 256  # a node's share of the global batch
 LATENCY = 5e-6  # a message's cost to its sender beside its bytes
+CHUNK = 1 << 20  # numbers summed at once
 MEMORY = 100e9  # bytes a second that a node's optimizer reads and writes
 LINKS = {"10 Gb": 1.25e9, "25 Gb": 3.1e9, "100 Gb": 12.5e9}
 NODES = [1, 2, 8, 64, 256, 1024]
@@ -35,8 +37,9 @@ def step(nodes: int, tokens: float, rows: int, bandwidth: float, live: bool, wid
     optimizer = 28 * values / MEMORY
 
     def communication(values: float) -> float:
-        # Each node sends a stretch to every other, and then its own sum to all.
-        return 2 * width * values * (nodes - 1) / nodes / bandwidth + 2 * (nodes - 1) * LATENCY if nodes > 1 else 0.0
+        # Recursive halving and doubling, two messages a round and chunk.
+        messages = 2 * math.ceil(math.log2(nodes)) * math.ceil(values / CHUNK)
+        return 2 * width * values * (nodes - 1) / nodes / bandwidth + messages * LATENCY
 
     teacher = seconds * (LIVE - CACHED) if live else 0.0
     backward = seconds * CACHED * BACKWARD

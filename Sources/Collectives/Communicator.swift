@@ -1,5 +1,5 @@
 /// The ranks of one job and what they do together. Every collective call is made by all ranks, in the same order, and
-/// never two at once on one rank.
+/// never two at once on one rank. All but `exchange` are built from it, see `Communicator+Collectives.swift`.
 package protocol Communicator: Sendable {
   /// This process's place, from 0.
   var rank: Int { get }

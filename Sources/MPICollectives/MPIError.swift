@@ -5,7 +5,6 @@
   package enum MPIError: Error, CustomStringConvertible {
     case failed(call: String, reason: String)
     case threadSupport(found: Int32)
-    case gatherTooLarge(bytes: Int64)
     case messageTooLarge(bytes: Int)
 
     package var description: String {
@@ -16,8 +15,6 @@
         "MPI: expected thread support \"serialized\" or better, found level \(found); use an MPI built with threads"
       case .messageTooLarge(let bytes):
         "MPI: expected a message of at most 2147483647 bytes, found \(bytes); use more ranks or a smaller student"
-      case .gatherTooLarge(let bytes):
-        "MPI: gather: expected at most 2147483647 bytes over all ranks, found \(bytes); gather in smaller parts"
       }
     }
 

@@ -139,6 +139,27 @@ struct MicroBatchTests {
     #expect(parts.count(where: \.isEmpty) == max(0, count - 32))
   }
 
+  /// Looks at every micro-batch for every sentence.
+  private func cutOneByOne(_ lengths: [Int], into count: Int) -> [[Int]] {
+    var parts = [[Int]](repeating: [], count: count)
+    var tokens = [Int](repeating: 0, count: count)
+    for row in lengths.indices.sorted(by: { (lengths[$1], $0) < (lengths[$0], $1) }) {
+      let lightest = tokens.indices.min { (tokens[$0], $0) < (tokens[$1], $1) }!
+      parts[lightest].append(row)
+      tokens[lightest] += lengths[row]
+    }
+    return parts.map { $0.sorted() }
+  }
+
+  @Test(arguments: [(1, 5), (7, 3), (100, 7), (500, 64), (1000, 333), (300, 1000)])
+  func eachSentenceJoinsTheLightest(rows: Int, count: Int) {
+    // Few lengths, so that many are equal.
+    for factor in [1, 7919, 104_729] {
+      let lengths = (0..<rows).map { 1 + ($0 * $0 * factor) % 23 }
+      #expect(MicroBatches.cut(0..<rows, into: count) { lengths[$0] } == cutOneByOne(lengths, into: count))
+    }
+  }
+
   @Test func tiesGoToTheFirst() {
     #expect(MicroBatches.cut([5, 6, 7, 8, 9], into: 2) { _ in 10 } == [[5, 7, 9], [6, 8]])
     #expect(MicroBatches.cut([0, 1, 2, 3], into: 2) { [1, 9, 5, 4][$0] } == [[0, 1], [2, 3]])

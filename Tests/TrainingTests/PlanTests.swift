@@ -105,6 +105,8 @@ struct PlanTests {
     #expect(stage.bytesSent(ranks: 1) == 0)
     let expected = 8 * stage.gradientValues * Double(ranks - 1) / Double(ranks)
     #expect(abs(stage.bytesSent(ranks: ranks) - expected) < 1)
+    // One more rank folds into another, which sends it the whole sum.
+    #expect(abs(stage.bytesSent(ranks: ranks + 1) - expected - 4 * stage.gradientValues) < 1)
   }
 
   @Test("more places take less time, and a slower link never less")

@@ -23,32 +23,37 @@ package struct SumRate: Sendable, Equatable {
   ///   - bytes: of a rank's gradients.
   ///   - seconds: how long it takes, about.
   package static func measure(bytes: Int, seconds: Double, ranks: any Communicator) throws -> SumRate {
-    let size = ranks.size
-    let stretch = max(4, bytes / size)
-    let sent = [UInt8](repeating: 1, count: stretch)
-    var received = [UInt8](repeating: 0, count: stretch * size)
-    let others = (0..<size).filter { $0 != ranks.rank }
+    let rounds = RecursiveDoubling(rank: ranks.rank, size: ranks.size)
+    let sent = [UInt8](repeating: 1, count: max(4, bytes))
+    var received = sent
+    // As in `GradientSum`: halves, quarters and so on, there and back; where ranks fold, all of it.
+    var messages = rounds.rounds.indices.map { (rounds.rounds[$0].partner, sent.count >> ($0 + 1), true, true) }
+    messages += messages.reversed()
+    switch rounds.fold {
+    case .none: break
+    case .into(let neighbour):
+      messages = [(neighbour, sent.count, true, false), (neighbour, sent.count, false, true)]
+    case .from(let neighbour):
+      messages = [(neighbour, sent.count, false, true)] + messages + [(neighbour, sent.count, true, false)]
+    }
     let small = try time(ranks, seconds: seconds / 4) {
       var number = [1.0]
       try ranks.sum(&number)
     }
     let large = try time(ranks, seconds: 3 * seconds / 4) {
-      // As in `GradientSum`: each rank's stretch to that rank, and then its sum to all.
-      for _ in 0..<2 {
+      for (partner, count, sends, receives) in messages {
         try sent.withUnsafeBytes { sent in
           try received.withUnsafeMutableBytes { received in
             try ranks.exchange(
-              send: others.map { ($0, sent) },
-              receive: others.map {
-                ($0, UnsafeMutableRawBufferPointer(rebasing: received[$0 * stretch..<($0 + 1) * stretch]))
-              })
+              send: sends ? [(partner, UnsafeRawBufferPointer(rebasing: sent[..<count]))] : [],
+              receive: receives ? [(partner, UnsafeMutableRawBufferPointer(rebasing: received[..<count]))] : [])
           }
         }
       }
     }
     return SumRate(
       latency: small, seconds: large, bytes: bytes,
-      bandwidth: Double(2 * stretch * others.count) / max(large, 1e-9))
+      bandwidth: Double(messages.reduce(0) { $0 + ($1.2 ? $1.1 : 0) }) / max(large, 1e-9))
   }
 
   /// Collective: seconds of one call, of as many as rank 0 thinks will do.

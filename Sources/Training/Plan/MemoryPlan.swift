@@ -71,7 +71,7 @@ package struct MemoryPlan: Sendable, Equatable {
         + (stage.rowWidth > 0 ? Self.rows(train.words, width: stage.rowWidth) : 0)
       let gradients = Double(threads * Self.gradientsOfWorker(stage, places: places)) * trained
       let moments = stage.settings.training.optimizer.kind == .adamw ? 2 * trained : 0
-      let wire = ranks > 1 ? Self.messages(stage, ranks: ranks) : 0
+      let wire = ranks > 1 ? Self.messages(stage, ranks: ranks, places: places) : 0
       var arena = Double(threads) * Self.activations(stage, shapes, places: places, longest: train.longest)
       if plan.validation != nil {
         // Weights are packed for validation, which has arenas of its own.
@@ -125,16 +125,15 @@ package struct MemoryPlan: Sendable, Equatable {
     return own.bitWidth - own.leadingZeroBitCount + (own > 1 ? 1 : 0)
   }
 
-  /// `GradientSum`: of what is summed where it lies, everybody's of the longest piece; of words' rows, and of whatever is
-  /// rounded or in several sums, own gradients, everybody's of one stretch, and that stretch's sum. An eighth is kept in
+  /// `GradientSum`: of a chunk, own gradients where they are packed, what arrives, and what leaves. An eighth is kept in
   /// reserve.
-  private static func messages(_ stage: StagePlan, ranks: Int) -> Double {
-    let words = Double(stage.batches.mostWords * stage.rowWidth)
-    let training = stage.settings.training
-    guard training.wirePrecision == .float32, training.microBatches == .auto else {
-      return floatBytes * (Double(stage.wholeValues) + words) * (2 + 1 / Double(ranks))
-    }
-    return floatBytes * (max(Double(stage.longestSum), words) + words)
+  private static func messages(_ stage: StagePlan, ranks: Int, places: Int) -> Double {
+    let longest = max(stage.longestSum, stage.batches.mostWords * stage.rowWidth)
+    let chunk = min(longest, GradientSum.chunkLength(segment: GradientStep.leastSegment))
+    let terms = stage.settings.training.microBatches == .auto ? 1 : gradientsOfWorker(stage, places: places)
+    // Where ranks fold, a whole chunk arrives besides its halves, quarters and so on.
+    let copies = ranks.nonzeroBitCount == 1 ? 2.5 : 3.5
+    return 1.125 * floatBytes * copies * Double(terms * chunk)
   }
 
   private static func activations(

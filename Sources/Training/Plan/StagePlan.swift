@@ -1,3 +1,4 @@
+import Collectives
 import Distillation
 import Encoders
 import Kernels
@@ -119,8 +120,18 @@ package struct StagePlan: Sendable {
   /// The numbers that ranks sum in a step.
   package var gradientValues: Double { Double(wholeValues) + batches.meanWords * Double(rowWidth) }
 
-  /// What a rank sends in a step, and as much it receives: its gradients, to be summed in parts, and its part's sum.
+  /// What the busiest rank sends in a step, and as much it receives: halves of its gradients, quarters and so on, and as
+  /// much of the sum back. Where ranks fold, the whole sum to one more.
   package func bytesSent(ranks: Int) -> Double {
-    2 * 4 * gradientValues * Double(ranks - 1) / Double(ranks)
+    let rounds = RecursiveDoubling(rank: 0, size: ranks).rounds.count
+    let isFolded = ranks > 1 << rounds
+    return 4 * gradientValues * (2 * (1 - 1 / Double(1 << rounds)) + (isFolded ? 1 : 0))
+  }
+
+  /// How many messages that rank sends: two a round and chunk.
+  func messagesSent(ranks: Int) -> Double {
+    let rounds = RecursiveDoubling(rank: 0, size: ranks)
+    let chunk = Double(GradientSum.chunkLength(segment: GradientStep.leastSegment))
+    return (gradientValues / chunk).rounded(.up) * Double(2 * rounds.rounds.count + (rounds.fold == .none ? 0 : 1))
   }
 }

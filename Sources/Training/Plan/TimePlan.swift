@@ -114,10 +114,13 @@ private struct StepModel {
 
   private var communication: Double {
     guard job.ranks > 1 else { return 0 }
-    let bytes = stage.bytesSent(ranks: job.ranks) * Double(job.perHost)
-    let messages = 2 * Double(job.ranks - 1) * speeds.latency
+    let messages = stage.messagesSent(ranks: job.ranks) * speeds.latency
     let within = stage.bytesSent(ranks: job.perHost) * Double(job.perHost) / 2 / speeds.withinHost
     guard job.hosts > 1 else { return within + messages }
+    // The first rounds stay within a host if its ranks are a power of two, which leaves each a part of what they summed.
+    let bytes =
+      job.perHost.nonzeroBitCount == 1
+      ? stage.bytesSent(ranks: job.hosts) : stage.bytesSent(ranks: job.ranks) * Double(job.perHost)
     return max(bytes / speeds.link, within) + messages
   }
 

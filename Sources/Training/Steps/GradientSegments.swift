@@ -14,25 +14,6 @@ struct GradientSegments: Sendable {
 
   let segments: [Segment]
 
-  /// - Parameters:
-  ///   - ranges: the parameters.
-  ///   - least: how many parameters make a segment. Only the last has fewer.
-  ///   - workers: how many complete each segment.
-  init(of ranges: [Range<Int>], in parameters: EncoderParameters, least: Int, workers: Int) {
-    var segments: [Segment] = []
-    var end = Int.max
-    for start in parameters.completed {
-      let part = ranges.map { $0.clamped(to: start..<max(start, end)) }.filter { !$0.isEmpty }
-      let count = part.reduce(0) { $0 + $1.count }
-      guard count >= least || start == 0 else { continue }
-      let pending = DispatchGroup()
-      for _ in 0..<workers { pending.enter() }
-      segments.append(Segment(start: start, ranges: part, pending: pending))
-      end = start
-    }
-    self.segments = segments
-  }
-
   /// Completes one worker's part of the segments in order, as far as a backward pass says it got.
   struct Progress: ~Copyable {
     private let segments: [Segment]
@@ -50,5 +31,26 @@ struct GradientSegments: Sendable {
         count += 1
       }
     }
+  }
+}
+
+extension GradientSegments {
+  /// - Parameters:
+  ///   - ranges: the parameters.
+  ///   - least: how many parameters make a segment. Only the last has fewer.
+  ///   - workers: how many complete each segment.
+  init(of ranges: [Range<Int>], in parameters: EncoderParameters, least: Int, workers: Int) {
+    var segments: [Segment] = []
+    var end = Int.max
+    for start in parameters.completed {
+      let part = ranges.map { $0.clamped(to: start..<max(start, end)) }.filter { !$0.isEmpty }
+      let count = part.reduce(0) { $0 + $1.count }
+      guard count >= least || start == 0 else { continue }
+      let pending = DispatchGroup()
+      for _ in 0..<workers { pending.enter() }
+      segments.append(Segment(start: start, ranges: part, pending: pending))
+      end = start
+    }
+    self.segments = segments
   }
 }

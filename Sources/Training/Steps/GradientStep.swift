@@ -40,7 +40,9 @@ package struct GradientStep: Sendable {
     self.places = places
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: weights.layout) }
     // A 64th is not worth copying, to be sent together with others of its segment.
-    sum = GradientSum(ranks: places.ranks, precision: wire, leastInPlace: leastSegment / 64)
+    sum = GradientSum(
+      ranks: places.ranks, precision: wire, leastInPlace: leastSegment / 64,
+      chunkLength: GradientSum.chunkLength(segment: leastSegment))
     self.leastSegment = leastSegment
     self.frozenOutputs = frozenOutputs
   }
@@ -251,7 +253,8 @@ package struct GradientStep: Sendable {
   private func startSum(of sums: PartialSums, _ step: Step) {
     let terms = objective.zero.values.count
     let plan = GradientSum.Plan(
-      segments: step.segments, tree: step.sharing.tree, nodes: step.sharing.nodes,
+      segments: step.segments,
+      rounds: SummationRounds(rank: places.ranks.rank, nodes: step.sharing.nodes, tree: step.sharing.tree),
       shares: (0..<places.ranks.size).map { rank in
         let parts = step.sharing.microBatches(rank: rank)
         return parts.lowerBound * terms..<parts.upperBound * terms

@@ -2,41 +2,55 @@ import Collectives
 import Dispatch
 import Kernels
 
-/// Sums gradients over ranks on a thread of its own, segment by segment as a backward pass completes them. Each rank
-/// adds up a stretch of every segment, in the order of a tree, and sends the result to the others: as many bytes as the
-/// best allreduce moves, and a result that does not depend on how MPI would add.
+/// Sums gradients over ranks on a thread of its own, segment by segment as a backward pass completes them, in log₂ P rounds
+/// a chunk: recursive halving, in which each rank ends up with a part of the sum, then doubling, which spreads the parts.
+/// As many bytes as the best allreduce moves, and terms are added in the order of a tree, whoever adds them: the result
+/// depends neither on the number of ranks nor on how MPI would add.
 ///
 /// `@unchecked Sendable`: between `start` and `finish` only the queue's thread uses what is here.
 final class GradientSum: @unchecked Sendable {
+  private typealias Floats = UnsafeMutableBufferPointer<Float>
+
   private let ranks: any Communicator
   private let precision: WirePrecision
   private let queue = DispatchQueue(label: "gradient sum", qos: .userInitiated)
   private let group = DispatchGroup()
   private var outcome: Result<Void, any Error> = .success(())
-  /// Own gradients as they are sent.
+  /// Own gradients as they are sent, where they are not sent from where they lie.
   private var outgoing = WireBuffer()
   /// What others send, where it is not what is added.
   private var incoming = WireBuffer()
-  private var addends = WireBuffer()
+  /// Others' gradients of a chunk.
+  private var arrivals = WireBuffer()
+  /// Own gradients of a chunk of many short ranges.
+  private var packed = WireBuffer()
 
   private let leastInPlace: Int
+  private let chunkLength: Int
 
-  /// - Parameter leastInPlace: how long a range of parameters is at least that has messages of its own. Shorter ones are
-  ///   sent together.
-  init(ranks: any Communicator, precision: WirePrecision, leastInPlace: Int) {
+  /// Shorter messages take as long, and MPI knows none of 2³¹ bytes.
+  private static let chunkLengths = 1 << 12...1 << 28
+
+  /// How many numbers are summed at once where a segment has as many as `segment`.
+  static func chunkLength(segment: Int) -> Int {
+    min(max(segment, chunkLengths.lowerBound), chunkLengths.upperBound)
+  }
+
+  /// - Parameters:
+  ///   - leastInPlace: how long a range of parameters is at least that is sent from where it lies. Shorter ones are
+  ///     packed, to be sent together.
+  ///   - chunkLength: how many numbers are summed at once, at most.
+  init(ranks: any Communicator, precision: WirePrecision, leastInPlace: Int, chunkLength: Int) {
     self.ranks = ranks
     self.precision = precision
     self.leastInPlace = leastInPlace
+    self.chunkLength = chunkLength
   }
 
   /// What all ranks know of a sum before anything is computed.
   struct Plan: Sendable {
     let segments: GradientSegments
-    let tree: SummationTree
-    /// What each rank's gradients are in the tree.
-    let nodes: [[SummationTree.Node]]
-    /// Whether every rank has one, and so may send it from where it lies and receive the sum there.
-    var isInPlace: Bool { nodes.allSatisfy { $0.count == 1 } }
+    let rounds: SummationRounds
     /// Of `figures`, those that each rank has, in the order of ranks.
     let shares: [Range<Int>]
   }
@@ -46,7 +60,7 @@ final class GradientSum: @unchecked Sendable {
   /// - Parameters:
   ///   - figures: numbers of which each rank has some by the time the last segment is complete, to be shared.
   ///   - own: this rank's gradients, one for each of its nodes, of some complete parameters. Nobody else touches them
-  ///     until `finish`.
+  ///     until `finish`; sums gather in them.
   func start(
     _ plan: Plan, into total: ParameterBuffer, figures: UnsafeMutableBufferPointer<Double>,
     own: @escaping @Sendable (_ ranges: [Range<Int>]) -> [ParameterBuffer]
@@ -57,9 +71,10 @@ final class GradientSum: @unchecked Sendable {
       outcome = Result {
         for segment in plan.segments.segments {
           segment.pending.wait()
-          try sum(own(segment.ranges), segment, into: total, plan)
+          let gradients = own(segment.ranges)
+          for chunk in chunks(of: segment.ranges) { try sum(gradients, chunk, into: total, plan.rounds) }
         }
-        try share(figures, plan.shares)
+        try share(figures, plan)
       }
     }
   }
@@ -70,127 +85,172 @@ final class GradientSum: @unchecked Sendable {
     try outcome.get()
   }
 
-  private var others: [Int] { (0..<ranks.size).filter { $0 != ranks.rank } }
+  /// What is summed at once, the same on every rank: a piece of one range, or many short ranges.
+  private func chunks(of ranges: [Range<Int>]) -> [[Range<Int>]] {
+    var chunks: [[Range<Int>]] = []
+    var short: [Range<Int>] = []
+    var length = 0
+    for range in ranges {
+      for start in stride(from: range.lowerBound, to: range.upperBound, by: chunkLength) {
+        let piece = start..<min(start + chunkLength, range.upperBound)
+        guard piece.count < leastInPlace else {
+          chunks.append([piece])
+          continue
+        }
+        if length + piece.count > chunkLength {
+          chunks.append(short)
+          (short, length) = ([], 0)
+        }
+        short.append(piece)
+        length += piece.count
+      }
+    }
+    return short.isEmpty ? chunks : chunks + [short]
+  }
 
   private func sum(
-    _ gradients: [ParameterBuffer], _ segment: GradientSegments.Segment, into total: ParameterBuffer, _ plan: Plan
+    _ gradients: [ParameterBuffer], _ ranges: [Range<Int>], into total: ParameterBuffer, _ rounds: SummationRounds
   ) throws {
-    guard precision == .float32, plan.isInPlace else {
-      return try sumPacked(gradients, segment.ranges, into: total, plan)
+    if let range = ranges.first, ranges.count == 1 {
+      return try sum(gradients.map { $0.values[part: range] }, into: total.values[part: range], rounds)
     }
-    for range in segment.ranges where range.count >= leastInPlace {
-      if gradients[0] !== total { total.values[part: range].copy(from: gradients[0].values[part: range]) }
-      try sumInPlace(total.values[part: range], plan)
-    }
-    try sumPacked(gradients, segment.ranges.filter { $0.count < leastInPlace }, into: total, plan)
-  }
-
-  /// Sums one range of the only gradient that each rank has. Packing costs four times the memory traffic, for which the
-  /// ranks of a host compete with each other's products.
-  private func sumInPlace(_ values: UnsafeMutableBufferPointer<Float>, _ plan: Plan) throws {
-    let (rank, size) = (ranks.rank, ranks.size)
-    func stretch(_ rank: Int) -> UnsafeMutableBufferPointer<Float> {
-      values[part: rank * values.count / size..<(rank + 1) * values.count / size]
-    }
-    func bytes(_ rank: Int) -> UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(stretch(rank)) }
-    let mine = stretch(rank)
-    addends.reserve(size * mine.count, .float32)
-    // Of my stretch, what each rank has.
-    var operands = (0..<size).map { $0 == rank ? mine : addends.floats(part($0, of: mine.count)) }
-    try ranks.exchange(
-      send: others.map { ($0, UnsafeRawBufferPointer(bytes($0))) },
-      receive: others.map { ($0, UnsafeMutableRawBufferPointer(operands[$0])) })
-    for addition in plan.tree.reduce(plan.nodes.flatMap { $0 }).additions {
-      var (target, source) = (operands[addition.target], operands[addition.source])
-      // The order of two terms does not matter: sums gather where my own gradient is.
-      if source.baseAddress == mine.baseAddress { swap(&target, &source) }
-      add(UnsafeBufferPointer(source), to: target)
-      operands[addition.target] = target
-    }
-    try ranks.exchange(
-      send: others.map { ($0, UnsafeRawBufferPointer(mine)) }, receive: others.map { ($0, bytes($0)) })
-  }
-
-  private func sumPacked(
-    _ gradients: [ParameterBuffer], _ ranges: [Range<Int>], into total: ParameterBuffer, _ plan: Plan
-  ) throws {
-    let (rank, size, nodes) = (ranks.rank, ranks.size, plan.nodes)
-    precondition(gradients.count == nodes[rank].count)
     let length = ranges.reduce(0) { $0 + $1.count }
-    guard length > 0 else { return }
-    func stretch(_ rank: Int) -> Range<Int> { rank * length / size..<(rank + 1) * length / size }
-    let mine = stretch(rank)
-    // Where each rank's gradients of my stretch lie among the addends.
-    let starts = nodes.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count * mine.count) }
-    // Where a rank's stretch of my gradients lies in `outgoing`: they follow one another, as one message.
-    func message(_ rank: Int) -> Range<Int> {
-      gradients.count * stretch(rank).lowerBound..<gradients.count * stretch(rank).upperBound
+    packed.reserve(length * max(1, gradients.count), .float32)
+    let operands = gradients.indices.map { packed.floats($0 * length..<($0 + 1) * length) }
+    for (gradient, operand) in zip(gradients, operands) {
+      forEachPlace(of: ranges) { range, place in operand[part: place].copy(from: gradient.values[part: range]) }
     }
-    outgoing.reserve(length * max(1, gradients.count), precision)
-    addends.reserve(max(length, starts[size]), .float32)
-
-    for rank in 0..<size {
-      for (index, gradient) in gradients.enumerated() {
-        let start = message(rank).lowerBound + index * stretch(rank).count
-        forEachPiece(of: stretch(rank), in: ranges) { piece, position in
-          precision.encode(
-            outgoing.bytes(start + position..<start + position + piece.count, precision),
-            from: gradient.values[part: piece])
-        }
-      }
-    }
-    precision.decode(addends.floats(starts[rank]..<starts[rank + 1]), from: outgoing.bytes(message(rank), precision))
-    try exchange(
-      send: others.map { ($0, message($0)) }, receive: others.map { ($0, starts[$0]..<starts[$0 + 1]) })
-
-    for addition in plan.tree.reduce(nodes.flatMap { $0 }).additions {
-      add(
-        UnsafeBufferPointer(addends.floats(part(addition.source, of: mine.count))),
-        to: addends.floats(part(addition.target, of: mine.count)))
-    }
-    // Everything was added to the first. What others get is what this rank goes on with.
-    precision.encode(outgoing.bytes(mine, precision), from: addends.floats(0..<mine.count))
-    precision.decode(addends.floats(mine), from: outgoing.bytes(mine, precision))
-    try exchange(send: others.map { ($0, mine) }, receive: others.map { ($0, stretch($0)) })
-    forEachPiece(of: 0..<length, in: ranges) { piece, position in
-      total.values[part: piece].copy(from: addends.floats(position..<position + piece.count))
-    }
+    let result = packed.floats(0..<length)
+    try sum(operands, into: result, rounds)
+    forEachPlace(of: ranges) { range, place in total.values[part: range].copy(from: result[part: place]) }
   }
 
-  /// Sends parts of `outgoing`, and receives parts of `addends`.
-  private func exchange(send: [(to: Int, part: Range<Int>)], receive: [(from: Int, part: Range<Int>)]) throws {
-    let messages = send.map { ($0, UnsafeRawBufferPointer(outgoing.bytes($1, precision))) }
-    guard precision != .float32 else {
-      return try ranks.exchange(send: messages, receive: receive.map { ($0, addends.bytes($1, precision)) })
-    }
-    incoming.reserve(receive.reduce(0) { max($0, $1.part.upperBound) }, precision)
-    try ranks.exchange(send: messages, receive: receive.map { ($0, incoming.bytes($1, precision)) })
-    for (_, part) in receive { precision.decode(addends.floats(part), from: incoming.bytes(part, precision)) }
-  }
-
-  private func share(_ figures: UnsafeMutableBufferPointer<Double>, _ shares: [Range<Int>]) throws {
-    func bytes(_ rank: Int) -> UnsafeMutableRawBufferPointer {
-      UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: figures[shares[rank]]))
-    }
-    let own = UnsafeRawBufferPointer(bytes(ranks.rank))
-    try ranks.exchange(send: others.map { ($0, own) }, receive: others.map { ($0, bytes($0)) })
-  }
-
-  private func part(_ position: Int, of length: Int) -> Range<Int> { position * length..<(position + 1) * length }
-
-  /// Calls `body` with each piece of a stretch of the ranges laid end to end: where it lies in the layout, and where in
-  /// the stretch.
-  private func forEachPiece(
-    of stretch: Range<Int>, in ranges: [Range<Int>], _ body: (_ piece: Range<Int>, _ position: Int) -> Void
-  ) {
-    var position = 0
+  /// Calls `body` with each of the ranges, and where it lies when they are laid end to end.
+  private func forEachPlace(of ranges: [Range<Int>], _ body: (_ range: Range<Int>, _ place: Range<Int>) -> Void) {
+    var start = 0
     for range in ranges {
-      let piece = (position..<position + range.count).clamped(to: stretch)
-      if !piece.isEmpty {
-        let start = range.lowerBound + piece.lowerBound - position
-        body(start..<start + piece.count, piece.lowerBound - stretch.lowerBound)
+      body(range, start..<start + range.count)
+      start += range.count
+    }
+  }
+
+  // MARK: Rounds
+
+  /// - Parameters:
+  ///   - operands: this rank's terms, each as long as `result`, which may be one of them.
+  private func sum(_ operands: [Floats], into result: Floats, _ rounds: SummationRounds) throws {
+    arrivals.reserve(rounds.arrivals(length: result.count), .float32)
+    var arrived = 0
+    func arriving(_ count: Int, _ length: Int) -> Floats {
+      defer { arrived += count * length }
+      return arrivals.floats(arrived..<arrived + count * length)
+    }
+    if case .into(let neighbour) = rounds.pattern.fold {
+      try exchange(with: neighbour, send: operands, receive: nil)
+      return try exchange(with: neighbour, send: nil, receive: result)
+    }
+    var operands = operands
+    if let folded = rounds.folded {
+      let theirs = arriving(folded.theirs, result.count)
+      try exchange(with: folded.partner, send: nil, receive: theirs)
+      operands = reduce(operands, theirs, folded)
+    }
+    // Halving: of the part that both have, each keeps a half.
+    var part = 0..<result.count
+    var parts: [Range<Int>] = []
+    for meeting in rounds.meetings {
+      parts.append(part)
+      let middle = part.lowerBound + part.count / 2
+      let (left, right) = (part.lowerBound..<middle, middle..<part.upperBound)
+      let (kept, given) = meeting.isLeft ? (left, right) : (right, left)
+      func of(_ operand: Floats, _ range: Range<Int>) -> Floats {
+        operand[part: range.lowerBound - part.lowerBound..<range.upperBound - part.lowerBound]
       }
-      position += range.count
+      let theirs = arriving(meeting.theirs, kept.count)
+      try exchange(with: meeting.partner, send: operands.map { of($0, given) }, receive: theirs)
+      operands = reduce(operands.map { of($0, kept) }, theirs, meeting)
+      part = kept
+    }
+    precondition(operands.count == 1, "the leaves of all ranks are not those of the tree")
+    if operands[0].baseAddress != result[part: part].baseAddress { result[part: part].copy(from: operands[0]) }
+    if precision != .float32 {
+      // What others get is what this rank goes on with.
+      outgoing.reserve(part.count, precision)
+      precision.encode(outgoing.bytes(0..<part.count, precision), from: result[part: part])
+      precision.decode(result[part: part], from: outgoing.bytes(0..<part.count, precision))
+    }
+    // Doubling: each gives the other its half.
+    for (meeting, whole) in zip(rounds.meetings, parts).reversed() {
+      let other = meeting.isLeft ? part.upperBound..<whole.upperBound : whole.lowerBound..<part.lowerBound
+      try exchange(with: meeting.partner, send: [result[part: part]], receive: result[part: other])
+      part = whole
+    }
+    if let folded = rounds.folded { try exchange(with: folded.partner, send: [result], receive: nil) }
+  }
+
+  /// Adds up the terms of two groups as far as they go.
+  private func reduce(_ own: [Floats], _ theirs: Floats, _ meeting: SummationRounds.Meeting) -> [Floats] {
+    precondition(own.count == meeting.own)
+    let length = theirs.count / max(1, meeting.theirs)
+    let arrived = (0..<meeting.theirs).map { theirs[part: $0 * length..<($0 + 1) * length] }
+    var operands = meeting.isLeft ? own + arrived : arrived + own
+    var isOwn = operands.indices.map { meeting.isLeft ? $0 < own.count : $0 >= arrived.count }
+    for addition in meeting.reduction.additions {
+      var (target, source) = (addition.target, addition.source)
+      // The order of two terms does not matter: sums gather where this rank's gradients are.
+      if isOwn[source], !isOwn[target] { swap(&target, &source) }
+      add(UnsafeBufferPointer(operands[source]), to: operands[target])
+      operands[addition.target] = operands[target]
+      isOwn[addition.target] = isOwn[target]
+    }
+    return meeting.reduction.left.map { operands[$0.position] }
+  }
+
+  /// Sends some terms in one message, an empty one where a rank has none, and receives one.
+  private func exchange(with partner: Int, send terms: [Floats]?, receive: Floats?) throws {
+    var sent: [(Int, UnsafeRawBufferPointer)] = []
+    if let terms, precision == .float32, terms.count == 1 {
+      sent = [(partner, UnsafeRawBufferPointer(terms[0]))]
+    } else if let terms {
+      let length = terms.first?.count ?? 0
+      outgoing.reserve(terms.count * length, precision)
+      for (index, term) in terms.enumerated() {
+        precision.encode(outgoing.bytes(index * length..<(index + 1) * length, precision), from: term)
+      }
+      sent = [(partner, UnsafeRawBufferPointer(outgoing.bytes(0..<terms.count * length, precision)))]
+    }
+    guard let receive else { return try ranks.exchange(send: sent, receive: []) }
+    guard precision != .float32 else {
+      return try ranks.exchange(send: sent, receive: [(partner, UnsafeMutableRawBufferPointer(receive))])
+    }
+    incoming.reserve(receive.count, precision)
+    let bytes = incoming.bytes(0..<receive.count, precision)
+    try ranks.exchange(send: sent, receive: [(partner, bytes)])
+    precision.decode(receive, from: bytes)
+  }
+
+  /// Gives all ranks everybody's figures, by doubling.
+  private func share(_ figures: UnsafeMutableBufferPointer<Double>, _ plan: Plan) throws {
+    func bytes(_ ranks: Range<Int>) -> UnsafeMutableRawBufferPointer {
+      let part = plan.shares[ranks.lowerBound].lowerBound..<plan.shares[ranks.upperBound - 1].upperBound
+      return UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: figures[part]))
+    }
+    let (own, all) = (ranks.rank..<ranks.rank + 1, 0..<ranks.size)
+    switch plan.rounds.pattern.fold {
+    case .none: break
+    case .into(let neighbour):
+      try ranks.exchange(send: [(neighbour, UnsafeRawBufferPointer(bytes(own)))], receive: [])
+      return try ranks.exchange(send: [], receive: [(neighbour, bytes(all))])
+    case .from(let neighbour):
+      try ranks.exchange(send: [], receive: [(neighbour, bytes(neighbour..<neighbour + 1))])
+    }
+    for round in plan.rounds.pattern.rounds {
+      try ranks.exchange(
+        send: [(round.partner, UnsafeRawBufferPointer(bytes(round.own)))],
+        receive: [(round.partner, bytes(round.theirs))])
+    }
+    if case .from(let neighbour) = plan.rounds.pattern.fold {
+      try ranks.exchange(send: [(neighbour, UnsafeRawBufferPointer(bytes(all)))], receive: [])
     }
   }
 }

@@ -3,8 +3,8 @@ import Kernels
 /// How gradients travel between ranks.
 package enum WirePrecision: String, Sendable, CaseIterable {
   case float32
-  /// Half the bytes. Each rank's gradient is rounded once on its way to where it is added, and the sum once on its way
-  /// back; it is added in 32 bits.
+  /// Half the bytes. What a rank sends is rounded on its way to where it is added, in each of log₂ P rounds, and the sum
+  /// once on its way back; it is added in 32 bits.
   case bfloat16
 
   var bytes: Int { self == .float32 ? 4 : 2 }
