@@ -15,7 +15,7 @@ import batches as batching
 CORES, RATE = 32, 100e9  # a node's cores, and what one of them multiplies a second, as measured here
 SENTENCES = 256  # a node's share of the global batch
 LATENCY = 5e-6  # a message's cost to its sender beside its bytes
-CHUNK = 1 << 20  # numbers summed at once
+CHUNK = 1 << 21  # numbers summed at once
 MEMORY = 100e9  # bytes a second that a node's optimizer reads and writes
 LINKS = {"10 Gb": 1.25e9, "25 Gb": 3.1e9, "100 Gb": 12.5e9}
 NODES = [1, 2, 8, 64, 256, 1024]

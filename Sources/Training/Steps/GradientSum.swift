@@ -31,9 +31,9 @@ final class GradientSum: @unchecked Sendable {
   /// Shorter messages take as long, and MPI knows none of 2³¹ bytes.
   private static let chunkLengths = 1 << 12...1 << 28
 
-  /// How many numbers are summed at once where a segment has as many as `segment`.
+  /// How many numbers are summed at once where a segment has at least as many as `segment`: most segments are one chunk.
   static func chunkLength(segment: Int) -> Int {
-    min(max(segment, chunkLengths.lowerBound), chunkLengths.upperBound)
+    min(max(2 * min(segment, chunkLengths.upperBound), chunkLengths.lowerBound), chunkLengths.upperBound)
   }
 
   /// - Parameters:
