@@ -6,14 +6,14 @@ import Text
 /// before anything is computed, and so the same on every rank.
 package struct GlobalCounts: Sendable, Equatable {
   package let sentences: Int
-  /// Sentences with a label.
-  package let labelled: Int
+  /// What the hard loss counts: sentences with a label, or all numbers that these have.
+  package let targets: Int
   package let tokens: Int
   /// Σ length²: pairs of tokens of the same sentence.
   package let tokenPairs: Int
 
-  /// - Parameter labelled: how many have a label; nil for all.
-  package init<Lengths: Sequence>(lengths: Lengths, labelled: Int? = nil) where Lengths.Element == Int {
+  /// - Parameter targets: how many there are; nil for one of each sentence.
+  package init<Lengths: Sequence>(lengths: Lengths, targets: Int? = nil) where Lengths.Element == Int {
     var (sentences, tokens, tokenPairs) = (0, 0, 0)
     for length in lengths {
       sentences += 1
@@ -21,7 +21,7 @@ package struct GlobalCounts: Sendable, Equatable {
       tokenPairs += length * length
     }
     (self.sentences, self.tokens, self.tokenPairs) = (sentences, tokens, tokenPairs)
-    self.labelled = labelled ?? sentences
+    self.targets = targets ?? sentences
   }
 }
 

@@ -86,6 +86,17 @@ struct AdaptorContext {
   }
 }
 
+extension AdaptorContext {
+  /// Refuses what takes the softmax of logits where they are not of one class for each text.
+  func requireOneClass(_ what: String) throws {
+    guard student.problem != .singleLabel else { return }
+    throw AdaptorError(
+      name,
+      "\(what) compares probabilities of one class for each text, and the task is \(student.problem.rawValue); use "
+        + "LogitMSE with on: logits and a constant temperature")
+  }
+}
+
 extension AdaptorSettings {
   /// Checks the settings against both models, appends projections to `layout`, and makes the adaptor.
   ///

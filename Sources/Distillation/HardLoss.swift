@@ -31,3 +31,25 @@ package func crossEntropy(
   }
   return total
 }
+
+/// Σ (z − t)² over the outputs of the rows that have a target; where gradients are wanted, adds `scale` times 2(z − t).
+///
+/// - Parameters:
+///   - labels: negative where a row has no target. (rows)
+///   - targets: (rows, outputs)
+package func squaredError(
+  outputs: Matrix, labels: [Int32], targets: [Float], dOutputs: Matrix?, scale: Double
+) -> Double {
+  // Rows to predict have none.
+  guard labels.contains(where: { $0 >= 0 }) else { return 0 }
+  precondition(targets.count == outputs.rows * outputs.columns, "each output has a target")
+  var total = 0.0
+  for row in 0..<outputs.rows where labels[row] >= 0 {
+    for column in 0..<outputs.columns {
+      let difference = Double(outputs[row, column]) - Double(targets[row * outputs.columns + column])
+      total += difference * difference
+      dOutputs?[row, column] += Float(2 * scale * difference)
+    }
+  }
+  return total
+}

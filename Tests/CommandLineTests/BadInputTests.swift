@@ -132,13 +132,13 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     ) { try $0.replace(#""bert""#, by: #""roberta""#, in: "bad/config.json") },
     BadInput(
       "a regression", set: "student={model: bad}",
-      message: "bad: problem_type: expected \"single_label_classification\", found \"regression\", which is not"
+      message: "bad: problem_type: expected \"single_label_classification\", found \"regression\", which is another"
     ) {
       try $0.replace(#""vocab_size""#, by: #""problem_type": "regression", "vocab_size""#, in: "bad/config.json")
     },
     BadInput(
       "several labels a row", set: "student={model: bad}",
-      message: "found \"multi_label_classification\", which is not supported; use a classifier of whole texts"
+      message: "found \"multi_label_classification\", which is another task's; use a model of task.kind"
     ) {
       try $0.replace(
         #""vocab_size""#, by: #""problem_type": "multi_label_classification", "vocab_size""#, in: "bad/config.json")
@@ -228,7 +228,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
     try workspace.removeTensors(from: "headless") { $0.hasPrefix("classifier.") }
     let result = try workspace.attempt(.finetune, set: ["student.model=headless", "training.epochs=1"])
     #expect(result.status == 0)
-    #expect(result.output.contains("Note: headless: the classification head is new (3 classes) and will be trained"))
+    #expect(result.output.contains("Note: headless: the classification head is new (3 outputs) and will be trained"))
     let required = try workspace.attempt(
       .finetune, set: ["student={model: headless, head: required}", "run.directory=required"])
     #expect(required.status == 1 && required.errors.contains("classifier.weight: missing; fine-tune the model first"))

@@ -48,7 +48,10 @@ struct ConfigTests {
     try workspace.write("# Mine\n\n<!-- keys: task -->\nold\n<!-- end of keys -->\n\nend\n", to: "mine.md")
     _ = try workspace.output(["config", "reference", "mine.md"])
     let updated = workspace.text("mine.md")
-    #expect(updated.contains("| `task.kind` | `classification` | classification | what is predicted |\n"))
+    #expect(
+      updated.contains(
+        "| `task.kind` | `classification`, `regression` | classification | what is predicted; see [tasks](tasks.md) |\n"
+      ))
     #expect(updated.hasPrefix("# Mine\n") && updated.hasSuffix("\nend\n") && !updated.contains("old"))
     let none = try workspace.run(["config", "reference", "none.md"])
     #expect(none.status == 1 && none.errors.hasPrefix("Error: none.md: cannot be opened"), "\(none)")

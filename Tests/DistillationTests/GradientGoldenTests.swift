@@ -91,7 +91,7 @@ struct GradientGoldenTests {
 
     let batch = try GoldenFixtures.batch(try #require(json["batch"]))
     let counts = GlobalCounts(
-      lengths: (0..<batch.sentences).map(batch.length), labelled: batch.labels.count { $0 >= 0 })
+      lengths: (0..<batch.sentences).map(batch.length), targets: batch.labels.count { $0 >= 0 })
     let labelWeight = try #require(json["labelWeight"]?.double)
     var studentTaps = TapSelection()
     var teacherTaps = TapSelection()
@@ -112,7 +112,7 @@ struct GradientGoldenTests {
         hard += crossEntropy(
           logits: pass.taps.matrix(.logits), labels: part.labels,
           dLogits: labelWeight == 0 ? nil : d.matrix(.logits),
-          scale: labelWeight / Double(max(1, counts.labelled)), arena: arena)
+          scale: labelWeight / Double(max(1, counts.targets)), arena: arena)
       }
       for (index, weighted) in adaptors.enumerated() {
         sums[index] += weighted.adaptor.accumulate(
@@ -124,7 +124,7 @@ struct GradientGoldenTests {
       pass.backward(d, gradient: gradient, headOnly: false)
     }
     return Result(
-      hard: studentTaps.contains(.logits) ? hard / Double(max(1, counts.labelled)) : nil,
+      hard: studentTaps.contains(.logits) ? hard / Double(max(1, counts.targets)) : nil,
       terms: zip(adaptors, sums).map { $1 / $0.adaptor.count(counts) }, gradient: gradient)
   }
 

@@ -7,7 +7,7 @@ struct TokenizedDatasetTests {
     var examples = Examples(hasPairs: true)
     for row in 0..<rows {
       let text = String(repeating: "play ", count: row % 7)
-      examples.append(text.utf8, pair: "good film \(row)".utf8, label: Int32(row % 3))
+      examples.append(text.utf8, pair: "good film \(row)".utf8, target: .label(Int32(row % 3)))
     }
     return try TokenizedDataset(
       examples, tokenizer: TokenizerTests.tokenizer("uncased"), maxLength: maxLength, threads: threads)
@@ -52,7 +52,7 @@ struct TokenizedDatasetTests {
 
   @Test func saysWhichRowCannotBeCut() throws {
     var examples = Examples(hasPairs: true)
-    for text in ["good", "good good good good"] { examples.append(text.utf8, pair: "film".utf8, label: -1) }
+    for text in ["good", "good good good good"] { examples.append(text.utf8, pair: "film".utf8, target: .none) }
     let tokenizer = try TokenizerTests.tokenizer("uncased")
     let error = #expect(throws: TokenizerError.self) {
       try TokenizedDataset(examples, tokenizer: tokenizer, maxLength: 5, truncation: .onlySecond)

@@ -190,7 +190,7 @@ func configuration(_ yaml: String, _ overrides: String...) throws(ConfigurationE
     #expect(adaptors[9]["relations"] == .words(["values", "keys"]) && adaptors[9]["heads"] == .integer(24))
     #expect(adaptors[10]["projectionLearningRate"] == .number(1e-3) && adaptors[10]["with"] == .word("next"))
     #expect(
-      read.stages[0].monitors == [
+      read.stages[0].monitors(of: .classification) == [
         "val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall", "val_distillation", "val_AttnMiniLM",
         "val_ValMiniLM", "val_AttnTinyBERT", "val_HidnTinyBERT", "val_HidnPKD", "val_EmbdTinyBERT", "val_LogitMSE",
         "val_LogitCE", "val_AttnMiniLM_2", "val_RelationMiniLM", "val_Gram",

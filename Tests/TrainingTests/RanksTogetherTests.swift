@@ -32,7 +32,7 @@ import Testing
     }
     let alone = try #require(try predictions(SingleProcess(), workers: 1))
     let together = try ThreadRanks.run(size) { try predictions($0, workers: workers) }
-    #expect(together[0]?.logits == alone.logits && together[0]?.crossEntropySum == alone.crossEntropySum)
+    #expect(together[0]?.logits == alone.logits && together[0]?.loss == alone.loss)
     #expect(together.dropFirst().allSatisfy { $0 == nil })
   }
 

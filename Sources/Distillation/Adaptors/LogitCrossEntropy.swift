@@ -13,7 +13,8 @@ struct LogitCrossEntropy: Adaptor {
     compared: { SoftenedLogits.caption("probabilities", $0) },
     make: { context in
       _ = try context.requireEqualClasses()
-      return LogitCrossEntropy(name: context.name, softened: SoftenedLogits(context.settings))
+      try context.requireOneClass("LogitCE")
+      return LogitCrossEntropy(name: context.name, softened: try SoftenedLogits(context))
     })
 
   let name: String

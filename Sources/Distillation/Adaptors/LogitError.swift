@@ -22,9 +22,11 @@ struct LogitError: Adaptor {
       return quantity == .argmax ? "the teacher's class" : SoftenedLogits.caption(quantity.rawValue, settings)
     },
     make: { context in
-      LogitError(
-        name: context.name, classes: try context.requireEqualClasses(), quantity: context.settings.word(on),
-        softened: SoftenedLogits(context.settings))
+      let quantity: Quantity = context.settings.word(on)
+      if quantity != .logits { try context.requireOneClass("on: \(quantity.rawValue)") }
+      return LogitError(
+        name: context.name, classes: try context.requireEqualClasses(), quantity: quantity,
+        softened: try SoftenedLogits(context))
     })
 
   let name: String

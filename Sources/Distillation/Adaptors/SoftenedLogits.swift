@@ -54,7 +54,10 @@ struct SoftenedLogits: Sendable {
   private let gamma: Double
   private let shifts: Bool
 
-  init(_ settings: AdaptorSettings) {
+  init(_ context: AdaptorContext) throws {
+    let settings = context.settings
+    if Self.comparesSentences(settings) { try context.requireOneClass("temperatureBy") }
+    if settings.flag(Self.probabilityShift) { try context.requireOneClass("probabilityShift") }
     temperature = settings.number(Self.temperature)
     scales = settings.flag(Self.temperatureScaling)
     schedule = settings.word(Self.temperatureBy)

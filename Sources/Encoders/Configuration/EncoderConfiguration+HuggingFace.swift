@@ -12,6 +12,7 @@ extension EncoderConfiguration {
     if reader.problems.isEmpty { family.visit(&self, reader) }
     reader.readWhatAnyFamilyHas()
     labels = reader.labels(default: labels)
+    problem = Problem.stated(in: json) ?? .usual(outputs: labels.count)
     reader.problems += sizeProblems.map { "\($0.key): \($0.message)" }
     guard reader.problems.isEmpty else { throw CheckpointError(path, reader.problems) }
     notices += reader.notices.map { "\(path.escapedForDisplay): \($0)" }
@@ -110,7 +111,7 @@ extension EncoderConfiguration {
     }
     members["id2label"] = .object(idToLabel)
     members["label2id"] = .object(labelToId)
-    members["problem_type"] = "single_label_classification"
+    members["problem_type"] = .string(problem.rawValue)
     // transformers renamed the key; a reader of either knows only its own.
     if members["torch_dtype"] != nil && members["dtype"] == nil {
       members["torch_dtype"] = "float32"

@@ -28,6 +28,7 @@ package struct EncoderConfiguration: Sendable, Equatable {
   package var padTokenId = 0
   /// The classes in order of their id (`id2label`).
   package var labels: [String] = ["LABEL_0", "LABEL_1"]
+  package var problem = Problem.singleLabel
 
   // MARK: Blocks
 

@@ -38,8 +38,8 @@ final class JSONMembers: ConfigurationMembers {
       problems.append("pruned_heads: expected none, found \(pruned.text().quoted); use a model with all its heads")
     }
     if member("auto_map") != nil { notices.append("auto_map: the code it names is not run") }
-    if let type = member("problem_type"), type != "single_label_classification" {
-      notices.append("problem_type: \(type.summary) is read as single_label_classification")
+    if let type = member("problem_type"), Problem.stated(in: json) == nil {
+      notices.append("problem_type: \(type.summary) is not known, and is not used")
     }
   }
 

@@ -6,11 +6,10 @@ extension RunComparison {
 
   /// The metrics that a reader compares; where a run has no labels, what its stages minimise.
   private var shownMetrics: [Int] {
-    let names = ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"]
-    let shown = metrics.indices.filter { names.contains(metrics[$0]) }
+    let shown = metrics.indices.filter { TaskKind.metric(metrics[$0]) != nil }
     let isCovered = rows.allSatisfy { row in shown.contains { row.metrics[$0] != nil } || !row.hasMetrics }
     return isCovered
-      ? shown : metrics.indices.filter { names.contains(metrics[$0]) || metrics[$0] == "val_distillation" }
+      ? shown : metrics.indices.filter { shown.contains($0) || metrics[$0] == "val_distillation" }
   }
 
   /// A table that reads well as it is, too.
@@ -126,12 +125,5 @@ extension Statistic {
 
 /// `macro-F1` for `val_macro_f1`.
 func metricTitle(_ name: String) -> String {
-  switch name {
-  case "val_loss": "loss"
-  case "val_accuracy": "accuracy"
-  case "val_macro_f1": "macro-F1"
-  case "val_macro_recall": "macro-recall"
-  case "val_distillation": "distillation"
-  default: name.hasPrefix("val_") ? String(name.dropFirst(4)) : name
-  }
+  TaskKind.metric(name)?.title ?? (name.hasPrefix("val_") ? String(name.dropFirst(4)) : name)
 }

@@ -43,7 +43,9 @@ struct AttentionExample: Sendable {
     tokens = batch.tokens.map { tokenizer.token(of: $0) ?? "?" }
     var predictions: [(String, String, Double)] = []
     for (name, model, logits) in [("teacher", teacher, other?.logits), (name, student, own.logits)] {
-      guard let model, let logits, model.hasTrainedHead, logits.allSatisfy(\.isFinite) else { continue }
+      guard let model, let logits, model.hasTrainedHead, model.task.kind == .classification,
+        logits.allSatisfy(\.isFinite)
+      else { continue }
       let best = logits.indexOfLargest
       let sum = logits.reduce(0) { $0 + exp(Double($1 - logits[best])) }
       predictions.append((name, model.configuration.labels[best], 1 / sum))

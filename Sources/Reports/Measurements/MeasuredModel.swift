@@ -16,9 +16,18 @@ struct MeasuredModel: Sendable {
   let quality: Quality?
 
   struct Quality: Sendable {
-    let loss: Double
-    let metrics: ClassificationMetrics
+    /// The loss, then the task's metrics.
+    let metrics: [(metric: TaskMetric, value: Double)]
     let secondsPer1000: Double
+    /// Where rows have one class each.
+    let classes: Classes?
+
+    func value(_ key: String) -> Double? { metrics.first { $0.metric.key == key }?.value }
+  }
+
+  /// What a classifier takes rows for.
+  struct Classes: Sendable {
+    let metrics: ClassificationMetrics
     /// Of each row.
     let labels: [Int]
     let answers: [(label: Int, probability: Double)]
@@ -39,15 +48,21 @@ struct MeasuredModel: Sendable {
       quality = nil
       return
     }
-    let rows = validation.labels.map(Int.init)
-    let answers = predictions.logits.map { logits -> (label: Int, probability: Double) in
+    let answers = Answers(model.task, outputs: labels, logits: predictions.logits, data: validation)
+    quality = Quality(
+      metrics: [(.loss, predictions.loss)] + answers.metrics,
+      secondsPer1000: predictions.seconds / Double(validation.count) * 1000,
+      classes: model.task.kind == .classification ? Classes(answers, predictions, validation) : nil)
+  }
+}
+
+extension MeasuredModel.Classes {
+  fileprivate init(_ answers: Answers, _ predictions: Predictions, _ validation: TokenizedDataset) {
+    metrics = answers.classification
+    labels = validation.labels.map(Int.init)
+    self.answers = predictions.logits.map { logits in
       let best = logits.indexOfLargest
       return (best, 1 / logits.reduce(0) { $0 + exp(Double($1 - logits[best])) })
     }
-    quality = Quality(
-      loss: predictions.crossEntropySum / Double(validation.count),
-      metrics: ClassificationMetrics(
-        labels: rows, predictions: answers.map(\.label), classes: model.configuration.labels.count),
-      secondsPer1000: predictions.seconds / Double(validation.count) * 1000, labels: rows, answers: answers)
   }
 }

@@ -19,7 +19,7 @@ struct Mistake: Sendable {
   static func of(
     _ student: MeasuredModel, teacher: MeasuredModel?, _ examples: Examples
   ) -> (shown: [Mistake], count: Int) {
-    guard let quality = student.quality, quality.answers.count == examples.count else { return ([], 0) }
+    guard let quality = student.quality?.classes, quality.answers.count == examples.count else { return ([], 0) }
     let wrong = quality.answers.indices.filter { quality.answers[$0].label != quality.labels[$0] }
     let surest = wrong.sorted {
       (-quality.answers[$0].probability, $0) < (-quality.answers[$1].probability, $1)
@@ -27,7 +27,7 @@ struct Mistake: Sendable {
     let shown = surest.prefix(mostShown).map { row -> Mistake in
       let example = examples[row]
       let answer = quality.answers[row]
-      let other = teacher?.quality.map { $0.answers[row].label }
+      let other = teacher?.quality?.classes.map { $0.answers[row].label }
       return Mistake(
         row: row + 1, text: example.pair.map { "\(example.text) ‖ \($0)" } ?? example.text,
         label: student.labels[quality.labels[row]], predicted: student.labels[answer.label],

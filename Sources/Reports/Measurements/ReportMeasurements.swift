@@ -65,7 +65,7 @@ package struct ReportMeasurements: Sendable {
     var validation: TokenizedDataset?
     if let student, let tokenizer, let source = configuration.data.validation {
       examples = attempt("The validation data was not found") {
-        try source.read(labels: student.configuration.labels)
+        try source.read(student.task.kind.targets(student.configuration.labels))
       }
       validation = examples.flatMap { examples in
         attempt("The validation data cannot be read") {
@@ -96,7 +96,8 @@ package struct ReportMeasurements: Sendable {
       let path =
         (try? RecordedRun(baseline)) == nil ? try hub.locate(baseline, effort: .cache).path : "\(baseline)/best"
       let model = try ClassifierModel(
-        directory: path, head: .newIfMissing, labels: student?.configuration.labels, role: .alone)
+        directory: path, head: .newIfMissing, labels: student?.configuration.labels, task: student?.task.kind,
+        role: .alone)
       measure(model, baseline, path)
     }
     self.models = models

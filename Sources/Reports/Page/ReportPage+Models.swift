@@ -12,6 +12,11 @@ extension ReportPage {
       """
   }
 
+  private static let speed = "s/1,000 rows"
+
+  /// The task's metrics, then the loss.
+  private var shown: [TaskMetric] { run.configuration.task.kind.metrics + [.loss] }
+
   private var table: Markup {
     let rows: [Markup] = measurements.models.map { model in
       let name: Markup =
@@ -25,23 +30,27 @@ extension ReportPage {
       let smaller: Markup? =
         isOther ? teacher.map { " <small>\(sizeComparison(model.parameters, to: $0.parameters))</small>" } : nil
       let size: Markup = """
-        <td>\(grouped(model.parameters))\(smaller)</td>\
-        <td>\(model.layers) × \(model.hiddenSize)</td>
+        <td data-name="parameters">\(grouped(model.parameters))\(smaller)</td>\
+        <td data-name="layers × width">\(model.layers) × \(model.hiddenSize)</td>
         """
       guard let quality = model.quality else {
-        return "<tr><td>\(name)</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td>\(size)</tr>"
+        let none: [Markup] = (shown.map(\.title) + [Self.speed]).map { "<td data-name=\"\($0)\">–</td>" }
+        return "<tr><td>\(name)</td>\(none)\(size)</tr>"
       }
-      let metrics = quality.metrics
+      let metrics: [Markup] = shown.map { metric in
+        let value = quality.value(metric.key).map { fixed($0, 4) } ?? "–"
+        return "<td data-name=\"\(metric.title)\">\(value)</td>"
+      }
       return """
-        <tr><td>\(name)</td><td>\(fixed(metrics.accuracy, 4))</td><td>\(fixed(metrics.macroF1, 4))</td>\
-        <td>\(fixed(metrics.macroRecall, 4))</td><td>\(fixed(quality.loss, 4))</td>\
-        <td>\(significant(quality.secondsPer1000))\
+        <tr><td>\(name)</td>\(metrics)\
+        <td data-name="\(Self.speed)">\(significant(quality.secondsPer1000))\
         \(relative(quality.secondsPer1000, teacher?.quality?.secondsPer1000))</td>\(size)</tr>
         """
     }
+    let header: [Markup] = shown.map { "<th>\($0.title)</th>" }
     return """
-      <table class="models"><tr><th>model</th><th>accuracy</th><th>macro-F1</th><th>macro-recall</th><th>loss</th>\
-      <th>s/1,000 rows</th><th>parameters</th><th>layers × width</th></tr>\(rows)</table>
+      <table class="models"><tr><th>model</th>\(header)\
+      <th>\(Self.speed)</th><th>parameters</th><th>layers × width</th></tr>\(rows)</table>
       <p class="facts">On the validation data, measured when this report was made.</p>
       """
   }
@@ -59,8 +68,8 @@ extension ReportPage {
 
   /// Each class of the student, beside the teacher's F1.
   private var classes: Markup? {
-    guard let student, let metrics = student.quality?.metrics, student.labels.count <= 30 else { return nil }
-    let others = teacher?.quality?.metrics
+    guard let student, let metrics = student.quality?.classes?.metrics, student.labels.count <= 30 else { return nil }
+    let others = teacher?.quality?.classes?.metrics
     let isComparable = others?.confusion.count == metrics.confusion.count
     let rows: [Markup] = student.labels.enumerated().map { index, label in
       let own = metrics.figures(ofClass: index)
@@ -91,7 +100,7 @@ extension ReportPage {
         <td data-name="row">\(grouped(mistake.row))</td></tr>
         """
     }
-    let total = student?.quality?.labels.count ?? 0
+    let total = student?.quality?.classes?.labels.count ?? 0
     let header: Markup = hasTeacher ? "<th>teacher</th>" : ""
     return """
       <h2>Wrong predictions</h2>
@@ -104,7 +113,7 @@ extension ReportPage {
   }
 
   private func confusionMatrix(_ model: MeasuredModel) -> Markup? {
-    guard let confusion = model.quality?.metrics.confusion, confusion.count <= 30 else { return nil }
+    guard let confusion = model.quality?.classes?.metrics.confusion, confusion.count <= 30 else { return nil }
     let header: [Markup] = model.labels.map { "<th>\($0)</th>" }
     let rows: [Markup] = zip(model.labels, confusion).map { label, counts in
       let total = counts.reduce(0, +)

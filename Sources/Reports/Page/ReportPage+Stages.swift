@@ -78,7 +78,7 @@ extension ReportPage {
     charts.append(
       LineChart(
         title: "Validation",
-        series: ["val_accuracy", "val_macro_f1", "val_macro_recall"].map { validations(metricTitle($0), $0) },
+        series: run.configuration.task.kind.metrics.filter { $0.mode == .max }.map { validations($0.title, $0.key) },
         lastStep: last, digits: 4))
     charts.append(
       LineChart(

@@ -99,9 +99,9 @@ package struct ReportPage {
 
   private var tiles: Markup {
     var tiles: [(String, String)] = []
-    for name in ["val_accuracy", "val_macro_f1"] {
-      if let value = run.best?.value(name) {
-        tiles.append((fixed(value, 3), "\(metricTitle(name))\(beside(name, value))"))
+    for metric in run.configuration.task.kind.metrics.filter({ $0.mode == .max }).prefix(2) {
+      if let value = run.best?.value(metric.key) {
+        tiles.append((fixed(value, 3), "\(metric.title)\(beside(metric, value))"))
       }
     }
     if tiles.isEmpty, let loss = run.best?.metrics.first {
@@ -126,9 +126,8 @@ package struct ReportPage {
   }
 
   /// The teacher's value and what the student lost of it.
-  private func beside(_ name: String, _ value: Double) -> String {
-    guard let quality = teacher?.quality else { return " of the best checkpoint" }
-    let other = name == "val_accuracy" ? quality.metrics.accuracy : quality.metrics.macroF1
+  private func beside(_ metric: TaskMetric, _ value: Double) -> String {
+    guard let other = teacher?.quality?.value(metric.key) else { return " of the best checkpoint" }
     let points = 100 * (other - value)
     let change =
       abs(points) < 0.05

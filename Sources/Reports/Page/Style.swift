@@ -48,11 +48,7 @@ extension Markup {
       .models tr { display: grid; grid-template-columns: repeat(3, auto); gap: .4rem .8rem; padding: .6rem 0;
         border-bottom: 1px solid var(--rule); }
       .models td { border: 0; padding: 0; text-align: left; } .models td:first-child { grid-column: 1 / -1; white-space: normal; }
-      .models td:not(:first-child)::before { display: block; color: var(--faint); font-size: .75rem; }
-      .models td:nth-child(2)::before { content: "accuracy"; } .models td:nth-child(3)::before { content: "macro-F1"; }
-      .models td:nth-child(4)::before { content: "macro-recall"; } .models td:nth-child(5)::before { content: "loss"; }
-      .models td:nth-child(6)::before { content: "s/1,000 rows"; } .models td:nth-child(7)::before { content: "parameters"; }
-      .models td:nth-child(8)::before { content: "layers × width"; }
+      .models td:not(:first-child)::before { content: attr(data-name); display: block; color: var(--faint); font-size: .75rem; }
     }
     .losses { width: fit-content; max-width: 100%; margin-bottom: .75rem; }
     @media (prefers-color-scheme: dark) { image, .heads img { filter: brightness(1.45); } }

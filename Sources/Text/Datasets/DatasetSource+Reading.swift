@@ -4,18 +4,23 @@ import JSON
 extension DatasetSource {
   /// Reads all rows.
   /// - Parameters:
-  ///   - labels: Names of the classes, in the order of their ids, or nil to read texts only.
-  ///   - labelsKey: What names them, for remedies.
+  ///   - targets: What rows are labelled with, or nil to read texts only.
+  ///   - labelsKey: What names the classes, for remedies.
   /// - Throws: `DatasetError`, naming file, line and reason, at the first row that is not as it should be.
-  package func read(labels: [String]?, labelsKey: String? = nil) throws(DatasetError) -> Examples {
-    let classes = labels.map { ClassLabels(names: $0, allowsNone: missingLabels == .unlabelled, key: labelsKey) }
+  package func read(_ targets: Targets?, labelsKey: String? = nil) throws(DatasetError) -> Examples {
+    let reader = targets.map { TargetReader($0, allowsNone: missingLabels == .unlabelled, key: labelsKey) }
     switch format {
-    case .lines(let labelsPath): return try readLines(file(), labelsPath, classes)
-    case .csv: return try readCSV(file(), classes)
-    case .tsv(let header): return try readTSV(file(), header: header, classes)
-    case .jsonl: return try readJSONL(file(), classes)
-    case .layout(let layout, let split): return try read(layout, split, labels, labelsKey)
+    case .lines(let labelsPath): return try readLines(file(), labelsPath, reader)
+    case .csv: return try readCSV(file(), reader)
+    case .tsv(let header): return try readTSV(file(), header: header, reader)
+    case .jsonl: return try readJSONL(file(), reader)
+    case .layout(let layout, let split): return try read(layout, split, targets, labelsKey)
     }
+  }
+
+  /// As above, of classes in the order of their ids.
+  package func read(labels: [String]?, labelsKey: String? = nil) throws(DatasetError) -> Examples {
+    try read(labels.map(Targets.classes), labelsKey: labelsKey)
   }
 
   private func file() throws(DatasetError) -> DatasetText {
@@ -33,12 +38,17 @@ extension DatasetSource {
 
   /// A benchmark's classes are found among the task's by name: its files number them in an order of its own.
   private func read(
-    _ layout: DatasetLayout, _ split: DatasetLayout.Split, _ labels: [String]?, _ labelsKey: String?
+    _ layout: DatasetLayout, _ split: DatasetLayout.Split, _ targets: Targets?, _ labelsKey: String?
   ) throws(DatasetError) -> Examples {
-    var source = try layout.source(split, in: path, withLabels: labels != nil)
+    var source = try layout.source(split, in: path, withLabels: targets != nil)
     source.keptColumns = keptColumns
     source.missingLabels = missingLabels
-    guard let labels else { return try source.read(labels: nil) }
+    guard let targets else { return try source.read(nil) }
+    guard case .classes(let labels) = targets else {
+      throw DatasetError(
+        path,
+        "expected a dataset of the task, found \(layout.name), whose rows have one class each; give the file itself")
+    }
     let own = try layout.labels(in: path)
     guard let match = ClassMatch(own, in: labels) else {
       throw DatasetError(
@@ -59,14 +69,14 @@ extension DatasetSource {
   // MARK: Lines
 
   private func readLines(
-    _ file: DatasetText, _ labelsPath: String?, _ classes: ClassLabels?
+    _ file: DatasetText, _ labelsPath: String?, _ reader: TargetReader?
   ) throws(DatasetError) -> Examples {
-    var examples = Examples(hasPairs: false)
-    var labels: [Int32]?
-    if let labelsPath, let classes { labels = try readLabels(labelsPath, classes) }
+    var examples = Examples(hasPairs: false, targets: reader?.targets)
+    var labels: [Target]?
+    if let labelsPath, let reader { labels = try readLabels(labelsPath, reader) }
     try file.forEachLine(of: file.bytes) { line, text throws(DatasetError) in
-      let label = labels.map { line <= $0.count ? $0[line - 1] : -1 } ?? -1
-      examples.append(text, pair: [UInt8]?.none, label: label)
+      let label = labels.map { line <= $0.count ? $0[line - 1] : .none } ?? .none
+      examples.append(text, pair: [UInt8]?.none, target: label)
       try keep(line, in: file, &examples) { $0 == "text" ? .string(text.text) : nil }
     }
     guard let labels, let labelsPath, labels.count != examples.count else { return examples }
@@ -80,30 +90,37 @@ extension DatasetSource {
   }
 
   /// A label a line. Where a `mapping.txt` lies beside the file, as in TweetEval, it says what the numbers mean.
-  private func readLabels(_ path: String, _ classes: ClassLabels) throws(DatasetError) -> [Int32] {
-    var classes = classes
+  private func readLabels(_ path: String, _ reader: TargetReader) throws(DatasetError) -> [Target] {
+    var reader = reader
     var match: ClassMatch?
+    let allowsNone = missingLabels == .unlabelled
     let mapping = (path.lastIndex(of: "/").map { String(path[...$0]) } ?? "") + "mapping.txt"
-    if access(mapping, F_OK) == 0, let own = try? ClassLabels.mapping(in: mapping), !own.isEmpty {
-      match = ClassMatch(own, in: classes.names)
+    if case .classes(let names) = reader.targets, access(mapping, F_OK) == 0,
+      let own = try? ClassLabels.mapping(in: mapping), !own.isEmpty
+    {
+      match = ClassMatch(own, in: names)
       guard match != nil else {
         throw DatasetError(
           mapping,
-          "expected the classes \(classes.names.quotedList), found \(own.quotedList); name them alike, or move it away "
+          "expected the classes \(names.quotedList), found \(own.quotedList); name them alike, or move it away "
             + "if it does not belong to the labels beside it")
       }
-      classes = ClassLabels(names: own, allowsNone: classes.allowsNone)
+      reader = TargetReader(.classes(own), allowsNone: allowsNone, key: nil)
     }
     let file = try DatasetText(path: path)
     try file.checkLineEnds(allowing: 0)
-    var labels: [Int32] = []
+    var labels: [Target] = []
     // Blank lines at the end say nothing; others would shift the labels of all that follow.
     let last = file.bytes.lastIndex { ![UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: " ")].contains($0) }
-    let bytes = classes.allowsNone ? file.bytes : last.map { file.bytes[...$0] } ?? []
+    let bytes = allowsNone ? file.bytes : last.map { file.bytes[...$0] } ?? []
     try file.forEachLine(of: bytes) { line, text throws(DatasetError) in
       do {
-        let id = try classes.id(of: text.withoutCarriageReturn.text)
-        labels.append(match.flatMap { id < 0 ? nil : Int32($0.places[Int(id)]) } ?? id)
+        let target = try reader.target(of: text.withoutCarriageReturn.text)
+        if let match, case .label(let id) = target {
+          labels.append(.label(Int32(match.places[Int(id)])))
+        } else {
+          labels.append(target)
+        }
       } catch {
         throw DatasetError(path, line: line, "label: \(error)", isOfLabel: true)
       }
@@ -113,26 +130,26 @@ extension DatasetSource {
 
   // MARK: Tables
 
-  private func readCSV(_ file: DatasetText, _ classes: ClassLabels?) throws(DatasetError) -> Examples {
+  private func readCSV(_ file: DatasetText, _ reader: TargetReader?) throws(DatasetError) -> Examples {
     var records = CSVRecords(file, separator: separator)
     guard let first = try records.next() else { throw DatasetError(path, "expected a header, found an empty file") }
-    let table = try Table(self, header: csvHasHeader ? first.map(\.text) : nil, first: first, classes)
-    var examples = Examples(hasPairs: table.pair != nil)
+    let table = try Table(self, header: csvHasHeader ? first.map(\.text) : nil, first: first, reader)
+    var examples = Examples(hasPairs: table.pair != nil, targets: reader?.targets)
     if !csvHasHeader { try table.append(first, line: records.line, to: &examples) }
     while let record = try records.next() { try table.append(record, line: records.line, to: &examples) }
     return examples
   }
 
   private func readTSV(
-    _ file: DatasetText, header hasHeader: Bool, _ classes: ClassLabels?
+    _ file: DatasetText, header hasHeader: Bool, _ reader: TargetReader?
   ) throws(DatasetError) -> Examples {
     var table: Table?
-    var examples = Examples(hasPairs: pairColumn != nil)
+    var examples = Examples(hasPairs: pairColumn != nil, targets: reader?.targets)
     try file.forEachLine(of: file.bytes) { line, text throws(DatasetError) in
       let fields = text.withoutCarriageReturn.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
       if let table { return try table.append(fields, line: line, to: &examples) }
-      let first = try Table(self, header: hasHeader ? fields.map(\.text) : nil, first: fields, classes)
-      examples = Examples(hasPairs: first.pair != nil)
+      let first = try Table(self, header: hasHeader ? fields.map(\.text) : nil, first: fields, reader)
+      examples = Examples(hasPairs: first.pair != nil, targets: reader?.targets)
       if !hasHeader { try first.append(fields, line: line, to: &examples) }
       table = first
     }
@@ -141,11 +158,11 @@ extension DatasetSource {
 
   // MARK: JSON
 
-  private func readJSONL(_ file: DatasetText, _ classes: ClassLabels?) throws(DatasetError) -> Examples {
+  private func readJSONL(_ file: DatasetText, _ reader: TargetReader?) throws(DatasetError) -> Examples {
     let textKey = try key(textColumn)
     var pairKey = try pairColumn.map(key)
-    let label = try classes == nil ? nil : labelColumn.map(key)
-    var examples = Examples(hasPairs: pairKey != nil)
+    let label = try reader == nil ? nil : labelColumn.map(key)
+    var examples = Examples(hasPairs: pairKey != nil, targets: reader?.targets)
     var isFirst = true
     try file.forEachLine(of: file.bytes) { line, bytes throws(DatasetError) in
       guard !bytes.isBlank else { return }
@@ -165,7 +182,7 @@ extension DatasetSource {
       if isFirst {
         isFirst = false
         if pairKey == nil, findsPair, members[Self.pairName] != nil { pairKey = Self.pairName }
-        examples = Examples(hasPairs: pairKey != nil)
+        examples = Examples(hasPairs: pairKey != nil, targets: reader?.targets)
       }
       func string(_ key: String) throws(DatasetError) -> String {
         if let string = row[key]?.string { return string }
@@ -175,15 +192,15 @@ extension DatasetSource {
           path, line: line,
           "\(key.escapedForDisplay): expected a string, found \(row[key]?.summary ?? "nothing")\(remedy)")
       }
-      var id: Int32 = -1
-      if let classes, let label {
+      var target = Target.none
+      if let reader, let label {
         do {
-          id = try classes.id(of: row[label])
+          target = try reader.target(of: row[label])
         } catch {
           throw DatasetError(path, line: line, "\(label.escapedForDisplay): \(error)", isOfLabel: true)
         }
       }
-      examples.append(try string(textKey).utf8, pair: try pairKey.map(string)?.utf8, label: id)
+      examples.append(try string(textKey).utf8, pair: try pairKey.map(string)?.utf8, target: target)
       try keep(line, in: file, &examples) { row[$0] }
     }
     return examples
@@ -242,7 +259,7 @@ extension Examples {
     let file = try DatasetText(bytes, path: name)
     self.init(hasPairs: false)
     try file.forEachLine(of: file.bytes) { _, text throws(DatasetError) in
-      append(text, pair: [UInt8]?.none, label: -1)
+      append(text, pair: [UInt8]?.none, target: .none)
     }
   }
 }

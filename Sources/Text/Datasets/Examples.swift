@@ -5,7 +5,7 @@ package struct Example: Sendable, Equatable {
   package var text: String
   /// The second sentence of a pair.
   package var pair: String?
-  /// The class, or nil if the row has none.
+  /// The class, or nil if the row has none, or another target.
   package var label: Int?
 }
 
@@ -18,22 +18,30 @@ package struct Examples: Sendable {
   private var bytes: [UInt8] = []
   /// Where each text ends.
   private var ends: [Int] = []
-  /// Classes, −1 where a row has none. (rows)
+  /// Classes, or 0 where targets are `values`, or −1 where a row has none. (rows)
   package private(set) var labels: [Int32] = []
+  /// Numbers to predict. (rows, width), or empty
+  private(set) var values: [Float] = []
+  /// How many numbers each row has as its target; 0 where it has a class.
+  let valuesPerRow: Int
   package let hasPairs: Bool
   /// What each row carries along, by `DatasetSource.keptColumns`. (rows), or empty
   package private(set) var kept: [[JSON]] = []
   /// What the user should know although it is no error.
   package private(set) var notices: [String] = []
 
-  init(hasPairs: Bool) { self.hasPairs = hasPairs }
+  /// - Parameter targets: what rows are labelled with; `nil` without labels.
+  init(hasPairs: Bool, targets: Targets? = nil) {
+    self.hasPairs = hasPairs
+    valuesPerRow = targets?.values ?? 0
+  }
 
   package var count: Int { labels.count }
 
   package subscript(row: Int) -> Example {
     Example(
       text: String(decoding: text(row), as: UTF8.self), pair: pair(row).map { String(decoding: $0, as: UTF8.self) },
-      label: labels[row] < 0 ? nil : Int(labels[row]))
+      label: labels[row] < 0 || valuesPerRow > 0 ? nil : Int(labels[row]))
   }
 
   func text(_ row: Int) -> ArraySlice<UInt8> {
@@ -49,6 +57,7 @@ package struct Examples: Sendable {
     bytes.withUnsafeBytes(body)
     ends.withUnsafeBytes(body)
     labels.withUnsafeBytes(body)
+    values.withUnsafeBytes(body)
   }
 
   private func slice(_ text: Int) -> ArraySlice<UInt8> {
@@ -57,15 +66,24 @@ package struct Examples: Sendable {
 
   /// - Parameters:
   ///   - pair: There if and only if rows have pairs.
-  ///   - label: −1 for none.
-  mutating func append(_ text: some Sequence<UInt8>, pair: (some Sequence<UInt8>)?, label: Int32) {
+  ///   - target: of the kind that all rows have, or none.
+  mutating func append(_ text: some Sequence<UInt8>, pair: (some Sequence<UInt8>)?, target: Target) {
     bytes.append(contentsOf: text)
     ends.append(bytes.count)
     if let pair {
       bytes.append(contentsOf: pair)
       ends.append(bytes.count)
     }
-    labels.append(label)
+    switch target {
+    case .none:
+      labels.append(-1)
+      values.append(contentsOf: repeatElement(0, count: valuesPerRow))
+    case .label(let id): labels.append(id)
+    case .values(let numbers):
+      precondition(numbers.count == valuesPerRow, "a row has as many numbers as its targets say")
+      labels.append(0)
+      values += numbers
+    }
   }
 
   mutating func keep(_ values: [JSON]) { kept.append(values) }

@@ -7,7 +7,7 @@ struct Table {
   let skipsShortRows: Bool
   let text: Int
   let pair: Int?
-  let label: (index: Int, name: String, classes: ClassLabels)?
+  let label: (index: Int, name: String, reader: TargetReader)?
   /// Of `DatasetSource.keptColumns`.
   let kept: [Int]
 
@@ -15,7 +15,7 @@ struct Table {
   ///   - header: the columns' names, or `nil` where the file has none.
   ///   - first: the first record.
   init(
-    _ source: DatasetSource, header: [String]?, first: [ArraySlice<UInt8>], _ classes: ClassLabels?
+    _ source: DatasetSource, header: [String]?, first: [ArraySlice<UInt8>], _ targets: TargetReader?
   ) throws(DatasetError) {
     let columns = first.count
     let other = Self.otherSeparator(of: first, source)
@@ -56,8 +56,8 @@ struct Table {
       let isThere = source.findsPair && header?.count { $0 == DatasetSource.pairName } == 1
       pair = isThere ? try index(.name(DatasetSource.pairName)) : nil
     }
-    if let column = source.labelColumn, let classes {
-      label = (try index(column, isLabel: true), column.name, classes)
+    if let column = source.labelColumn, let targets {
+      label = (try index(column, isLabel: true), column.name, targets)
     } else {
       label = nil
     }
@@ -81,15 +81,15 @@ struct Table {
         "expected \(columns) fields, found \(fields.count); fields that hold a separator or a line end must be quoted, "
           + "which only CSV can")
     }
-    var id: Int32 = -1
+    var target = Target.none
     if let label {
       do {
-        id = try label.classes.id(of: fields[label.index].text)
+        target = try label.reader.target(of: fields[label.index].text)
       } catch {
         throw DatasetError(path, line: line, "\(label.name): \(error)", isOfLabel: true)
       }
     }
-    examples.append(fields[text], pair: pair.map { fields[$0] }, label: id)
+    examples.append(fields[text], pair: pair.map { fields[$0] }, target: target)
     if !kept.isEmpty { examples.keep(kept.map { .string(fields[$0].text) }) }
   }
 

@@ -10,8 +10,12 @@ package struct TokenizedDataset: Sendable {
   private let types: [UInt8]
   /// Where each row starts, with the total at the end. (rows + 1)
   private let starts: [Int]
-  /// Classes, −1 where a row has none. (rows)
+  /// Classes, or 0 where targets are `values`, or −1 where a row has none. (rows)
   package let labels: [Int32]
+  /// Numbers to predict. (rows, width), or empty
+  private let values: [Float]
+  /// How many numbers each row has as its target; 0 where it has a class.
+  package let valuesPerRow: Int
   /// How many rows lost tokens to `maxLength`.
   package let truncatedRows: Int
   /// What the user should know of how the rows were read.
@@ -51,6 +55,8 @@ package struct TokenizedDataset: Sendable {
     }
     (self.tokens, self.types, self.starts, self.truncatedRows) = (tokens, types, starts, truncatedRows)
     labels = rows == nil ? examples.labels : Array(examples.labels[wanted])
+    valuesPerRow = examples.valuesPerRow
+    values = Array(examples.values[wanted.lowerBound * valuesPerRow..<wanted.upperBound * valuesPerRow])
     notices = examples.notices
   }
 
@@ -60,13 +66,18 @@ package struct TokenizedDataset: Sendable {
     var types: [UInt8] = []
     var starts = [0]
     var labels: [Int32] = []
+    var values: [Float] = []
+    // Texts without labels have none.
+    let width = parts.reduce(0) { max($0, $1.valuesPerRow) }
     for part in parts {
+      values += part.valuesPerRow == width ? part.values : [Float](repeating: 0, count: part.count * width)
       starts.append(contentsOf: part.starts.dropFirst().lazy.map { [base = tokens.count] in base + $0 })
       tokens += part.tokens
       types += part.types
       labels += part.labels
     }
     (self.tokens, self.types, self.starts, self.labels) = (tokens, types, starts, labels)
+    (self.values, valuesPerRow) = (values, width)
     truncatedRows = parts.reduce(0) { $0 + $1.truncatedRows }
     notices = parts.flatMap(\.notices)
   }
@@ -75,6 +86,12 @@ package struct TokenizedDataset: Sendable {
 
   /// How many rows have a label.
   package var labelledRows: Int { labels.count { $0 >= 0 } }
+
+  /// How many targets the hard loss counts in a row.
+  package func targets(_ row: Int) -> Int { labels[row] < 0 ? 0 : max(1, valuesPerRow) }
+
+  /// The numbers that are a row's target.
+  package func values(_ row: Int) -> ArraySlice<Float> { values[row * valuesPerRow..<(row + 1) * valuesPerRow] }
 
   /// The token ids of a row.
   package func tokens(_ row: Int) -> ArraySlice<Int32> { tokens[starts[row]..<starts[row + 1]] }
@@ -112,6 +129,7 @@ package struct TokenizedDataset: Sendable {
       batch.types.append(contentsOf: types[row].lazy.map(Int32.init))
       batch.starts.append(batch.tokens.count)
       batch.labels.append(labels[sample])
+      batch.values.append(contentsOf: values(sample))
       batch.samples.append(sample)
     }
     return batch

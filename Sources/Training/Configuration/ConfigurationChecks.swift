@@ -19,6 +19,11 @@ extension RunConfiguration {
         path: "student.config")
     }
     checkLabels(reader)
+    if task.kind != .classification, average == .probabilities, reader.isSound("task") {
+      reader.report(
+        "the outputs of \(task.kind.name) are no probabilities of one class; use average: logits",
+        at: reader.node("average"), path: "average")
+    }
     for (index, stage) in stages.enumerated() {
       let path = "stages.\(index)"
       guard reader.isSound(path), reader.isSound("training"), reader.isSound("data") else { continue }
@@ -118,17 +123,18 @@ extension RunConfiguration {
       }
       return
     }
+    let monitors = stage.monitors(of: task.kind)
     guard let monitor = stage.checkpoint.monitor else {
       reader.report(
-        "expected \(listed(stage.monitors)), found null; remove monitor for val_loss", at: reader.node(monitorPath),
+        "expected \(listed(monitors)), found null; remove monitor for val_loss", at: reader.node(monitorPath),
         path: monitorPath)
       return
     }
-    guard !stage.monitors.contains(monitor) else { return }
-    let remedy = nearest(to: monitor, among: stage.monitors).map { "; did you mean \($0)?" } ?? ""
+    guard !monitors.contains(monitor) else { return }
+    let remedy = nearest(to: monitor, among: monitors).map { "; did you mean \($0)?" } ?? ""
     let reason = stage.adaptors.isEmpty && monitor == "val_distillation" ? "; the stage has no adaptors" : remedy
     reader.report(
-      "expected \(listed(stage.monitors)), found \(quoted(monitor))\(reason)", at: reader.node(monitorPath),
+      "expected \(listed(monitors)), found \(quoted(monitor))\(reason)", at: reader.node(monitorPath),
       path: monitorPath)
   }
 }

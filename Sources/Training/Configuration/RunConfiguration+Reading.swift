@@ -65,7 +65,7 @@ extension RunConfiguration {
       section, inheriting: training, unlabelled: data.unlabelled, monitors: data.validation != nil)
     self.init(run: run, data: data, student: student, stages: stages)
     self.task = task
-    if task.labels == nil { self.task.labels = data.labels(section) }
+    if task.labels == nil, task.kind == .classification { self.task.labels = data.labels(section) }
     self.teachers = teachers
     section.read(
       "average", .choice, into: &average, "with `teachers`: what of theirs is averaged, by their weights")
@@ -138,10 +138,10 @@ extension StuckRankLimits {
 extension TaskSettings {
   fileprivate init(_ section: ConfigurationSection) {
     self.init()
-    section.read("kind", .choice, into: &kind, "what is predicted")
+    section.read("kind", .task, into: &kind, "what is predicted; see [tasks](tasks.md)")
     let name = Expected.text("a class name", form: .label("text"))
     section.describe(
-      "labels", .orNull(.list(of: name.form, count: 2...Int.max)), default: .value(.null),
+      "labels", .orNull(.list(of: name.form, count: 1...Int.max)), default: .value(.null),
       "the classes in order of their id; null takes those of the dataset that `data.format` names, else those of the "
         + "student's model")
     guard let node = section.value("labels"), !node.isNull,
@@ -149,7 +149,10 @@ extension TaskSettings {
     else { return }
     let names = elements.compactMap { section.reader.read($0.node, name, path: $0.path) }
     guard names.count == elements.count else { return }
-    if names.count < 2 { section.report("expected at least two classes, found \(names.count)", at: "labels") }
+    if names.count < kind.leastOutputs {
+      let least = kind.leastOutputs == 1 ? "one name" : "two classes"
+      section.report("expected at least \(least), found \(names.count)", at: "labels")
+    }
     for (index, name) in names.enumerated() where names[..<index].contains(name) {
       section.reader.report(
         "expected each class once, found \(quoted(name)) again", at: elements[index].node, path: elements[index].path)
@@ -206,6 +209,23 @@ extension DataSettings {
       section.report("\(error)", at: "data")
       return nil
     }
+  }
+}
+
+extension Expected where Value == TaskKind {
+  static var task: Expected {
+    let names = TaskKind.all.map(\.name)
+    return Expected(
+      description: listed(names), form: .words(names),
+      read: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        return TaskKind.named(text)
+      },
+      json: { .string($0.name) },
+      remedy: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        return nearest(to: text, among: names).map { "did you mean \($0)?" }
+      })
   }
 }
 

@@ -29,7 +29,7 @@ extension RunConfiguration {
       writer.write("csv", flag: run.csv)
     }
     writer.section("task") { writer in
-      writer.write("kind", task.kind.rawValue)
+      writer.write("kind", task.kind.name)
       writer.write("labels", flow: task.labels.map { YAMLWriter.list($0.map(YAMLWriter.scalar)) } ?? "null")
     }
     writer.section("data") { writer in

@@ -102,16 +102,16 @@ extension RunSettings.Resume {
 
 /// What is predicted.
 package struct TaskSettings: Sendable, Equatable {
-  package enum Kind: String, Sendable, CaseIterable {
-    /// One class a row, cross-entropy.
-    case classification
-  }
-
-  package var kind = Kind.classification
-  /// The classes in order of their id; `nil` takes those of the student's model.
+  package var kind = TaskKind.classification
+  /// What the head's outputs are called: the classes in order of their id; `nil` takes those of the student's model.
   package var labels: [String]?
 
   package init() {}
+
+  package init(_ kind: TaskKind, labels: [String]? = nil) {
+    self.kind = kind
+    self.labels = labels
+  }
 }
 
 /// The texts that are learned from.

@@ -200,7 +200,7 @@ extension StageSettings {
       if let monitor = checkpoint.monitor { checkpoint.mode = .usual(for: monitor) }
       let mode = section.read(
         "mode", Expected<CheckpointSettings.Mode>.choice, default: .words("by metric"),
-        "`max` for accuracy, F1 and recall, else `min`")
+        "`max` for what is better large, as accuracy, F1 and correlations are, else `min`")
       if let mode { checkpoint.mode = mode }
       section.read("saveTopK", .integer(1...10_000), into: &checkpoint.saveTopK, "best checkpoints kept")
       section.read("saveLast", .boolean, into: &checkpoint.saveLast, "keep the last one too")

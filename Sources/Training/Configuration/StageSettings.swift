@@ -73,16 +73,14 @@ extension AdaptorSettings {
 
 extension StageSettings {
   /// The validation metrics of a stage, which its checkpoint may monitor.
-  package var monitors: [String] {
-    let labels = ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"]
+  package func monitors(of task: TaskKind) -> [String] {
+    let labels = task.metricKeys
     guard !adaptors.isEmpty else { return labels }
     return labels + ["val_distillation"] + AdaptorSettings.metricKeys(of: adaptors).map { "val_\($0)" }
   }
 }
 
 extension CheckpointSettings.Mode {
-  /// Losses are better small; accuracy, F1 and recall are better large.
-  package static func usual(for monitor: String) -> Self {
-    ["val_accuracy", "val_macro_f1", "val_macro_recall"].contains(monitor) ? .max : .min
-  }
+  /// As the task says of its metrics; losses are better small.
+  package static func usual(for monitor: String) -> Self { TaskKind.metric(monitor)?.mode ?? .min }
 }

@@ -106,7 +106,8 @@ struct Evaluation {
         arena: arena),
       counts: counts, into: &sums)
     let logits = taps.matrix(.logits)
-    sums.values[0] += crossEntropy(logits: logits, labels: batch.labels, dLogits: nil, scale: 0, arena: arena)
+    sums.values[0] += objective.task.kind.hardLoss(
+      objective.task, HardLossTerms(logits: logits, batch: batch, dLogits: nil, scale: 0, arena: arena))
     return Part(logits: Array(logits.values), sums: sums)
   }
 

@@ -1,3 +1,4 @@
+import Distillation
 import Kernels
 import Text
 
@@ -5,8 +6,8 @@ import Text
 package struct Predictions: Sendable {
   /// (rows, classes), in the order of the dataset.
   package let logits: [[Float]]
-  /// Σ cross-entropy over the rows; 0 where they have no labels.
-  package let crossEntropySum: Double
+  /// The hard loss; 0 where rows have no labels.
+  package let loss: Double
   package let seconds: Double
 }
 
@@ -21,11 +22,12 @@ extension ClassifierModel {
     try check(data)
     let clock = ContinuousClock()
     let start = clock.now
+    let objective = StageObjective(task: task, labelWeight: 1, adaptors: [])
     let evaluation = Evaluation(
-      student: encoder, weights: weights, teacher: nil, objective: StageObjective(labelWeight: 1, adaptors: []),
+      student: encoder, weights: weights, teacher: nil, objective: objective,
       places: places)
     guard let outcome = try evaluation.run(data, progress: places.ranks.rank == 0 ? progress : nil) else { return nil }
-    return Predictions(
-      logits: outcome.logits, crossEntropySum: outcome.sums.values[0], seconds: (clock.now - start).seconds)
+    let losses = objective.losses(outcome.sums, counts: GlobalCounts(of: 0..<data.count, in: data), hasLabels: true)
+    return Predictions(logits: outcome.logits, loss: losses.total, seconds: (clock.now - start).seconds)
   }
 }

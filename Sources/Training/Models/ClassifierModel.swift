@@ -29,6 +29,8 @@ package struct ClassifierModel: Sendable {
 
   package var configuration: EncoderConfiguration { encoder.configuration }
   package var parameterCount: Int { weights.layout.count }
+  /// What the head is for.
+  package var task: TaskSettings { TaskSettings(configuration.task, labels: configuration.labels) }
 
   package init(
     encoder: Encoder, weights: ParameterBuffer, configurationJSON: JSON?, tokenizerDirectory: String,
@@ -47,11 +49,12 @@ package struct ClassifierModel: Sendable {
   ///
   /// - Parameters:
   ///   - labels: the task's classes; `nil` takes the model's own.
+  ///   - task: what the head is for; `nil` takes the model's own.
   ///   - layers: the file's layers to read, from 0; `nil` reads all.
   ///   - seed: keys the numbers of a new head.
   package init(
-    directory path: String, head: HeadPolicy, labels: [String]? = nil, layers: [Int]? = nil, seed: UInt64 = 0,
-    role: ModelRole
+    directory path: String, head: HeadPolicy, labels: [String]? = nil, task: TaskKind? = nil, layers: [Int]? = nil,
+    seed: UInt64 = 0, role: ModelRole
   ) throws {
     let directory = try ModelDirectory(path)
     var notices: [String] = []
@@ -59,7 +62,7 @@ package struct ClassifierModel: Sendable {
       huggingFace: directory.configuration, path: directory.configurationPath, notices: &notices)
     let ownLabels = configuration.labels
     // A head that nothing reads keeps classes of its own.
-    if let labels, head != .unread { configuration.labels = labels }
+    if head != .unread { configuration.take(task, labels: labels) }
     if let layers { configuration = configuration.picking(layers: layers) }
     var layout = ParameterLayout()
     var encoder = Encoder(configuration, layout: &layout)
@@ -84,13 +87,14 @@ package struct ClassifierModel: Sendable {
         hasTrainedHead = false
       }
     } else if hasTrainedHead {
-      try Self.checkTask(directory.configuration, configuration.family, labels: ownLabels, path: path, role)
+      try configuration.checkTask(of: directory.configuration, labels: ownLabels, path: path, role)
       if let labels {
         notices += try weights.arrange(ownLabels, as: labels, of: encoder, path: path, role).map { [$0] } ?? []
       }
     } else {
       notices.append(
-        "\(path): the classification head is new (\(configuration.labels.count) classes) and will be trained")
+        "\(path): the \(configuration.task.name) head is new (\(configuration.labels.count) "
+          + "\(configuration.labels.count == 1 ? "output" : "outputs")) and will be trained")
     }
     self.init(
       encoder: encoder, weights: weights, configurationJSON: directory.configuration, tokenizerDirectory: path,
@@ -104,30 +108,6 @@ package struct ClassifierModel: Sendable {
       path,
       "\(key): expected finite numbers, found NaN or infinity; use a checkpoint from before its "
         + "training diverged, or copy the file again")
-  }
-
-  /// Heads of other tasks bear the same name and may have the same shape.
-  private static func checkTask(
-    _ configuration: JSON, _ family: EncoderFamily, labels: [String], path: String, _ role: ModelRole
-  ) throws {
-    let remedy = role.otherTaskRemedy
-    if let type = configuration["problem_type"]?.string, type != "single_label_classification" {
-      throw ModelError(
-        "\(path): problem_type: expected \"single_label_classification\", found \(type.quoted), which is not supported; "
-          + remedy)
-    }
-    let others = ["ForTokenClassification", "ForMultipleChoice", "ForQuestionAnswering"]
-    let architectures = configuration["architectures"]?.array?.compactMap(\.string) ?? []
-    if let other = architectures.first(where: { name in others.contains { name.hasSuffix($0) } }) {
-      throw ModelError(
-        "\(path): architectures: expected \"\(family.architecture)\", found \(other.quoted), which is not supported; "
-          + remedy)
-    }
-    if labels.count < 2 {
-      throw ModelError(
-        "\(path): id2label: expected two classes or more, found \(labels.count): a head of one output is a regression, "
-          + "which is not supported; " + remedy)
-    }
   }
 
   /// Opens the tokenizer and checks that the model has an embedding for each of its tokens.

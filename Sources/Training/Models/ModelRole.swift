@@ -27,9 +27,9 @@ package enum ModelRole: Sendable {
   /// What to do about a head of another task.
   var otherTaskRemedy: String {
     switch self {
-    case .student: "use a classifier of whole texts, or start a new head with student.head: new"
-    case .teacher: "use a classifier of whole texts, or stages that read no logits"
-    case .alone: "use a classifier of whole texts"
+    case .student: "use a model of task.kind, or start a new head with student.head: new"
+    case .teacher: "use a teacher of task.kind, or stages that read no logits"
+    case .alone: "use a model of a task that distill-ddp knows"
     }
   }
 }

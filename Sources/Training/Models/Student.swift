@@ -14,7 +14,7 @@ extension ClassifierModel {
     switch settings.source {
     case .model(let path):
       model = try ClassifierModel(
-        directory: path, head: settings.head.policy, labels: task.labels, seed: seed, role: .student)
+        directory: path, head: settings.head.policy, labels: task.labels, task: task.kind, seed: seed, role: .student)
     case .teacherLayers(let layers):
       guard let teacherPath else {
         throw ModelError("student.fromTeacher: expected a teacher to take layers from; set teacher.model")
@@ -28,16 +28,16 @@ extension ClassifierModel {
           "student.fromTeacher.layers: expected layers 1…\(depth), which \(teacherPath) has, found \(layers)")
       }
       model = try ClassifierModel(
-        directory: teacherPath, head: settings.head.policy, labels: task.labels, layers: layers.map { $0 - 1 },
-        seed: seed, role: .student)
+        directory: teacherPath, head: settings.head.policy, labels: task.labels, task: task.kind,
+        layers: layers.map { $0 - 1 }, seed: seed, role: .student)
     case .fresh(var configuration):
       guard let tokenizer = settings.tokenizer ?? teacherPath else {
         throw ModelError("student.config: expected a tokenizer; set student.tokenizer or teacher.model")
       }
-      guard let labels = task.labels else {
+      guard let labels = task.labels ?? task.kind.standardOutputs else {
         throw ModelError("student.config: expected the classes of the new student; set task.labels")
       }
-      configuration.labels = labels
+      configuration.take(task.kind, labels: labels)
       var layout = ParameterLayout()
       let encoder = Encoder(configuration, layout: &layout)
       try OutOfMemory.check(4 * layout.count, for: "the student's weights")

@@ -50,7 +50,7 @@ package struct ModelShapes: Sendable, Equatable {
     let dropout = configuration.student.dropout
     if let hidden = dropout.hidden { student.setHiddenDropout(hidden) }
     student.attentionDropout = dropout.attention ?? student.attentionDropout
-    student.labels = configuration.task.labels ?? student.labels
+    student.take(configuration.task)
     vocabulary = configuration.student.vocabulary
     student.vocabularySize = min(vocabulary?.keep ?? .max, student.vocabularySize)
     self.student = student

@@ -7,7 +7,7 @@ final class PlannedData {
     let data: DataSettings
     let tokenizer: String
     let vocabulary: StudentSettings.Vocabulary?
-    let labels: [String]
+    let targets: Targets
     let stages: [Stage]
 
     struct Stage: Equatable {
@@ -26,9 +26,9 @@ final class PlannedData {
   func read(
     _ configuration: RunConfiguration, _ shapes: ModelShapes
   ) throws -> (training: TrainingData, validation: TokenizedDataset?) {
+    let targets = configuration.task.kind.targets(shapes.student.labels)
     let reading = Reading(
-      data: configuration.data, tokenizer: shapes.tokenizerDirectory, vocabulary: shapes.vocabulary,
-      labels: shapes.student.labels,
+      data: configuration.data, tokenizer: shapes.tokenizerDirectory, vocabulary: shapes.vocabulary, targets: targets,
       stages: configuration.stages.map { stage in
         Reading.Stage(
           labelWeight: stage.labelWeight, learns: !stage.adaptors.isEmpty, unlabelled: stage.unlabelled)
@@ -45,7 +45,7 @@ final class PlannedData {
       configuration, labels: shapes.student.labels, tokenizer: tokenizer, threads: threads)
     let validation = try configuration.data.validation.map { source in
       try TokenizedDataset(
-        source.read(labels: shapes.student.labels), tokenizer: tokenizer, maxLength: configuration.data.maxLength,
+        source.read(targets), tokenizer: tokenizer, maxLength: configuration.data.maxLength,
         threads: threads)
     }
     known.append((reading, training, validation))

@@ -55,7 +55,8 @@ package struct StagePlan: Sendable {
         try adaptor.makeAdaptor(name: name, student: shapes.student, teacher: teacher, layout: &layout)
       }
     }
-    let objective = StageObjective(labelWeight: settings.labelWeight, adaptors: adaptors ?? [])
+    let objective = StageObjective(
+      task: configuration.task, labelWeight: settings.labelWeight, adaptors: adaptors ?? [])
     let (studentTaps, teacherTaps) = (objective.studentTaps, objective.teacherTaps)
     (self.studentTaps, self.teacherTaps) = (studentTaps, teacherTaps)
     let updated = StageRun.updatedParameters(settings.update, of: layout)

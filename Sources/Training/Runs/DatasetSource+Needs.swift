@@ -5,9 +5,9 @@ extension DatasetSource {
   /// - Parameters:
   ///   - labelsKey: what names the classes.
   ///   - areNeeded: whether anything in the run reads the labels.
-  func read(labels: [String]?, labelsKey: String, areNeeded: Bool) throws -> Examples {
+  func read(_ targets: Targets?, labelsKey: String, areNeeded: Bool) throws -> Examples {
     do throws(DatasetError) {
-      return try read(labels: labels, labelsKey: labelsKey)
+      return try read(targets, labelsKey: labelsKey)
     } catch {
       guard error.isOfLabel, !areNeeded, labelColumn != nil else { throw error }
       throw ModelError("\(error); give labelColumn: null if there are no labels, which nothing here learns from")

@@ -39,22 +39,25 @@ struct ModelCard {
     configuration.run.directory.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? "model"
   }
 
+  private var task: TaskKind { configuration.task.kind }
+
   // MARK: Front matter
 
   /// YAML, in which a JSON text is a text.
   private var frontMatter: String {
     var lines = [
-      "---", "library_name: transformers", "pipeline_tag: text-classification",
+      "---", "library_name: transformers", "pipeline_tag: \(task.card.pipelineTag)",
       "# license: add yours before you publish; the teacher's may bind you", "tags:",
-      "- \(model.configuration.family.modelType)", "- text-classification",
+      "- \(model.configuration.family.modelType)", "- \(task.card.pipelineTag)",
     ]
     if teacher != nil { lines.append("- knowledge-distillation") }
     lines.append("- distill-ddp")
     if let validation = configuration.data.validation, let report, !scores.isEmpty {
       let (dataset, type) = Self.dataset(validation)
       lines += [
-        "model-index:", "- name: \(Self.quoted(name))", "  results:", "  - task:", "      type: text-classification",
-        "      name: Text classification", "    dataset:", "      name: \(Self.quoted(dataset))",
+        "model-index:", "- name: \(Self.quoted(name))", "  results:", "  - task:",
+        "      type: \(task.card.pipelineTag)",
+        "      name: \(task.card.title)", "    dataset:", "      name: \(Self.quoted(dataset))",
         "      type: \(Self.quoted(type))", "      split: validation", "    metrics:",
       ]
       for score in scores {
@@ -67,10 +70,10 @@ struct ModelCard {
 
   /// What the hub has a name for, of what the report holds.
   private var scores: [(key: String, type: String, title: String)] {
-    [
-      ("val_accuracy", "accuracy", "Accuracy"), ("val_macro_f1", "f1", "Macro-F1"),
-      ("val_macro_recall", "recall", "Macro-recall"), ("val_loss", "loss", "Loss"),
-    ].filter { report?.value($0.0) != nil }
+    (task.metrics + [.loss]).compactMap { metric in
+      guard let hub = metric.hub, report?.value(metric.key) != nil else { return nil }
+      return (metric.key, hub.type, hub.title)
+    }
   }
 
   private static func dataset(_ source: DatasetSource) -> (name: String, type: String) {
@@ -97,13 +100,13 @@ struct ModelCard {
       made = "fine-tuned"
     }
     return
-      "A text classifier (\(shape.family.name)) of \(shape.layers) layers of \(shape.hiddenSize) with \(grouped(model.parameters)) "
+      "\(task.card.noun) (\(shape.family.name)) of \(shape.layers) layers of \(shape.hiddenSize) with \(grouped(model.parameters)) "
       + "parameters, \(made), by distill-ddp."
   }
 
   private var making: String {
     var rows: [(String, String)] = [
-      ("labels", model.configuration.labels.joined(separator: ", ")),
+      (task.card.outputs, model.configuration.labels.joined(separator: ", ")),
       ("training data", Self.dataset(configuration.data.train).name),
     ]
     if !stage.unlabelled.sources.isEmpty {
@@ -174,11 +177,11 @@ struct ModelCard {
     ## How to load it
 
     ```python
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+    from transformers import \(task.card.autoClass), AutoTokenizer, pipeline
 
     tokenizer = AutoTokenizer.from_pretrained(DIRECTORY)
-    model = AutoModelForSequenceClassification.from_pretrained(DIRECTORY)
-    classify = pipeline("text-classification", model=model, tokenizer=tokenizer)
+    model = \(task.card.autoClass).from_pretrained(DIRECTORY)
+    predict = pipeline("\(task.card.pipelineTag)", model=model, tokenizer=tokenizer\(task.card.pipelineArguments))
     ```
 
     With sentence-transformers: `CrossEncoder(DIRECTORY)`. Without Python:

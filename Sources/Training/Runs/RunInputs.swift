@@ -107,7 +107,8 @@ struct RunInputs: Sendable {
     return try configuration.teachers.map { teacher in
       guard teacher.predictions.isEmpty, let model = teacher.model else { return nil }
       return try ClassifierModel(
-        directory: model, head: usesLogits ? .required : .unread, labels: usesLogits ? labels : nil, role: .teacher)
+        directory: model, head: usesLogits ? .required : .unread, labels: usesLogits ? labels : nil,
+        task: usesLogits ? configuration.task.kind : nil, role: .teacher)
     }
   }
 
@@ -126,6 +127,11 @@ struct RunInputs: Sendable {
           "\(teacher.predictions[0]): LogitMSE compares logits, and the file has labels alone; use LogitCE with temperature 1"
         )
       }
+      if configuration.task.kind != .classification, files.kind != .logits {
+        throw ModelError(
+          "\(teacher.predictions[0]): expected logits, as the task is \(configuration.task.kind.name), found "
+            + files.kind.rawValue)
+      }
       var parts = training.hashes
       if let validation, let source = configuration.data.validation {
         parts.append(TeacherPredictions.Part(name: source.path, hashes: validation))
@@ -142,11 +148,12 @@ struct RunInputs: Sendable {
     _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, threads: Int
   ) throws -> (TokenizedDataset?, [SHA256]?) {
     let monitor = configuration.stages.first { stage in
-      ["val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall"].contains(stage.checkpoint.monitor)
+      stage.checkpoint.monitor.map(configuration.task.kind.metricKeys.contains) ?? false
     }
     guard let source = configuration.data.validation else { return (nil, nil) }
     let examples = try source.read(
-      labels: student.configuration.labels, labelsKey: "task.labels", areNeeded: monitor != nil)
+      configuration.task.kind.targets(student.configuration.labels), labelsKey: "task.labels",
+      areNeeded: monitor != nil)
     guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
     let suffices = source.missingLabels == .unlabelled && examples.labels.contains { $0 >= 0 }
     if let monitor, !suffices, let row = examples.labels.firstIndex(where: { $0 < 0 }) {

@@ -162,9 +162,10 @@ package struct RunPreview: Sendable {
       + (configuration.data.validation.map {
         [("data.validation", $0)]
       } ?? [])
-    for (key, source) in sources where findFiles(of: source, key) { attempt(key) { try source.read(labels: labels) } }
+    let targets = labels.map(configuration.task.kind.targets)
+    for (key, source) in sources where findFiles(of: source, key) { attempt(key) { try source.read(targets) } }
     for source in configuration.texts where findFiles(of: source, "data.unlabelled") {
-      attempt("data.unlabelled") { try source.read(labels: nil) }
+      attempt("data.unlabelled") { try source.read(nil) }
     }
   }
 

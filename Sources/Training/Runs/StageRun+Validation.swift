@@ -38,18 +38,14 @@ extension StageRun {
     let clock = ContinuousClock()
     let start = clock.now
     guard let outcome = try evaluation.run(data) else { return nil }
-    let labelled = (0..<data.count).filter { data.labels[$0] >= 0 }
     let losses = objective.losses(
-      outcome.sums, counts: GlobalCounts(of: 0..<data.count, in: data), hasLabels: !labelled.isEmpty)
+      outcome.sums, counts: GlobalCounts(of: 0..<data.count, in: data), hasLabels: data.labelledRows > 0)
     var metrics: [(name: String, value: Double)] = []
     if let hard = losses.hard {
-      let scores = ClassificationMetrics(
-        labels: labelled.map { Int(data.labels[$0]) }, predictions: labelled.map { outcome.logits[$0].indexOfLargest },
-        classes: student.configuration.labels.count)
-      metrics += [
-        ("val_loss", hard), ("val_accuracy", scores.accuracy), ("val_macro_f1", scores.macroF1),
-        ("val_macro_recall", scores.macroRecall),
-      ]
+      let answers = Answers(
+        objective.task, outputs: student.configuration.labels, logits: outcome.logits, data: data)
+      metrics.append((TaskMetric.loss.key, hard))
+      metrics += answers.metrics.map { ($0.metric.key, $0.value) }
     }
     if !objective.adaptors.isEmpty {
       metrics.append(("val_distillation", losses.distillation))

@@ -26,7 +26,7 @@ struct TrainingData: Sendable {
     }
     let source = configuration.data.train
     let examples = try Self.read(
-      source, labels: labels, areNeeded: configuration.stages.contains { $0.labelWeight != 0 })
+      source, configuration.task.kind.targets(labels), areNeeded: configuration.stages.contains { $0.labelWeight != 0 })
     try Self.check(examples, configuration)
     let train = try tokenize(examples)
     var parts = [train]
@@ -38,7 +38,7 @@ struct TrainingData: Sendable {
     hash(source, examples)
     var sources: [DatasetSource] = []
     for text in configuration.stages.flatMap(\.unlabelled.sources) where !sources.contains(text) {
-      let rows = try Self.read(text, labels: nil)
+      let rows = try Self.read(text, nil)
       guard rows.hasPairs == examples.hasPairs else {
         throw ModelError(
           "\(text.path): expected \(examples.hasPairs ? "pairs of texts" : "single texts"), as \(source.path) has; "
@@ -74,9 +74,9 @@ struct TrainingData: Sendable {
   }
 
   private static func read(
-    _ source: DatasetSource, labels: [String]?, areNeeded: Bool = false
+    _ source: DatasetSource, _ targets: Targets?, areNeeded: Bool = false
   ) throws -> Examples {
-    let examples = try source.read(labels: labels, labelsKey: "task.labels", areNeeded: areNeeded)
+    let examples = try source.read(targets, labelsKey: "task.labels", areNeeded: areNeeded)
     guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
     return examples
   }

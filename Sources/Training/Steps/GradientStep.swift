@@ -287,7 +287,7 @@ extension ParameterBuffer {
 extension GlobalCounts {
   /// Those of some rows.
   init(of rows: some Sequence<Int>, in data: TokenizedDataset) {
-    self.init(lengths: rows.lazy.map { data.length($0) }, labelled: rows.count { data.labels[$0] >= 0 })
+    self.init(lengths: rows.lazy.map { data.length($0) }, targets: rows.reduce(0) { $0 + data.targets($1) })
   }
 }
 

@@ -4,15 +4,19 @@ import Kernels
 import Text
 
 /// What a stage minimises: labelWeight · hard + Σ weight · adaptor, each a sum divided by a count of the global batch: that
-/// of the hard loss counts the rows that have a label.
+/// of the hard loss counts the targets of the rows that have a label.
 package struct StageObjective: Sendable {
+  let task: TaskSettings
   private(set) var labelWeight: Double
   private(set) var adaptors: [WeightedAdaptor]
   /// Whether the hard loss is computed, whatever its weight is.
   private(set) var measuresLabels: Bool
 
   /// - Parameter measuresLabels: nil where the weight says so.
-  package init(labelWeight: Double, adaptors: [WeightedAdaptor], measuresLabels: Bool? = nil) {
+  package init(
+    task: TaskSettings = TaskSettings(), labelWeight: Double, adaptors: [WeightedAdaptor], measuresLabels: Bool? = nil
+  ) {
+    self.task = task
     self.labelWeight = labelWeight
     self.adaptors = adaptors
     self.measuresLabels = measuresLabels ?? (labelWeight != 0)
@@ -51,9 +55,11 @@ package struct StageObjective: Sendable {
   /// Adds the gradients of a micro-batch's part of the objective to the student's taps, and its sums to `sums`.
   func accumulate(_ pair: TapPair, counts: GlobalCounts, into sums: inout Sums) {
     if measuresLabels {
-      sums.values[0] += crossEntropy(
-        logits: pair.student.matrix(.logits), labels: pair.batch.labels, dLogits: pair.dStudent?.matrix(.logits),
-        scale: labelWeight / Double(max(1, counts.labelled)), arena: pair.arena)
+      sums.values[0] += task.kind.hardLoss(
+        task,
+        HardLossTerms(
+          logits: pair.student.matrix(.logits), batch: pair.batch, dLogits: pair.dStudent?.matrix(.logits),
+          scale: labelWeight / Double(max(1, counts.targets)), arena: pair.arena))
     }
     accumulateAdaptors(pair, counts: counts, into: &sums)
   }
@@ -85,7 +91,7 @@ package struct StageObjective: Sendable {
   func losses(_ sums: Sums, counts: GlobalCounts, hasLabels: Bool) -> Losses {
     let terms = adaptors.indices.map { sums.values[$0 + 1] / adaptors[$0].adaptor.count(counts) }
     let distillation = zip(adaptors, terms).reduce(0) { $0 + $1.0.weight * $1.1 }
-    let hard = hasLabels ? sums.values[0] / Double(max(1, counts.labelled)) : nil
+    let hard = hasLabels ? sums.values[0] / Double(max(1, counts.targets)) : nil
     return Losses(
       total: labelWeight * (hard ?? 0) + distillation, hard: hard, adaptors: terms, distillation: distillation)
   }

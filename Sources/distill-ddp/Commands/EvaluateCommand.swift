@@ -40,7 +40,7 @@ struct EvaluateCommand: ParsableCommand {
       if places.ranks.rank == 0 { for notice in classifier.notices { printError("Note: \(notice)") } }
       let source = try data.source(RowInput(data.data[0], ranks: places.ranks))
       let examples = try source.read(
-        labels: classifier.configuration.labels, labelsKey: "id2label of the model's config.json")
+        classifier.task.kind.targets(classifier.configuration.labels), labelsKey: "id2label of the model's config.json")
       if places.ranks.rank == 0 { for notice in examples.notices { printError("Note: \(notice)") } }
       let dataset = try limits.tokenize(examples, for: classifier, threads: places.pool.workers)
       guard dataset.count > 0 else { throw CommandError("\(data.data[0]): expected rows, found none") }
@@ -63,42 +63,33 @@ private struct EvaluationResult {
   let labels: [String]
   let parameters: Int
   let rows: Int
-  let loss: Double
-  let metrics: ClassificationMetrics
+  let metrics: [(metric: TaskMetric, value: Double)]
+  let details: EvaluationDetails
   let secondsPer1000: Double
 
   init(_ classifier: ClassifierModel, _ dataset: TokenizedDataset, _ predictions: Predictions) {
     labels = classifier.configuration.labels
     parameters = classifier.parameterCount
     rows = dataset.count
-    loss = predictions.crossEntropySum / Double(dataset.count)
-    metrics = ClassificationMetrics(
-      labels: dataset.labels.map(Int.init), predictions: predictions.logits.map(\.indexOfLargest),
-      classes: labels.count)
+    let answers = Answers(classifier.task, outputs: labels, logits: predictions.logits, data: dataset)
+    details = answers.details
+    metrics = [(.loss, predictions.loss)] + answers.metrics + details.figures
     secondsPer1000 = predictions.seconds / Double(dataset.count) * 1000
   }
 
   var json: JSON {
-    [
-      "rows": .integer(rows), "parameters": .integer(parameters), "loss": .number(loss),
-      "accuracy": .number(metrics.accuracy), "macro_f1": .number(metrics.macroF1),
-      "macro_recall": .number(metrics.macroRecall), "matthews": .number(metrics.matthews),
-      "seconds_per_1000": .number(secondsPer1000), "labels": .array(labels.map(JSON.string)),
-      "confusion": .array(metrics.confusion.map { .array($0.map(JSON.integer)) }),
-    ]
+    var object = JSONObject(["rows": .integer(rows), "parameters": .integer(parameters)])
+    for (metric, value) in metrics { object[metric.name] = .number(value) }
+    object["seconds_per_1000"] = .number(secondsPer1000)
+    object["labels"] = .array(labels.map(JSON.string))
+    for (name, value) in details.members { object[name] = value }
+    return .object(object)
   }
 
   var text: String {
-    let names = labels.map(\.escapedForDisplay)
-    let facts = table([
-      ["rows", grouped(rows)], ["parameters", grouped(parameters)], ["loss", fixed(loss, 4)],
-      ["accuracy", fixed(metrics.accuracy, 4)], ["macro-F1", fixed(metrics.macroF1, 4)],
-      ["macro-recall", fixed(metrics.macroRecall, 4)], ["Matthews", fixed(metrics.matthews, 4)],
-      ["s/1,000 rows", fixed(secondsPer1000, 3)],
-    ])
-    let confusion = table(
-      [["true \\ predicted"] + names]
-        + zip(names, metrics.confusion).map { name, row in [name] + row.map(grouped) })
-    return (facts + [""] + confusion).joined(separator: "\n")
+    let facts = table(
+      [["rows", grouped(rows)], ["parameters", grouped(parameters)]]
+        + metrics.map { [$0.metric.title, fixed($0.value, 4)] } + [["s/1,000 rows", fixed(secondsPer1000, 3)]])
+    return (facts + details.tables.flatMap { [""] + table($0) }).joined(separator: "\n")
   }
 }

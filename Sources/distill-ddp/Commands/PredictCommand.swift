@@ -8,10 +8,11 @@ import Training
 struct PredictCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "predict",
-    abstract: "Predict the class of each text.",
+    abstract: "Predict the class, or the score, of each text.",
     discussion: """
-      Writes one JSON object per line, in the order of the input: the label, each class's logit and probability, and the hash of
-      the text. An output called .csv or .tsv is a table of the same without hashes. A student can learn from such a file in
+      Writes one JSON object per line, in the order of the input: what the model's task gives (the label, each class's logit
+      and probability; or the score), and the hash of the text. An output called .csv or .tsv is a table of the same
+      without hashes. A student can learn from such a file in
       place of the model: teacher.predictions.
 
         distill-ddp predict --model runs/teacher/best --input tweets.txt
@@ -62,7 +63,8 @@ struct PredictCommand: ParsableCommand {
       let tokenizer = try classifier.tokenizer()
       try RankAgreement.require(
         RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
-      let rows = PredictionRows(to: output, labels: classifier.configuration.labels, kept: kept)
+      let rows = PredictionRows(
+        to: output, task: classifier.task, labels: classifier.configuration.labels, kept: kept)
       let results = isRoot ? try ResultStream(destination) : nil
       try results?.write(rows.header)
       let progress = EvaluationProgress(rows: examples.count)

@@ -1,4 +1,3 @@
-import Glibc
 import JSON
 import Text
 import Training
@@ -8,16 +7,18 @@ struct PredictionRows {
   enum Form { case jsonLines, csv, tsv }
 
   let form: Form
+  let task: TaskSettings
   let labels: [String]
   /// Columns of the input that are written too.
   let kept: [String]
 
-  init(to output: String, labels: [String], kept: [String]) {
+  init(to output: String, task: TaskSettings, labels: [String], kept: [String]) {
     switch uncompressedExtension(of: output) {
     case "csv": form = .csv
     case "tsv": form = .tsv
     default: form = .jsonLines
     }
+    self.task = task
     self.labels = labels
     self.kept = kept
   }
@@ -25,7 +26,11 @@ struct PredictionRows {
   /// The names of a table's columns; nothing of JSON lines.
   var header: [UInt8] {
     guard form != .jsonLines else { return [] }
-    return line(kept + ["label"] + labels.map { "probability_\($0)" } + labels.map { "logit_\($0)" })
+    let fields = AnsweredRow(task, outputs: labels, logits: [Float](repeating: 0, count: labels.count)).tableFields
+    let columns = fields.flatMap { field in
+      if case .numbers = field.value { labels.map { "\(field.column)_\($0)" } } else { [field.column] }
+    }
+    return line(kept + columns)
   }
 
   /// - Parameters:
@@ -35,7 +40,6 @@ struct PredictionRows {
     _ rows: [[Float]], from first: Int, of examples: Examples, model: String
   ) throws(CommandError) -> [UInt8] {
     var out: [UInt8] = []
-    let labelTexts = labels.map { JSON.string($0).text() }
     let keptTexts = kept.map { JSON.string($0).text() }
     for (index, logits) in rows.enumerated() {
       let row = first + index
@@ -44,17 +48,26 @@ struct PredictionRows {
           "\(model.escapedForDisplay): row \(row + 1): expected finite logits, found \(wrong); the model's weights are "
             + "damaged, so copy it again or take an earlier checkpoint")
       }
-      let probabilities = softmax(logits)
-      let best = logits.indexOfLargest
+      let answer = AnsweredRow(task, outputs: labels, logits: logits)
       let values = kept.isEmpty ? [] : examples.kept[row]
       guard form == .jsonLines else {
-        let numbers = probabilities.map(\.description) + logits.map(\.description)
-        out += line(values.map { $0.string ?? $0.text() } + [labels[best]] + numbers)
+        let cells = answer.tableFields.flatMap { field in
+          switch field.value {
+          case .json(let value): [value.string ?? value.text()]
+          case .numbers(let numbers): numbers
+          }
+        }
+        out += line(values.map { $0.string ?? $0.text() } + cells)
         continue
       }
       out += "{".utf8
       for (name, value) in zip(keptTexts, values) { out += "\(name):\(value.text()),".utf8 }
-      out += "\"label\":\(labelTexts[best]),\"logits\":\(list(logits)),\"probabilities\":\(list(probabilities)),".utf8
+      for field in answer.fields {
+        switch field.value {
+        case .json(let value): out += "\"\(field.name)\":\(value.text()),".utf8
+        case .numbers(let numbers): out += "\"\(field.name)\":[\(numbers.joined(separator: ","))],".utf8
+        }
+      }
       out += "\"hash\":\"\(examples[row].hash)\"}\n".utf8
     }
     return out
@@ -65,17 +78,5 @@ struct PredictionRows {
     // Its fields cannot be quoted.
     let plain = fields.map { String($0.map { $0.isNewline || $0 == "\t" ? " " : $0 }) }
     return Array((plain.joined(separator: "\t") + "\n").utf8)
-  }
-
-  /// The fewest digits that read back as the same numbers.
-  private func list(_ values: [some BinaryFloatingPoint & CustomStringConvertible]) -> String {
-    "[\(values.map(\.description).joined(separator: ","))]"
-  }
-
-  private func softmax(_ logits: [Float]) -> [Double] {
-    let largest = Double(logits.max() ?? 0)
-    let exponentials = logits.map { exp(Double($0) - largest) }
-    let sum = exponentials.reduce(0, +)
-    return exponentials.map { $0 / sum }
   }
 }

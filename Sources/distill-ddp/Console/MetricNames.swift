@@ -1,7 +1,9 @@
+import Training
+
 /// A metric's name where room is short: `acc` of `val_accuracy`, `AttnMiniLM` of `val_AttnMiniLM`.
 func shortMetricName(_ name: String) -> String {
   let own = name.hasPrefix("val_") ? String(name.dropFirst(4)) : name
-  return ["accuracy": "acc", "macro_f1": "F1", "macro_recall": "recall", "distillation": "distil"][own] ?? own
+  return own == "distillation" ? "distil" : TaskKind.metric(name)?.short ?? own
 }
 
 /// Pieces side by side, in as many lines as they need; lines behind the first are indented.

@@ -133,13 +133,14 @@ final class TrainingConsole {
 
   private func show(_ run: RunReport) {
     if !isQuiet { printLine("") }
-    var rows = [["stage", "steps", "time", "sentences/s", "loss", "accuracy", "macro-F1", "macro-recall"]]
+    // Each that some stage has, or where none validates the usual ones.
+    let known = run.stages.first { $0.best != nil }?.best?.metrics.compactMap { TaskKind.metric($0.name) }
+    let metrics = known ?? [.loss] + TaskKind.classification.metrics
+    var rows = [["stage", "steps", "time", "sentences/s"] + metrics.map(\.title)]
     for stage in run.stages {
-      func metric(_ name: String) -> String { stage.best?.value(name).map { fixed($0, 4) } ?? "–" }
-      rows.append([
-        stage.stage, grouped(stage.steps), clockTime(stage.seconds), fixed(stage.sentencesPerSecond, 0),
-        metric("val_loss"), metric("val_accuracy"), metric("val_macro_f1"), metric("val_macro_recall"),
-      ])
+      rows.append(
+        [stage.stage, grouped(stage.steps), clockTime(stage.seconds), fixed(stage.sentencesPerSecond, 0)]
+          + metrics.map { metric in stage.best?.value(metric.key).map { fixed($0, 4) } ?? "–" })
     }
     table(rows).forEach(printLine)
     printLine(("Best model:", .bold), " \(run.model)")

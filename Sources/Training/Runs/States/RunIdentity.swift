@@ -202,6 +202,7 @@ extension TokenizedDataset {
       batch.types.withUnsafeBytes { stream.append($0) }
       batch.starts.withUnsafeBytes { stream.append($0) }
       batch.labels.withUnsafeBytes { stream.append($0) }
+      batch.values.withUnsafeBytes { stream.append($0) }
     }
     return stream.digest()
   }

@@ -23,33 +23,25 @@ struct ClassLabels {
   }
 
   /// The class that a file calls `text`. A name counts before a number, should classes be called `1` and `0`.
-  func id(of text: String) throws(Mismatch) -> Int32 {
+  func id(of text: String) throws(TargetMismatch) -> Int32 {
     if let id = places.place(of: text, in: names) { return Int32(id) }
     let number = Int(text)
     if let number, names.indices.contains(number), text.utf8.allSatisfy(isDigit) { return Int32(number) }
     if number == nil, let id = loosePlaces[ClassMatch.letters(text)] { return Int32(id) }
     if allowsNone, text.isEmpty || text == "-1" { return -1 }
-    throw Mismatch(expected: expected, found: text.quoted, remedy: remedy(text, number))
+    throw TargetMismatch(expected: expected, found: text.quoted, remedy: remedy(text, number))
   }
 
-  func id(of json: JSON?) throws(Mismatch) -> Int32 {
+  func id(of json: JSON?) throws(TargetMismatch) -> Int32 {
     switch json {
     case .string(let text): return try id(of: text)
     case .integer(let number): return try id(of: String(number))
     case .null where allowsNone, nil where allowsNone: return -1
     case .number, .bool:
       let text = json?.text() ?? ""
-      throw Mismatch(expected: expected, found: json?.summary ?? "nothing", remedy: remedy(text, nil))
-    default: throw Mismatch(expected: expected, found: json?.summary ?? "nothing", remedy: Self.noLabel)
+      throw TargetMismatch(expected: expected, found: json?.summary ?? "nothing", remedy: remedy(text, nil))
+    default: throw TargetMismatch(expected: expected, found: json?.summary ?? "nothing", remedy: Self.noLabel)
     }
-  }
-
-  struct Mismatch: Error, CustomStringConvertible {
-    let expected: String
-    let found: String
-    let remedy: String?
-
-    var description: String { "expected \(expected), found \(found)" + (remedy.map { "; \($0)" } ?? "") }
   }
 
   private var expected: String {

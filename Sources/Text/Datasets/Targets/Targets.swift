@@ -1,0 +1,65 @@
+import JSON
+
+/// What rows are labelled with, and how files write it.
+package enum Targets: Sendable, Equatable {
+  /// One of the named classes, by name or by number from 0.
+  case classes([String])
+  /// A finite number for each name.
+  case numbers([String])
+
+  /// How many numbers each row has as its target; 0 where it has a class.
+  var values: Int {
+    switch self {
+    case .classes: 0
+    case .numbers(let names): names.count
+    }
+  }
+}
+
+/// What one row is labelled with.
+enum Target: Sendable, Equatable {
+  case none
+  case label(Int32)
+  case values([Float])
+}
+
+/// A label is not what it must be.
+struct TargetMismatch: Error, CustomStringConvertible {
+  let expected: String
+  let found: String
+  let remedy: String?
+
+  var description: String { "expected \(expected), found \(found)" + (remedy.map { "; \($0)" } ?? "") }
+}
+
+/// Reads a row's label, each kind in a file of its own.
+struct TargetReader {
+  let targets: Targets
+  private let read: @Sendable (_ text: String) throws(TargetMismatch) -> Target
+  private let readJSON: @Sendable (_ json: JSON?) throws(TargetMismatch) -> Target
+
+  /// - Parameters:
+  ///   - allowsNone: whether a row may have no label.
+  ///   - key: what names the classes, for remedies.
+  init(_ targets: Targets, allowsNone: Bool, key: String?) {
+    self.targets = targets
+    switch targets {
+    case .classes(let names):
+      let classes = ClassLabels(names: names, allowsNone: allowsNone, key: key)
+      read = { text throws(TargetMismatch) in Target(label: try classes.id(of: text)) }
+      readJSON = { json throws(TargetMismatch) in Target(label: try classes.id(of: json)) }
+    case .numbers(let names):
+      let numbers = NumberTargets(names: names, allowsNone: allowsNone)
+      read = { text throws(TargetMismatch) in try numbers.target(of: text) }
+      readJSON = { json throws(TargetMismatch) in try numbers.target(of: json) }
+    }
+  }
+
+  func target(of text: String) throws(TargetMismatch) -> Target { try read(text) }
+  func target(of json: JSON?) throws(TargetMismatch) -> Target { try readJSON(json) }
+}
+
+extension Target {
+  /// - Parameter id: −1 for none.
+  init(label id: Int32) { self = id < 0 ? .none : .label(id) }
+}

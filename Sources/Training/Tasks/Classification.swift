@@ -1,0 +1,61 @@
+import Distillation
+import Glibc
+import JSON
+
+extension TaskKind {
+  /// One class a row, cross-entropy.
+  package static let classification = TaskKind(
+    name: "classification", meaning: "one class for each text", problem: .singleLabel, leastOutputs: 2,
+    standardOutputs: nil, targets: { .classes($0) },
+    card: Card(
+      pipelineTag: "text-classification", title: "Text classification", noun: "A text classifier", outputs: "labels",
+      pipelineArguments: "", autoClass: "AutoModelForSequenceClassification"),
+    metrics: [
+      TaskMetric("accuracy", "accuracy", short: "acc", .max, hub: ("accuracy", "Accuracy")),
+      TaskMetric("macro_f1", "macro-F1", short: "F1", .max, hub: ("f1", "Macro-F1")),
+      TaskMetric("macro_recall", "macro-recall", short: "recall", .max, hub: ("recall", "Macro-recall")),
+    ],
+    hardLoss: { _, terms in
+      crossEntropy(
+        logits: terms.logits, labels: terms.batch.labels, dLogits: terms.dLogits, scale: terms.scale, arena: terms.arena
+      )
+    },
+    measure: { answers in
+      let scores = answers.classification
+      return [scores.accuracy, scores.macroF1, scores.macroRecall]
+    },
+    details: { answers in
+      let scores = answers.classification
+      let names = answers.outputs.map(\.escapedForDisplay)
+      let rows = zip(names, scores.confusion).map { name, row in [name] + row.map(grouped) }
+      return EvaluationDetails(
+        figures: [(TaskMetric("matthews", "Matthews", .max), scores.matthews)],
+        members: [("confusion", .array(scores.confusion.map { .array($0.map(JSON.integer)) }))],
+        tables: [[["true \\ predicted"] + names] + rows])
+    },
+    answer: { row in
+      [
+        .json("label", .string(row.outputs[row.logits.indexOfLargest])),
+        .numbers("logits", column: "logit", row.logits),
+        .numbers("probabilities", column: "probability", softmax(row.logits)),
+      ]
+    },
+    tableFields: ["label", "probabilities", "logits"])
+}
+
+extension Answers {
+  /// The confusion of labels and largest logits.
+  package var classification: ClassificationMetrics {
+    let rows = labelled
+    return ClassificationMetrics(
+      labels: rows.map { Int(data.labels[$0]) }, predictions: rows.map { logits[$0].indexOfLargest },
+      classes: outputs.count)
+  }
+}
+
+private func softmax(_ logits: [Float]) -> [Double] {
+  let largest = Double(logits.max() ?? 0)
+  let exponentials = logits.map { exp(Double($0) - largest) }
+  let sum = exponentials.reduce(0, +)
+  return exponentials.map { $0 / sum }
+}

@@ -1,0 +1,193 @@
+import Encoders
+import JSON
+import Kernels
+import Text
+
+/// A kind of task: what rows are labelled with, what the head gives, how that is scored, and what is written of it. Each
+/// is a file beside this one; `all` is the only list of them.
+package struct TaskKind: Sendable {
+  /// As `task.kind` names it.
+  package let name: String
+  /// What is predicted, in Markdown.
+  let meaning: String
+  package let problem: Problem
+  /// The fewest outputs of a head.
+  let leastOutputs: Int
+  /// What outputs are called where neither the task nor a model says it; `nil` where one must.
+  let standardOutputs: [String]?
+  /// What rows are labelled with, given what outputs are called.
+  package let targets: @Sendable (_ outputs: [String]) -> Targets
+  let card: Card
+  /// What is computed of labelled rows besides the loss, in the order of `measure`.
+  package let metrics: [TaskMetric]
+  /// Returns the hard loss's sum over a micro-batch's targets and, where gradients are wanted, adds `scale` times the
+  /// sum's gradient to them. It is divided by the targets of the global batch (`TokenizedDataset.targets`).
+  let hardLoss: @Sendable (TaskSettings, HardLossTerms) -> Double
+  /// The metrics' values, over the rows that have a label.
+  let measure: @Sendable (Answers) -> [Double]
+  /// What `evaluate` tells besides.
+  let details: @Sendable (Answers) -> EvaluationDetails
+  /// What `predict` writes of a row.
+  let answer: @Sendable (AnsweredRow) -> [AnswerField]
+  /// The names of these fields in the order of a table's columns.
+  let tableFields: [String]
+
+  package static let all: [TaskKind] = [.classification, .regression]
+
+  package static func named(_ name: String) -> TaskKind? { all.first { $0.name == name } }
+
+  /// The task of a model whose head solves a problem; `nil` where there is none.
+  package static func solving(_ problem: Problem) -> TaskKind? { all.first { $0.problem == problem } }
+
+  /// The metric with a key such as `val_accuracy`, of whatever task.
+  package static func metric(_ key: String) -> TaskMetric? {
+    ([TaskMetric.loss] + all.flatMap(\.metrics)).first { $0.key == key }
+  }
+
+  /// What a log calls the loss and the metrics.
+  var metricKeys: [String] { ([TaskMetric.loss] + metrics).map(\.key) }
+
+  /// What a model card says of the task.
+  struct Card: Sendable {
+    /// As the hub calls it.
+    let pipelineTag: String
+    /// `Text classification`
+    let title: String
+    /// `A text classifier`
+    let noun: String
+    /// What outputs are.
+    let outputs: String
+    /// Behind `pipeline("…", model=model, tokenizer=tokenizer`.
+    let pipelineArguments: String
+    /// The class of transformers that opens it.
+    let autoClass: String
+  }
+}
+
+extension TaskKind: Equatable {
+  package static func == (a: Self, b: Self) -> Bool { a.name == b.name }
+}
+
+/// A number that says how good a model is at a task.
+package struct TaskMetric: Sendable {
+  /// `macro_f1`, as `evaluate` calls it.
+  package let name: String
+  /// `macro-F1`
+  package let title: String
+  /// Where room is short.
+  package let short: String
+  /// Which values are better.
+  package let mode: CheckpointSettings.Mode
+  /// What the hub calls it; `nil` where it has no name for it.
+  let hub: (type: String, title: String)?
+
+  init(
+    _ name: String, _ title: String, short: String? = nil, _ mode: CheckpointSettings.Mode,
+    hub: (type: String, title: String)? = nil
+  ) {
+    self.name = name
+    self.title = title
+    self.short = short ?? title
+    self.mode = mode
+    self.hub = hub
+  }
+
+  /// The hard loss, which every task has.
+  package static let loss = TaskMetric("loss", "loss", .min, hub: ("loss", "Loss"))
+
+  /// As the log and `monitor` call it.
+  package var key: String { "val_\(name)" }
+}
+
+/// What a hard loss reads of a micro-batch, and where its gradient goes.
+struct HardLossTerms {
+  let logits: Matrix
+  let batch: Batch
+  /// `nil` in evaluation.
+  let dLogits: Matrix?
+  let scale: Double
+  let arena: Arena
+}
+
+/// What a model said of a dataset's rows.
+package struct Answers: Sendable {
+  let task: TaskSettings
+  /// What outputs are called.
+  let outputs: [String]
+  /// Of each row.
+  let logits: [[Float]]
+  let data: TokenizedDataset
+
+  package init(_ task: TaskSettings, outputs: [String], logits: [[Float]], data: TokenizedDataset) {
+    precondition(logits.count == data.count)
+    (self.task, self.outputs, self.logits, self.data) = (task, outputs, logits, data)
+  }
+
+  /// The rows that have a label.
+  var labelled: [Int] { (0..<data.count).filter { data.labels[$0] >= 0 } }
+
+  /// The values of the task's metrics.
+  package var metrics: [(metric: TaskMetric, value: Double)] {
+    zip(task.kind.metrics, task.kind.measure(self)).map { ($0, $1) }
+  }
+
+  package var details: EvaluationDetails { task.kind.details(self) }
+}
+
+/// What an evaluation tells besides the metrics.
+package struct EvaluationDetails: Sendable {
+  /// Numbers that are no metrics of a run.
+  package var figures: [(metric: TaskMetric, value: Double)] = []
+  /// Of the JSON.
+  package var members: [(String, JSON)] = []
+  /// Rows of cells each; the first is the header.
+  package var tables: [[[String]]] = []
+}
+
+/// A row as `predict` writes it.
+package struct AnsweredRow {
+  package let task: TaskSettings
+  package let outputs: [String]
+  package let logits: [Float]
+
+  package init(_ task: TaskSettings, outputs: [String], logits: [Float]) {
+    (self.task, self.outputs, self.logits) = (task, outputs, logits)
+  }
+
+  package var fields: [AnswerField] { task.kind.answer(self) }
+  /// As a table has them.
+  package var tableFields: [AnswerField] {
+    let fields = fields
+    return task.kind.tableFields.compactMap { name in fields.first { $0.name == name } }
+  }
+}
+
+extension JSON {
+  /// A number in the fewest digits that read back as the same float.
+  static func shortest(_ value: Float) -> JSON { .number(Double(value.description) ?? Double(value)) }
+}
+
+/// One of the things that `predict` writes of a row.
+package struct AnswerField: Sendable {
+  package enum Value: Sendable {
+    case json(JSON)
+    /// A number for each output, in the fewest digits that read back as the same.
+    case numbers([String])
+  }
+
+  /// `probabilities`
+  package let name: String
+  /// What the columns of numbers begin with in a table: `probability`.
+  package let column: String
+  package let value: Value
+
+  static func json(_ name: String, _ value: JSON) -> AnswerField {
+    AnswerField(name: name, column: name, value: .json(value))
+  }
+
+  static func numbers(
+    _ name: String, column: String, _ values: [some BinaryFloatingPoint & CustomStringConvertible]
+  ) -> AnswerField {
+    AnswerField(name: name, column: column, value: .numbers(values.map(\.description)))
+  }
+}

@@ -1,0 +1,169 @@
+import JSON
+import Testing
+
+/// Each task is trained, learned from a teacher in one step and in two, evaluated and predicted with, to the same bytes
+/// on any ranks.
+@Suite struct TaskRuns {
+  /// A task on rows of `TinyWorkspace`.
+  struct Case: Sendable, CustomTestStringConvertible {
+    let task: String
+    /// Of a data source, besides the file.
+    let columns: String
+    /// A row's label as JSON.
+    let label: @Sendable (_ text: String, _ label: Int) -> String
+    let logitAdaptor: String
+    let problem: String
+    let monitor: String
+    /// What `predict` writes in JSON lines, before the hash.
+    let fields: [String]
+    let csvHeader: String
+
+    var testDescription: String { problem }
+  }
+
+  static let cases = [
+    Case(
+      task: "{kind: regression}", columns: "labelColumn: score",
+      label: { text, label in #""score": \#(Double(label) - 0.25 * Double(text.utf8.count % 4))"# },
+      logitAdaptor: "{LogitMSE: {temperature: 2}}", problem: "regression", monitor: "val_spearman",
+      fields: ["score", "logits"], csvHeader: "score,logit_score"),
+    Case(
+      task: "{kind: regression, labels: [valence, length]}", columns: "labelColumn: both",
+      label: { text, label in #""both": [\#(label), \#(Double(text.utf8.count) / 50)]"# },
+      logitAdaptor: "LogitMSE", problem: "regression", monitor: "val_mae", fields: ["scores", "logits"],
+      csvHeader: "score_valence,score_length,logit_valence,logit_length"),
+  ]
+
+  private static func workspace(_ item: Case) throws -> TinyWorkspace {
+    let workspace = try TinyWorkspace()
+    for (name, rows, seed) in [("train", 103, 1), ("val", 37, 2)] {
+      let rows = TinyWorkspace.sentences(rows, seed: UInt64(seed))
+      try workspace.write(
+        rows.map { #"{"text": "\#($0.text)", \#(item.label($0.text, $0.label))}"# + "\n" }.joined(),
+        to: "\(name).jsonl")
+    }
+    return workspace
+  }
+
+  private static func settings(_ item: Case) -> [String] {
+    [
+      "task=\(item.task)", "data.train={jsonl: train.jsonl, \(item.columns)}",
+      "data.validation={jsonl: val.jsonl, \(item.columns)}",
+      "training={batchSize: 10, maxSteps: 6, learningRate: 5.0e-3, microBatches: 3}",
+    ]
+  }
+
+  @Test("trained, distilled, evaluated and predicted with", arguments: cases)
+  func wholeWay(item: Case) throws {
+    let workspace = try Self.workspace(item)
+    let settings = Self.settings(item)
+    let first = try workspace.train(
+      .finetune,
+      set: settings + [
+        "run.directory=first", "student.head=new", "stages.finetune.checkpoint={monitor: \(item.monitor)}",
+      ])
+    #expect(workspace.text("first/best/config.json").contains(#""problem_type": "\#(item.problem)""#))
+    let validation = try #require(first.events("validation").last)
+
+    // What the log says of the best checkpoint is what `evaluate` finds.
+    let label = String(item.columns.dropFirst("labelColumn: ".count))
+    let evaluated = try workspace.output(
+      ["evaluate", "--model", "first/last", "--data", "val.jsonl", "--label", label, "--max-length", "16", "--json"])
+    let result = try JSON.parse(Array(evaluated.utf8))
+    let monitored = String(item.monitor.dropFirst(4))
+    #expect(result[monitored]?.double == validation[item.monitor]?.double, "\(evaluated)")
+    #expect(result["loss"]?.double == validation["val_loss"]?.double)
+
+    // Mixed and in two steps, on one to four ranks.
+    let distil =
+      settings + [
+        "teacher.model=first/best", "student={fromTeacher: {layers: [2, 4]}, dropout: {classifier: 0.1}}",
+      ]
+    let runs = try (1...4).map { ranks in
+      try workspace.train(
+        .mixStep,
+        set: distil + ["run.directory=ranks-\(ranks)", "stages.mix.adaptors=[HidnTinyBERT, \(item.logitAdaptor)]"],
+        ranks: ranks)
+    }
+    for run in runs.dropFirst() {
+      #expect(run.weightBytes("last") == runs[0].weightBytes("last"), "\(run.directory)")
+      #expect(run.comparableEvents == runs[0].comparableEvents, "\(run.directory)")
+    }
+    _ = try workspace.train(
+      .twoStep, set: distil + ["run.directory=two", "stages.prediction.adaptors=[\(item.logitAdaptor)]"])
+
+    // What is predicted serves as a teacher in place of the model.
+    for name in ["train", "val"] {
+      _ = try workspace.output(
+        ["predict", "--model", "first/best", "--input", "\(name).jsonl", "--output", "\(name)-said.jsonl"])
+    }
+    let line = try JSON.parse(Array(workspace.text("val-said.jsonl").split(separator: "\n")[0].utf8))
+    #expect(line.object?.map(\.0) == item.fields + ["hash"])
+    _ = try workspace.train(
+      .mixStep,
+      set: settings + [
+        "run.directory=said", "teacher={predictions: [train-said.jsonl, val-said.jsonl]}",
+        "student={model: first/best}", "stages.mix.adaptors=[\(item.logitAdaptor)]",
+      ])
+    let table = try workspace.output(["predict", "--model", "said/best", "--input", "val.jsonl", "--output", "-"])
+    #expect(table.split(separator: "\n").count == 37)
+    _ = try workspace.output(["predict", "--model", "said/best", "--input", "val.jsonl", "--output", "said.csv"])
+    #expect(workspace.text("said.csv").hasPrefix(item.csvHeader + "\n"))
+
+    let report = try workspace.run(["report", "said"])
+    #expect(report.status == 0, "\(report)")
+    #expect(workspace.text("said/best/README.md").contains("pipeline_tag: "))
+  }
+
+  // MARK: What is refused
+
+  struct Mistake: Sendable, CustomTestStringConvertible {
+    let name: String
+    var item = cases[0]
+    var set: [String] = []
+    /// Replaces the first row's label.
+    var label: String?
+    let message: String
+
+    var testDescription: String { name }
+  }
+
+  static let mistakes = [
+    Mistake(
+      name: "a score that is no number", label: #""score": "high""#,
+      message: #"train.jsonl:1: score: expected a finite number, found "high"; give the row a score, or leave it out"#),
+    Mistake(
+      name: "NaN", label: #""score": "nan""#, message: #"train.jsonl:1: score: expected a finite number, found "nan""#),
+    Mistake(
+      name: "too few numbers", item: cases[1], label: #""both": [1]"#,
+      message: "train.jsonl:1: both: expected 2 finite numbers, one for each of valence, length, found a list of 1"),
+    Mistake(
+      name: "a softmax of scores", set: ["stages.finetune.adaptors=[LogitCE]", "teacher.model=first/best"],
+      message: "LogitCE compares probabilities of one class for each text, and the task is regression; use LogitMSE"),
+    Mistake(
+      name: "a teacher of another task",
+      set: ["stages.finetune.adaptors=[LogitMSE]", "task.labels=[a, b, c]", "teacher.model=classifier/best"],
+      message: #"classifier/best: problem_type: expected "regression", found "single_label_classification""#),
+  ]
+
+  @Test("bad input is named", arguments: mistakes)
+  func refuses(mistake: Mistake) throws {
+    let workspace = try Self.workspace(mistake.item)
+    if mistake.set.contains("teacher.model=first/best") {
+      _ = try workspace.train(
+        .finetune, set: Self.settings(mistake.item) + ["run.directory=first", "student.head=new"])
+    }
+    if mistake.set.contains("teacher.model=classifier/best") {
+      _ = try workspace.train(.finetune, set: ["run.directory=classifier", "training={maxSteps: 1}"])
+    }
+    if let label = mistake.label {
+      let rows = workspace.text("train.jsonl").split(separator: "\n")
+      try workspace.write(
+        ([#"{"text": "good", \#(label)}"#] + rows.dropFirst().map(String.init)).joined(separator: "\n") + "\n",
+        to: "train.jsonl")
+    }
+    let result = try workspace.attempt(
+      .finetune, set: Self.settings(mistake.item) + ["student.head=new"] + mistake.set)
+    #expect(result.status == 1 && result.errors.contains(mistake.message), "\(result)")
+  }
+}
