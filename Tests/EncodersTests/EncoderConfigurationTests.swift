@@ -51,7 +51,7 @@ struct EncoderConfigurationTests {
 
   private static let noticed: [(JSON, String)] = [
     ([:], "has no model_type"), (["model_type": "bert", "auto_map": ["AutoModel": "x.X"]], "auto_map"),
-    (["model_type": "bert", "problem_type": "regression"], "problem_type"),
+    (["model_type": "bert", "problem_type": "ranking"], "problem_type"),
     (["model_type": "bert", "num_labels": 3, "id2label": ["0": "a"]], "num_labels is 3, but 1"),
     (["model_type": "bert", "id2label": ["0": "a", "1": "b"], "label2id": ["a": 1, "b": 0]], "label2id contradicts"),
   ]

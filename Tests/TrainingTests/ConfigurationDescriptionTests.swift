@@ -112,7 +112,7 @@ private let shipped = [
     ("stages=[{name: a, adaptors: [LogitMES]}]", "stages.0.adaptors.0"),
     ("stages=[{name: a, adaptors: [{LogitMSE: {layers: last}}]}]", "stages.0.adaptors.0"),
     ("stages=[{name: a, checkpoint: {mode: most}}]", "stages.0.checkpoint.mode"),
-    ("student.dropout.hidden=1", "student.dropout.hidden"), ("task.labels=[a]", "task.labels"),
+    ("student.dropout.hidden=1", "student.dropout.hidden"), ("task.labels=[]", "task.labels"),
     ("teacher={model: t, cache: {}}", "teacher.cache.path"),
     ("training.optimizer.betas=[0.9]", "training.optimizer.betas"),
   ])
