@@ -4,17 +4,13 @@ import PackageDescription
 let package = Package(
   name: "distill-ddp",
   products: [.executable(name: "distill-ddp", targets: ["distill-ddp"])],
-  traits: [
-    .default(enabledTraits: ["MPI"]),
-    .trait(name: "MPI", description: "Data-parallel ranks over Open MPI; without it the binary runs one process."),
-  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
-    // MARK: C and system libraries
-    .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev", "openmpi-bin"])]),
+    // MARK: C
+    .target(name: "CMPI"),
     .target(name: "CKernels"),
     .target(name: "COpenBLAS"),
     .target(name: "CCurl"),
@@ -32,9 +28,7 @@ let package = Package(
     .target(name: "Encoders", dependencies: ["JSON", "Kernels", "Checkpoints", "Text"]),
     .target(name: "Distillation", dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "Encoders"]),
     .target(name: "Collectives", dependencies: ["Limits"]),
-    .target(
-      name: "MPICollectives",
-      dependencies: ["Collectives", .target(name: "CMPI", condition: .when(traits: ["MPI"]))]),
+    .target(name: "MPICollectives", dependencies: ["CMPI", "Collectives"]),
     .target(
       name: "Training",
       dependencies: [

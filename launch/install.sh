@@ -26,7 +26,6 @@ check_swift() {
 missing_packages() {
   command -v pkg-config > /dev/null || echo pkg-config
   pkg-config --exists openblas 2> /dev/null || echo libopenblas-dev
-  pkg-config --exists ompi-c 2> /dev/null || echo libopenmpi-dev
   command -v mpirun > /dev/null || echo openmpi-bin
   # Opened by name when a model is downloaded, which certificates are needed for too.
   [[ $(/sbin/ldconfig -p) =~ libcurl(-gnutls)?\.so\.4 ]] || echo libcurl4

@@ -7,8 +7,10 @@ package struct LaunchEnvironment: Sendable, Equatable {
     case openMPI
     /// A step of several tasks started by Slurm's `srun`; `offersPMI` when it serves the ranks what MPI needs to meet.
     case slurm(offersPMI: Bool)
-    /// Another launcher that speaks PMI or PMIx: `srun --mpi=pmix -n 1`, `prterun`, another MPI's `mpirun`.
-    case pmi
+    /// The `mpirun` of MPICH, or of Intel's library and others that descend from it.
+    case mpich
+    /// Another launcher that speaks PMIx: `srun --mpi=pmix -n 1`, `prterun`.
+    case pmix
   }
 
   /// `nil` when nothing started us as part of a job: then MPI stays uninitialised.
@@ -17,6 +19,8 @@ package struct LaunchEnvironment: Sendable, Equatable {
   package let size: Int?
   /// This process's rank as the launcher tells it, only good for deciding who speaks before MPI is up.
   package let rank: Int
+  /// Whose library ranks started so can meet in, the likeliest first.
+  package let implementations: [MPIImplementation]
 
   /// - Parameter variables: the process's environment.
   ///
@@ -34,20 +38,26 @@ package struct LaunchEnvironment: Sendable, Equatable {
     let pmiRank = try count(variables["PMIX_RANK"] == nil ? "PMI_RANK" : "PMIX_RANK", atLeast: 0)
     if let announced = try count("OMPI_COMM_WORLD_SIZE", atLeast: 1) {
       launcher = .openMPI
+      implementations = [.openMPI]
       size = announced
       rank = try count("OMPI_COMM_WORLD_RANK", atLeast: 0) ?? 0
     } else if let tasks = try count("SLURM_STEP_NUM_TASKS", atLeast: 1), tasks > 1,
       let process = try count("SLURM_PROCID", atLeast: 0)
     {
       launcher = .slurm(offersPMI: pmiRank != nil)
+      // PMI alone is what MPICH meets by; PMIx is Open MPI's.
+      implementations = variables["PMIX_RANK"] == nil && pmiRank != nil ? [.mpich, .openMPI] : [.openMPI, .mpich]
       size = tasks
       rank = process
     } else if let pmiRank {
-      launcher = .pmi
-      size = try count("PMI_SIZE", atLeast: 1)
+      let speaksPMIx = variables["PMIX_RANK"] != nil
+      launcher = speaksPMIx ? .pmix : .mpich
+      implementations = speaksPMIx ? [.openMPI, .mpich] : [.mpich]
+      size = try count(variables["PMI_SIZE"] == nil ? "SLURM_STEP_NUM_TASKS" : "PMI_SIZE", atLeast: 1)
       rank = pmiRank
     } else {
       launcher = nil
+      implementations = [.openMPI, .mpich]
       size = nil
       rank = 0
     }
@@ -62,9 +72,20 @@ package struct LaunchEnvironment: Sendable, Equatable {
     }
   }
 
-  /// Refuses a job of several ranks in a binary built without MPI.
-  package func checkRunsAlone() throws(LaunchError) {
-    if let size, size > 1 { throw .builtWithoutMPI(announced: size) }
+  /// Whether this process is the only one of its job, as far as the launcher tells.
+  package var mayBeAlone: Bool { launcher == nil || size == 1 }
+}
+
+/// Libraries of MPI, by whose they are: a launcher's ranks meet only in its own.
+package enum MPIImplementation: Sendable, CaseIterable {
+  case openMPI
+  case mpich
+
+  package var name: String {
+    switch self {
+    case .openMPI: "Open MPI"
+    case .mpich: "MPICH"
+    }
   }
 }
 
@@ -72,7 +93,6 @@ package struct LaunchEnvironment: Sendable, Equatable {
 package enum LaunchError: Error, Equatable, CustomStringConvertible {
   case unreadable(variable: String, least: Int, found: String)
   case ranksDoNotMeet(announced: Int, launcher: LaunchEnvironment.Launcher)
-  case builtWithoutMPI(announced: Int)
 
   package var description: String {
     switch self {
@@ -83,9 +103,6 @@ package enum LaunchError: Error, Equatable, CustomStringConvertible {
       return
         "ranks: expected one job of \(announced) processes, found \(announced) processes that do not see each other; "
         + launcher.remedy
-    case .builtWithoutMPI(let announced):
-      return "ranks: expected one process, found a job of \(announced), and this distill-ddp was built without MPI; "
-        + "build it with: swift build -c release"
     }
   }
 }
@@ -93,12 +110,13 @@ package enum LaunchError: Error, Equatable, CustomStringConvertible {
 extension LaunchEnvironment.Launcher {
   fileprivate var remedy: String {
     switch self {
-    case .openMPI:
-      "use the mpirun of the MPI library distill-ddp is linked to (ldd distill-ddp shows which)"
+    case .openMPI, .mpich:
+      "does this mpirun belong to the MPI library that was found? Use the one that does, or name mpirun's library in "
+        + "DISTILL_DDP_MPI"
     case .slurm:
       "srun --mpi=pmix missing? (srun --mpi=list must show pmix), else use mpirun inside the allocation"
-    case .pmi:
-      "is this another MPI's mpirun? Use Open MPI's mpirun, or srun --mpi=pmix"
+    case .pmix:
+      "does the launcher belong to another MPI? Use mpirun, or name the launcher's library in DISTILL_DDP_MPI"
     }
   }
 }

@@ -1,124 +1,98 @@
-#if MPI
-  import CMPI
-  import Collectives
-  import Glibc
+import CMPI
+import Collectives
+import Glibc
 
-  /// The one place where a rank waits for others, and finds out which of them keeps it waiting.
+/// The one place where a rank waits for others, and finds out which of them keeps it waiting.
+///
+/// Who waits long tells everybody so, again and again. Of the ranks whose messages are missing, those that do not say
+/// that they wait themselves are the cause.
+struct Wait {
+  let limits: StuckRankLimits
+  let rank: Int
+  let size: Int
+  /// How long the launcher needs to end the job by itself, when a host is out of reach; see ``Launcher``.
+  let launcherNoticesAfter: Double?
+  let warn: @Sendable (String) -> Void
+
+  private static let pollMicroseconds: UInt32 = 50
+  /// Of messages that say that a rank waits.
+  private static let waitingTag: Int32 = 1
+  /// How often a rank says so before it warns.
+  private static let signs = 8.0
+  private var interval: Double { limits.warnAfter / Self.signs }
+
+  /// Waits until all messages have arrived.
   ///
-  /// Who waits long tells everybody so, again and again. Of the ranks whose messages are missing, those that do not say
-  /// that they wait themselves are the cause.
-  struct Wait {
-    let limits: StuckRankLimits
-    let rank: Int
-    let size: Int
-    /// How long the launcher needs to end the job by itself, when a host is out of reach; see ``Launcher``.
-    let launcherNoticesAfter: Double?
-    let warn: @Sendable (String) -> Void
-
-    private static let pollMicroseconds: UInt32 = 50
-    /// Of messages that say that a rank waits.
-    private static let waitingTag: Int32 = 1
-    /// How often a rank says so before it warns.
-    private static let signs = 8.0
-    private var interval: Double { limits.warnAfter / Self.signs }
-
-    /// Waits until all requests are done.
-    ///
-    /// - Parameter partners: the rank at the other end of each.
-    /// - Throws: ``StuckRanks``, ``MPIError``.
-    func finish(_ requests: inout [MPI_Request?], partners: [Int]) throws {
-      let clock = ContinuousClock()
-      let abortAfter = limits.abortAfter.map { max($0, launcherNoticesAfter ?? 0) }
-      var last = clock.now
-      var waited = 0.0
-      var next = interval
-      var heard: [Int: Double] = [:]
-      var named: Set<Int> = []
-      var isDone: Int32 = 0
-      while true {
-        // Open MPI moves messages only inside its calls, and its waiting calls spin: other threads have work to do.
-        try MPIError.check(
-          "MPI_Testall", MPI_Testall(Int32(requests.count), &requests, &isDone, cmpi_statuses_ignore()))
-        if isDone != 0 { return }
-        usleep(Self.pollMicroseconds)
-        // A process that was stopped itself has not waited for anybody meanwhile.
-        let now = clock.now
-        waited += min((now - last) / .seconds(1), interval)
-        last = now
-        guard waited >= next else { continue }
-        next = waited + interval
-        try tellAndListen(&heard, at: waited)
-        let missing = try unfinished(requests, partners)
-        // Two signs may come late, not three.
-        let stuck = missing.filter { waited - (heard[$0] ?? -.infinity) > 3 * interval }
-        if waited >= limits.warnAfter, !stuck.subtracting(named).isEmpty {
-          named.formUnion(stuck)
-          warn(StuckRanks(ranks: stuck.sorted(), waiting: rank, seconds: waited).warning(limits))
-        }
-        if let limit = abortAfter, waited >= limit, !stuck.isEmpty || waited >= limit + 4 * interval {
-          throw StuckRanks(ranks: (stuck.isEmpty ? missing : stuck).sorted(), waiting: rank, seconds: waited)
-        }
+  /// - Throws: ``StuckRanks``, ``MPIError``.
+  func finish(_ messages: borrowing Messages) throws {
+    let clock = ContinuousClock()
+    let abortAfter = limits.abortAfter.map { max($0, launcherNoticesAfter ?? 0) }
+    var last = clock.now
+    var waited = 0.0
+    var next = interval
+    var heard: [Int: Double] = [:]
+    var named: Set<Int> = []
+    while true {
+      // MPI moves messages only inside its calls, and its waiting calls spin: other threads have work to do.
+      if try messages.haveArrived() { return }
+      usleep(Self.pollMicroseconds)
+      // A process that was stopped itself has not waited for anybody meanwhile.
+      let now = clock.now
+      waited += min((now - last) / .seconds(1), interval)
+      last = now
+      guard waited >= next else { continue }
+      next = waited + interval
+      try tellAndListen(&heard, at: waited)
+      let missing = try messages.missing()
+      // Two signs may come late, not three.
+      let stuck = missing.filter { waited - (heard[$0] ?? -.infinity) > 3 * interval }
+      if waited >= limits.warnAfter, !stuck.subtracting(named).isEmpty {
+        named.formUnion(stuck)
+        warn(StuckRanks(ranks: stuck.sorted(), waiting: rank, seconds: waited).warning(limits))
+      }
+      if let limit = abortAfter, waited >= limit, !stuck.isEmpty || waited >= limit + 4 * interval {
+        throw StuckRanks(ranks: (stuck.isEmpty ? missing : stuck).sorted(), waiting: rank, seconds: waited)
       }
     }
+  }
 
-    /// Tells all ranks that this one waits, and notes who has told the same.
-    private func tellAndListen(_ heard: inout [Int: Double], at time: Double) throws(MPIError) {
-      let world = cmpi_comm_world()
+  /// Tells all ranks that this one waits, and notes who has told the same.
+  private func tellAndListen(_ heard: inout [Int: Double], at time: Double) throws(MPIError) {
+    while true {
       var isThere: Int32 = 0
-      while true {
-        var status = MPI_Status()
-        try MPIError.check(
-          "MPI_Iprobe", MPI_Iprobe(cmpi_any_source(), Self.waitingTag, world, &isThere, &status))
-        guard isThere != 0 else { break }
-        let source = status.MPI_SOURCE
-        try MPIError.check(
-          "MPI_Recv", MPI_Recv(nil, 0, cmpi_byte(), source, Self.waitingTag, world, cmpi_status_ignore()))
-        heard[Int(source)] = time
-      }
-      for other in 0..<size where other != rank {
-        var request: MPI_Request?
-        try MPIError.check(
-          "MPI_Isend", MPI_Isend(nil, 0, cmpi_byte(), Int32(other), Self.waitingTag, world, &request))
-        // Nobody waits for it to arrive.
-        try MPIError.check("MPI_Request_free", MPI_Request_free(&request))
-      }
+      var source: Int32 = 0
+      try MPIError.check("MPI_Iprobe", cmpi_take_sign(Self.waitingTag, &isThere, &source))
+      guard isThere != 0 else { break }
+      heard[Int(source)] = time
     }
-
-    private func unfinished(_ requests: [MPI_Request?], _ partners: [Int]) throws(MPIError) -> Set<Int> {
-      var missing: Set<Int> = []
-      for (request, partner) in zip(requests, partners) {
-        var isDone: Int32 = 0
-        try MPIError.check(
-          "MPI_Request_get_status", MPI_Request_get_status(request, &isDone, cmpi_status_ignore()))
-        if isDone == 0 { missing.insert(partner) }
-      }
-      return missing
+    for other in 0..<size where other != rank {
+      try MPIError.check("MPI_Isend", cmpi_send_sign(Int32(other), Self.waitingTag))
     }
   }
+}
 
-  /// Ranks that were waited for too long.
-  package struct StuckRanks: Error, CustomStringConvertible {
-    let ranks: [Int]
-    let waiting: Int
-    let seconds: Double
+/// Ranks that were waited for too long.
+package struct StuckRanks: Error, CustomStringConvertible {
+  let ranks: [Int]
+  let waiting: Int
+  let seconds: Double
 
-    private var names: String {
-      "\(ranks.count == 1 ? "rank" : "ranks") \(ranks.map(String.init).joined(separator: ", "))"
-    }
-
-    private var finding: String {
-      let tenths = (seconds * 10).rounded() / 10
-      return "\(names): expected a message to rank \(waiting), found none in \(tenths) seconds"
-    }
-
-    package var description: String {
-      "\(finding), which is longer than run.stuckRank.abortAfter; see whether the process hangs or was stopped, and "
-        + "whether its host can be reached; then go on with --resume auto"
-    }
-
-    func warning(_ limits: StuckRankLimits) -> String {
-      let end = limits.abortAfter.map { "the job ends after \($0) (run.stuckRank.abortAfter)" } ?? "the job waits on"
-      return "\(finding); \(end)"
-    }
+  private var names: String {
+    "\(ranks.count == 1 ? "rank" : "ranks") \(ranks.map(String.init).joined(separator: ", "))"
   }
-#endif
+
+  private var finding: String {
+    let tenths = (seconds * 10).rounded() / 10
+    return "\(names): expected a message to rank \(waiting), found none in \(tenths) seconds"
+  }
+
+  package var description: String {
+    "\(finding), which is longer than run.stuckRank.abortAfter; see whether the process hangs or was stopped, and "
+      + "whether its host can be reached; then go on with --resume auto"
+  }
+
+  func warning(_ limits: StuckRankLimits) -> String {
+    let end = limits.abortAfter.map { "the job ends after \($0) (run.stuckRank.abortAfter)" } ?? "the job waits on"
+    return "\(finding); \(end)"
+  }
+}

@@ -23,22 +23,20 @@ package func withCommunicator<Result>(
   body: (any Communicator) throws -> Result
 ) throws -> Result {
   guard environment.launcher != nil else { return try body(SingleProcess()) }
-  #if MPI
-    try givingWay(rank: environment.rank) { try environment.checkMeeting(found: nil) }
-    let limit = CallLimit(seconds: stuckRank.startWithin, rank: environment.rank, report: report)
-    return try MPICommunicator.run(stuckRank: stuckRank, limit: limit, warn: warn) { communicator in
-      try givingWay(rank: environment.rank) { try environment.checkMeeting(found: communicator.size) }
-      guard communicator.size > 1 else { return try body(communicator) }
-      do {
-        return try givingWay(rank: communicator.rank) { try body(communicator) }
-      } catch {
-        communicator.abort(status: report(error))
-      }
-    }
-  #else
-    try givingWay(rank: environment.rank) { try environment.checkRunsAlone() }
+  try givingWay(rank: environment.rank) { try environment.checkMeeting(found: nil) }
+  guard try givingWay(rank: environment.rank, { try MPILibrary.open(for: environment) }) else {
     return try body(SingleProcess())
-  #endif
+  }
+  let limit = CallLimit(seconds: stuckRank.startWithin, rank: environment.rank, report: report)
+  return try MPICommunicator.run(stuckRank: stuckRank, limit: limit, warn: warn) { communicator in
+    try givingWay(rank: environment.rank) { try environment.checkMeeting(found: communicator.size) }
+    guard communicator.size > 1 else { return try body(communicator) }
+    do {
+      return try givingWay(rank: communicator.rank) { try body(communicator) }
+    } catch {
+      communicator.abort(status: report(error))
+    }
+  }
 }
 
 /// Keeps an error of a rank other than 0 for a second: if rank 0 has the same one, the job is ending by then.

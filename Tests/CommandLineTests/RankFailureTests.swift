@@ -58,11 +58,29 @@ import Testing
     #expect(first.status == 1)
     #expect(
       first.errors.hasPrefix(
-        "Error: ranks: expected one job of 2 processes, found 2 processes that do not see each other; use the mpirun"))
+        "Error: ranks: expected one job of 2 processes, found 2 processes that do not see each other; does this mpirun "
+      ))
     let second = try workspace.run(
       Self.arguments, variables: ["OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "1"])
     #expect(second.status == 1 && second.output.isEmpty && second.errors.isEmpty)
     #expect(!workspace.exists("run"))
+  }
+
+  @Test(
+    "a library that is named, but is none of MPI's, is refused before anything is written",
+    arguments: [("/nowhere/libmpi.so.40", "No such file"), ("libm.so.6", "found no MPI_Get_library_version in it")])
+  func namedLibraryIsChecked(file: String, cause: String) throws {
+    let workspace = try TinyWorkspace()
+    try workspace.write(Configuration.finetune.yaml, to: "configuration.yaml")
+    let run = try workspace.run(
+      Self.arguments,
+      variables: ["OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0", "DISTILL_DDP_MPI": file])
+    #expect(run.status == 1 && run.errors.hasPrefix("Error: MPI: DISTILL_DDP_MPI: expected Open MPI's or MPICH's"))
+    #expect(run.errors.contains(cause), "\(run)")
+    #expect(!workspace.exists("run"))
+    // Alone, nothing needs it.
+    let alone = try workspace.run(["doctor"], variables: ["DISTILL_DDP_MPI": file])
+    #expect(alone.output.contains("warning  MPI") && alone.output.contains("DISTILL_DDP_MPI"), "\(alone)")
   }
 
   @Test func killedRankEndsTheJobAndLeavesWhatWasSaved() throws {

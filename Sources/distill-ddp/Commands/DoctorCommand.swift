@@ -42,7 +42,7 @@ struct DoctorCommand: ParsableCommand {
   }
 
   func run() throws {
-    if startsMPI { return try MPILibrary.startAlone() }
+    if startsMPI { return try MPILibrary.startAlone(in: LaunchEnvironment(variables: environmentVariables())) }
     let sweep = Result { try config.flatMap { try Sweep(path: $0, overrides: overrides) } }
     let configuration = Result {
       try sweep.get()?.runs.first?.configuration ?? config.map { try RunConfiguration(path: $0, overrides: overrides) }
@@ -54,7 +54,7 @@ struct DoctorCommand: ParsableCommand {
         try examine(configuration, (try? sweep.get()) ?? nil, places, environment)
       }
       if !isWell { throw ExitCode.failure }
-    } catch let error as LaunchError {
+    } catch  where error is LaunchError || error is MPIError {
       // Every rank believes to be the only one; the first speaks.
       let rank = (try? LaunchEnvironment(variables: environmentVariables()))?.rank ?? 0
       if rank == 0 { show([Self.finding(error)], ranks: []) }
@@ -62,8 +62,8 @@ struct DoctorCommand: ParsableCommand {
     }
   }
 
-  private static func finding(_ error: LaunchError) -> Finding {
-    let parts = error.description.split(separator: "; ", maxSplits: 1).map(String.init)
+  private static func finding(_ error: any Error) -> Finding {
+    let parts = "\(error)".split(separator: "; ", maxSplits: 1).map(String.init)
     return Finding("MPI", .problem, parts[0], remedy: parts.count > 1 ? parts[1] : "")
   }
 
@@ -151,20 +151,20 @@ struct DoctorCommand: ParsableCommand {
   ) -> Finding {
     guard let launcher = environment.launcher else {
       let tasks = environmentVariables()["SLURM_NTASKS"].flatMap { Int($0) } ?? 1
-      guard tasks > 1 else { return MPIStart.finding() }
+      guard tasks > 1 else { return MPIStart.finding(in: environment) }
       return Finding(
         "MPI", .warning, "one process in a Slurm allocation of \(tasks) tasks",
         remedy: "start it with srun --mpi=pmix, or with mpirun")
     }
     let name =
       switch launcher {
-      case .openMPI: "mpirun"
+      case .openMPI, .mpich: "mpirun"
       case .slurm: "srun"
-      case .pmi: "a PMI launcher"
+      case .pmix: "a PMIx launcher"
       }
     return Finding(
       "MPI", .ok,
-      "\(MPILibrary.version ?? "no MPI"), \(counted(ranks.count, "rank")) on \(counted(examination.hostCount, "host")) "
+      "\((try? MPILibrary.version(for: environment)) ?? "no MPI"), \(counted(ranks.count, "rank")) on \(counted(examination.hostCount, "host")) "
         + "by \(name)")
   }
 

@@ -1,3 +1,4 @@
+import Collectives
 import Glibc
 import MPICollectives
 import Training
@@ -8,20 +9,24 @@ enum MPIStart {
   static let option = "--start-mpi"
   private static let limit = 30.0
 
-  static func finding() -> Finding {
-    guard let version = MPILibrary.version else {
-      return Finding("MPI", .ok, "this distill-ddp was built without MPI: it runs as one process")
+  static func finding(in environment: LaunchEnvironment) -> Finding {
+    let found = Result { try MPILibrary.version(for: environment) }
+    if case .failure(let error) = found {
+      return Finding("MPI", .warning, "\(error)", remedy: "one process needs no MPI; unset it, or correct it")
+    }
+    guard case .success(let version?) = found else {
+      return Finding("MPI", .ok, "no library of Open MPI or MPICH on this machine: one process needs none")
     }
     guard let (status, output) = startInChild() else {
       return Finding(
         "MPI", .warning, "\(version); starting it did not end within \(fixed(limit, 0)) s",
-        remedy: "mpirun -np 1 hostname tells whether Open MPI works here; one process needs none")
+        remedy: "mpirun -np 1 hostname tells whether MPI works here; one process needs none")
     }
     if status == 0 { return Finding("MPI", .ok, "\(version) starts; this is one process, which needs none") }
     let reason = output.split(separator: "\n").first { $0.contains(where: \.isLetter) }.map { ": \($0)" } ?? ""
     return Finding(
       "MPI", .warning, "\(version) does not start (status \(status))\(reason)",
-      remedy: "install openmpi-bin of the same version as the library; one process needs no MPI")
+      remedy: "install the mpirun of the same version as the library; one process needs no MPI")
   }
 
   /// Its status and what it printed; `nil` where it does not end.
