@@ -51,7 +51,7 @@ package struct ParameterLayout: Sendable {
     /// Whether it is a table of which a batch reads a few rows, so that only they have a gradient.
     package let isLookup: Bool
     /// The peak learning rate in place of the run's.
-    package let learningRate: Double?
+    package fileprivate(set) var learningRate: Double?
   }
 
   package private(set) var entries: [Entry] = []
@@ -75,6 +75,11 @@ package struct ParameterLayout: Sendable {
         learningRate: learningRate))
     count += slot.count
     return slot
+  }
+
+  /// Replaces the learning rates of all parameters.
+  package mutating func setLearningRates(_ rate: (Entry) -> Double?) {
+    for index in entries.indices { entries[index].learningRate = rate(entries[index]) }
   }
 
   package subscript(key: String) -> Entry? { indices[key].map { entries[$0] } }

@@ -55,11 +55,13 @@ import Testing
   @Test func withoutValidationDataMonitorsAndCadencesAreErrors() {
     let error = #expect(throws: ConfigurationError.self) {
       try configuration(
-        minimal, "data.validation=null", "stages.0.checkpoint.monitor=val_loss", "stages.0.validateEverySteps=5")
+        minimal, "data.validation=null", "stages.0.checkpoint.monitor=val_loss", "stages.0.validateEverySteps=5",
+        "stages.0.earlyStopping.patience=2")
     }
     #expect(
       error?.problems.map(\.message) == [
         "nothing computes \"val_loss\" without validation data; give data.validation, or remove monitor",
+        "there is nothing to validate on; give data.validation",
         "there is nothing to validate on; give data.validation",
       ])
   }

@@ -270,7 +270,7 @@ private func layerMap(from first: Int) -> String {
     Mistake("stages=[{name: a}, {name: a}]", "stages.1.name: expected a name of its own for each stage, found a again"),
     Mistake(
       "stages.0.update=heads",
-      #"stages.0.update: expected all, encoder or head, or {unfreeze: top-down, every: steps}, found "heads"; did you mean head?"#
+      #"stages.0.update: expected all, encoder or head, or {unfreeze: top-down, every: steps}, or {freeze: layers}, found "heads"; did you mean head?"#
     ),
     Mistake("stages.0.initialize=worst", #"stages.0.initialize: expected best or last, found "worst""#),
     Mistake(

@@ -82,15 +82,79 @@ import Testing
             "stages=[{name: only, adaptors: [LogitCE], maxSteps: \(steps), schedule: {kind: constant, warmup: 0}, "
               + "update: {unfreeze: top-down, every: 2}}]"
           ]))
+      let parts = try changedParts(workspace, "after-\(steps)")
+      #expect(parts == expected, "after \(steps) steps")
+    }
+  }
+
+  @Test(
+    "freezing leaves the embeddings and the first layers",
+    arguments: [
+      (0, ["classifier", "layer.0", "layer.1", "pooler"]), (1, ["classifier", "layer.1", "pooler"]),
+      (2, ["classifier", "pooler"]),
+    ])
+  func freezing(layers: Int, expected: [String]) throws {
+    let workspace = try RunWorkspace()
+    try workspace.run(
+      workspace.configuration(
+        "run", set: ["stages=[{name: only, adaptors: [LogitCE], maxSteps: 2, update: {freeze: \(layers)}}]"]))
+    #expect(try changedParts(workspace, "run") == expected)
+  }
+
+  @Test("no more layers can be frozen than there are")
+  func freezingTooMany() throws {
+    let workspace = try RunWorkspace()
+    let configuration = try workspace.configuration("run", set: ["stages=[{name: only, update: {freeze: 3}}]"])
+    let error = #expect(throws: (any Error).self) { try workspace.run(configuration) }
+    #expect("\(error!)".contains("stages.0.update: expected at most the student's 2 layers to freeze, found 3"))
+  }
+
+  @Test("each layer's learning rate is a share of the next one's", arguments: ["sgd", "adamw"])
+  func layerDecay(optimizer: String) throws {
+    let workspace = try RunWorkspace()
+    /// How far a step moves each parameter.
+    func moves(_ decay: Double) throws -> [String: [Float]] {
+      try workspace.run(
+        workspace.configuration(
+          "decay-\(decay)",
+          set: [
+            "stages=[{name: only, maxSteps: 1, schedule: {kind: constant, warmup: 0}, maxGradientNorm: null, "
+              + "optimizer: {kind: \(optimizer)}, layerDecay: \(decay), learningRate: 0.5}]"
+          ]))
       let before = try tensors("\(workspace.path)/student-narrow/model.safetensors")
-      let after = try tensors("\(workspace.path)/after-\(steps)/last/model.safetensors")
-      let parts = Set(
-        after.keys.filter { after[$0] != before[$0] }.map { key in
-          key.firstMatch(of: /layer\.\d/).map { String($0.output) }
-            ?? String(
-              key.split(separator: ".").first { ["classifier", "pooler", "embeddings"].contains($0) } ?? "")
-        })
-      #expect(parts.sorted() == expected, "after \(steps) steps")
+      return try tensors("\(workspace.path)/decay-\(decay)/last/model.safetensors").mapValues { floats($0) }
+        .reduce(into: [:]) { moves, tensor in
+          guard let old = before[tensor.key] else { return }
+          moves[tensor.key] = zip(tensor.value, floats(old)).map { $0 - $1 }
+        }
+    }
+    let (even, decayed) = (try moves(1), try moves(0.5))
+    for (key, factor) in [
+      ("classifier.weight", Float(1)), ("bert.pooler.dense.weight", 1),
+      ("bert.encoder.layer.1.attention.self.query.weight", 0.5), ("bert.encoder.layer.0.output.dense.weight", 0.25),
+      ("bert.embeddings.word_embeddings.weight", 0.125), ("bert.embeddings.LayerNorm.bias", 0.125),
+    ] {
+      let (all, part) = (try #require(even[key]), try #require(decayed[key]))
+      let largest = all.map(abs).max()!
+      #expect(largest > 0 && zip(all, part).allSatisfy { abs($0 * factor - $1) <= 1e-3 * largest * factor }, "\(key)")
+    }
+  }
+
+  /// What of the student a run has changed.
+  private func changedParts(_ workspace: RunWorkspace, _ run: String) throws -> [String] {
+    let before = try tensors("\(workspace.path)/student-narrow/model.safetensors")
+    let after = try tensors("\(workspace.path)/\(run)/last/model.safetensors")
+    let parts = Set(
+      after.keys.filter { after[$0] != before[$0] }.map { key in
+        key.firstMatch(of: /layer\.\d/).map { String($0.output) }
+          ?? String(key.split(separator: ".").first { ["classifier", "pooler", "embeddings"].contains($0) } ?? "")
+      })
+    return parts.sorted()
+  }
+
+  private func floats(_ bytes: [UInt8]) -> [Float] {
+    bytes.withUnsafeBytes { bytes in
+      stride(from: 0, to: bytes.count, by: 4).map { bytes.loadUnaligned(fromByteOffset: $0, as: Float.self) }
     }
   }
 

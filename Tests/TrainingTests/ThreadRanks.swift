@@ -13,8 +13,13 @@ final class ThreadRanks: Sendable {
   private let size: Int
   /// Messages under way, in the order of sending.
   private let messages = Mutex<[Route: [[UInt8]]]>([:])
+  /// Of each rank, signalled at every message to it.
+  private let arrivals: [DispatchSemaphore]
 
-  private init(size: Int) { self.size = size }
+  private init(size: Int) {
+    self.size = size
+    arrivals = (0..<size).map { _ in DispatchSemaphore(value: 0) }
+  }
 
   /// Runs `body` as each rank, and returns what it returned, in order.
   static func run<Result: Sendable>(
@@ -48,6 +53,7 @@ final class ThreadRanks: Sendable {
     ) {
       for (to, bytes) in send {
         job.messages.withLock { $0[Route(from: rank, to: to), default: []].append(Array(bytes)) }
+        job.arrivals[to].signal()
       }
       for (from, bytes) in receive {
         let route = Route(from: from, to: rank)
@@ -60,7 +66,7 @@ final class ThreadRanks: Sendable {
             bytes.copyBytes(from: message)
             break
           }
-          usleep(20)
+          job.arrivals[rank].wait()
         }
       }
     }

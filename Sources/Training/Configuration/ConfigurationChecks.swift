@@ -121,6 +121,10 @@ extension RunConfiguration {
         let key = "\(path).validateEverySteps"
         reader.report("there is nothing to validate on; give data.validation", at: reader.node(key), path: key)
       }
+      if stage.training.earlyStopping.patience != nil {
+        let key = "\(path).earlyStopping"
+        reader.report("there is nothing to validate on; give data.validation", at: reader.node(key), path: key)
+      }
       return
     }
     let monitors = stage.monitors(of: task.kind)

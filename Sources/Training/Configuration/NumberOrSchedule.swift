@@ -63,22 +63,27 @@ extension Expected where Value == NumberOrSchedule {
   }
 }
 
-/// Which parameters a stage updates, and whether more and more of them.
+/// Which parameters a stage updates: a part of the model, more and more of it, or all but the first layers.
 struct UpdateOrUnfreezing: Equatable {
   var update: StageSettings.Update
   var unfreezeEvery: Int?
+  var frozenLayers: Int?
 }
 
 extension Expected where Value == UpdateOrUnfreezing {
   static var update: Expected {
     let words = Expected<StageSettings.Update>.choice
     let every = Expected<Int>.integer(1...1_000_000_000)
+    let layers = Expected<Int>.integer(0...1000)
     return Expected(
-      description: "\(words.description), or {unfreeze: top-down, every: steps}",
+      description: "\(words.description), or {unfreeze: top-down, every: steps}, or {freeze: layers}",
       form: .either([words.form, .map(of: .any)]),
       read: { node in
         guard case .mapping(let entries) = node.content else {
           return words.read(node).map { UpdateOrUnfreezing(update: $0) }
+        }
+        if entries.count == 1, let count = node["freeze"].flatMap(layers.read) {
+          return UpdateOrUnfreezing(update: .all, frozenLayers: count)
         }
         guard entries.count == 2, case .scalar("top-down", _)? = node["unfreeze"]?.content,
           let steps = node["every"].flatMap(every.read)
@@ -87,6 +92,7 @@ extension Expected where Value == UpdateOrUnfreezing {
       },
       json: { value in
         value.unfreezeEvery.map { .members([("unfreeze", "top-down"), ("every", every.json($0))]) }
+          ?? value.frozenLayers.map { .members([("freeze", layers.json($0))]) }
           ?? words.json(value.update)
       },
       remedy: words.remedy)

@@ -156,6 +156,7 @@ extension TrainingSettings {
       }
     }
     writer.write("learningRate", number: learningRate)
+    writer.write("layerDecay", number: layerDecay)
     writer.section("schedule") { writer in
       writer.write("kind", schedule.kind.rawValue)
       switch schedule.warmup {
@@ -172,6 +173,10 @@ extension TrainingSettings {
     writer.write("dropLast", flag: dropLast)
     writer.write("validateEverySteps", number: validateEverySteps)
     writer.write("wirePrecision", wirePrecision.rawValue)
+    writer.section("earlyStopping") { writer in
+      writer.write("patience", number: earlyStopping.patience)
+      writer.write("minDelta", number: earlyStopping.minDelta)
+    }
     writer.write("nonFinite", nonFinite.rawValue)
     writer.write("maxSkippedSteps", number: maxSkippedSteps)
   }
@@ -185,7 +190,10 @@ extension StageSettings {
     }
     writer.write("labelWeight", flow: NumberOrSchedule(labelWeight, labelWeightSchedule).flow)
     writer.section("data") { unlabelled.write(to: &$0) }
-    writer.write("update", flow: unfreezeEvery.map { "{unfreeze: top-down, every: \($0)}" } ?? update.rawValue)
+    writer.write(
+      "update",
+      flow: unfreezeEvery.map { "{unfreeze: top-down, every: \($0)}" } ?? frozenLayers.map { "{freeze: \($0)}" }
+        ?? update.rawValue)
     writer.write("initialize", initialize.rawValue)
     training.write(to: &writer)
     writer.section("checkpoint") { writer in

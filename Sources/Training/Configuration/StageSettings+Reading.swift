@@ -12,6 +12,10 @@ extension TrainingSettings {
       optimizer = OptimizerSettings(section, inheriting: optimizer)
     }
     section.read("learningRate", .number(above: 0, atMost: 1000), into: &learningRate, "the schedule's peak")
+    section.read(
+      "layerDecay", .number(above: 0, atMost: 1), into: &layerDecay,
+      "each layer's learning rate is this times the layer's above, the top layer's this times the head's, and the "
+        + "embeddings' this times the first layer's; 1 updates all alike")
     section.section("schedule", "how the learning rate rises and falls") { section in
       section.read("kind", .choice, into: &schedule.kind, "after warm-up; the first two end at 0")
       section.read(
@@ -35,6 +39,13 @@ extension TrainingSettings {
     section.read(
       "validateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &validateEverySteps,
       "steps between validations; null validates after each epoch")
+    section.section("earlyStopping", "ends a stage whose `monitor` no longer gets better") { section in
+      section.read(
+        "patience", .orNull(.integer(1...1_000_000)), into: &earlyStopping.patience,
+        "validations in a row without a better value; null trains to the end")
+      section.read(
+        "minDelta", .number(from: 0, to: 1e9), into: &earlyStopping.minDelta, "by how much a value is better")
+    }
     section.read(
       "nonFinite", .choice, into: &nonFinite,
       "what to do at a step whose loss or gradient is not finite; `skip` leaves weights and moments as they are")
@@ -186,8 +197,8 @@ extension StageSettings {
     section.read(
       "update", .update, into: &updates,
       "which parameters are updated; `{unfreeze: top-down, every: N}`: first the head, and every N steps a layer more, at "
-        + "last the embeddings")
-    (update, unfreezeEvery) = (updates.update, updates.unfreezeEvery)
+        + "last the embeddings; `{freeze: N}`: all but the embeddings and the first N layers")
+    (update, unfreezeEvery, frozenLayers) = (updates.update, updates.unfreezeEvery, updates.frozenLayers)
     section.read(
       "initialize", .choice, into: &initialize,
       "which checkpoint of the previous stage this one starts from")

@@ -30,6 +30,8 @@ package struct StageSettings: Sendable, Equatable {
   /// With `all`: first the head alone is updated, and every so many steps a layer more from the top; `nil` updates all
   /// from the start.
   package var unfreezeEvery: Int?
+  /// With `all`: the embeddings and this many layers from the first stay as they are.
+  package var frozenLayers: Int?
   package var initialize = Start.best
   /// The configuration's `training` with what this stage overrides.
   package var training = TrainingSettings()

@@ -38,8 +38,12 @@ package struct TrainingSettings: Sendable, Equatable {
   package var wirePrecision = WirePrecision.float32
   /// Whether an epoch's short last batch is skipped.
   package var dropLast = false
+  /// Each layer's learning rate is this times the next layer's, the top layer's this times the head's, and the
+  /// embeddings' this times the first layer's.
+  package var layerDecay = 1.0
   /// Steps between validations, each of which may write a checkpoint; `nil` validates at the end of each epoch.
   package var validateEverySteps: Int?
+  package var earlyStopping = EarlyStopping()
   package var nonFinite = NonFinite.stop
   /// Steps of a stage that may be skipped before it stops after all.
   package var maxSkippedSteps = 10

@@ -53,9 +53,9 @@ package final class Optimizer {
     switch settings {
     case .sgd:
       let ranges = updated.stretches.map(\.range) + rows.map(updated.range(ofRow:))
-      let rateFactors = rateFactors(of: updated)
+      let (rateFactors, rowsRateFactor) = (rateFactors(of: updated), rowsRateFactor(of: updated))
       pool.forEach(ranges.indices) { index in
-        let factor = index < rateFactors.count ? rateFactors[index] : 1
+        let factor = index < rateFactors.count ? rateFactors[index] : rowsRateFactor
         add(
           UnsafeBufferPointer(gradient.values[part: ranges[index]]), to: weights.values[part: ranges[index]],
           scale: Float(-learningRate * factor * scale))
@@ -73,6 +73,10 @@ package final class Optimizer {
   /// By stretch: what the step's learning rate is multiplied by.
   private func rateFactors(of updated: UpdatedParameters) -> [Double] {
     updated.stretches.map { ($0.learningRate ?? peakLearningRate) / peakLearningRate }
+  }
+
+  private func rowsRateFactor(of updated: UpdatedParameters) -> Double {
+    (updated.rowsLearningRate ?? peakLearningRate) / peakLearningRate
   }
 
   func globalNorm(
@@ -108,21 +112,26 @@ package final class Optimizer {
     }
     guard let byRows = updated.byRows else { return }
     touch(rows)
+    let rowStep = {
+      var step = step
+      step.learningRate *= rowsRateFactor(of: updated)
+      return step
+    }()
     let batchRows = Set(rows)
     let (zeroRow, touchedRows, isTouched) = (zeroRow, touchedRows, isTouched)
     pool.forEach(touchedRows.indices) { index in
       let row = touchedRows[index]
       let range = updated.range(ofRow: row)
-      step.apply(
+      rowStep.apply(
         weights: weights.values[part: range],
         gradient: batchRows.contains(row) ? gradient.values[part: range] : zeroRow.values,
         firstMoment: firstMoment.values[part: range], secondMoment: secondMoment.values[part: range],
         weightDecay: weightDecay)
     }
     // With moments of zero, a row only decays; and a decay that rounds to 1 does nothing.
-    guard step.decayFactor(weightDecay) != 1 else { return }
+    guard rowStep.decayFactor(weightDecay) != 1 else { return }
     pool.forEach(0..<byRows.rows) { row in
-      if !isTouched[row] { step.decay(weights.values[part: updated.range(ofRow: row)], weightDecay: weightDecay) }
+      if !isTouched[row] { rowStep.decay(weights.values[part: updated.range(ofRow: row)], weightDecay: weightDecay) }
     }
   }
 

@@ -17,16 +17,18 @@ package struct UpdatedParameters: Sendable {
   let stretches: [Stretch]
   /// A matrix whose gradient has rows; `nil` where it is not updated.
   let byRows: Slot?
+  /// The peak learning rate of that matrix in place of the stage's.
+  let rowsLearningRate: Double?
 
   private static let longestStretch = 1 << 18
 
   package init(_ layout: ParameterLayout, isUpdated: (ParameterLayout.Entry) -> Bool) {
     var stretches: [Stretch] = []
-    var rows: Slot?
+    var rows: (slot: Slot, learningRate: Double?)?
     for entry in layout.entries where isUpdated(entry) {
       if entry.isLookup {
         precondition(rows == nil, "\(entry.key): a second table of words")
-        rows = entry.slot
+        rows = (entry.slot, entry.learningRate)
         continue
       }
       let end = entry.slot.offset + entry.slot.count
@@ -38,7 +40,8 @@ package struct UpdatedParameters: Sendable {
       }
     }
     self.stretches = stretches
-    self.byRows = rows
+    byRows = rows?.slot
+    rowsLearningRate = rows?.learningRate
   }
 
   var count: Int { stretches.reduce(byRows?.count ?? 0) { $0 + $1.range.count } }

@@ -59,7 +59,7 @@ package struct StagePlan: Sendable {
       task: configuration.task, labelWeight: settings.labelWeight, adaptors: adaptors ?? [])
     let (studentTaps, teacherTaps) = (objective.studentTaps, objective.teacherTaps)
     (self.studentTaps, self.teacherTaps) = (studentTaps, teacherTaps)
-    let updated = StageRun.updatedParameters(settings.update, of: layout)
+    let updated = StageRun.updatedParameters(settings, of: layout, student: encoder)
     parameters = layout.count
     trainedParameters = updated.count
     wholeValues = updated.wholeRanges.reduce(0) { $0 + $1.count }

@@ -187,7 +187,7 @@ package struct RunPreview: Sendable {
     for (index, stage) in configuration.stages.enumerated() {
       let key = "stages.\(stage.name)"
       var layout = ParameterLayout()
-      _ = Encoder(student.configuration, layout: &layout)
+      let encoder = Encoder(student.configuration, layout: &layout)
       var adaptors: [(WeightedAdaptor, compared: String)] = []
       for (name, settings) in zip(AdaptorSettings.metricKeys(of: stage.adaptors), stage.adaptors) {
         let predicted = configuration.hasPredictions ? student.configuration : nil
@@ -210,7 +210,7 @@ package struct RunPreview: Sendable {
         StageOverview(
           name: stage.name, index: index + 1, count: configuration.stages.count, steps: batches.reduce(0, +),
           epochs: batches.count,
-          trainedParameters: StageRun.updatedParameters(stage.update, of: layout).count,
+          trainedParameters: StageRun.updatedParameters(stage, of: layout, student: encoder).count,
           adaptors: adaptors.map { weighted, compared in
             (weighted.adaptor.name, weighted.weight, weighted.adaptor.pairs.map { ($0.student, $0.teacher) }, compared)
           },

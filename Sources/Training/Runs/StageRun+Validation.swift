@@ -21,6 +21,7 @@ extension StageRun {
       try recordShares(step: step)
       if validated.isBest { try recordAttention(step: step) }
     }
+    try stopEarly(validated, step: step)
     try session.tolerating("the checkpoint", isEssential: step == steps) {
       let name = try selection?.add(validated, step: step, epoch: epoch) { path in
         try save(to: path, step: step, epoch: epoch, report: validated)
@@ -32,6 +33,22 @@ extension StageRun {
             stage: settings.name, path: "\(directory.path)/checkpoints/\(name)", isBest: name == selection?.best))
       }
     }
+  }
+
+  /// Collective: rank 0 decides whether the stage has stopped getting better.
+  private func stopEarly(_ report: ValidationReport?, step: Int) throws {
+    let stopping = settings.training.earlyStopping
+    guard let patience = stopping.patience, inputs.validation != nil, step < steps else { return }
+    var ends = [0.0]
+    let value = settings.checkpoint.monitor.flatMap { name in report?.value(name) }
+    if let value, progress.earlyStopping.take(value, stopping, mode: settings.checkpoint.mode) { ends = [1] }
+    try places.ranks.sum(&ends)
+    progress.earlyStopping.hasEnded = ends[0] > 0
+    guard progress.earlyStopping.hasEnded else { return }
+    try session.journal.record(
+      .notice(
+        "stage \(settings.name): \(settings.checkpoint.monitor ?? "") was not better in \(patience) validations in a row; "
+          + "the stage ends at step \(step) of \(steps) (earlyStopping)"))
   }
 
   private func validate(_ data: TokenizedDataset, step: Int, epoch: Int) throws -> ValidationReport? {

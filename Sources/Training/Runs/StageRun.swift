@@ -71,6 +71,7 @@ final class StageRun {
     let encoder = Encoder(student.configuration, layout: &layout)
     let adaptors = try Self.makeAdaptors(settings, inputs: inputs, layout: &layout)
     objective = StageObjective(task: configuration.task, labelWeight: settings.labelWeight, adaptors: adaptors)
+    Self.setLearningRates(settings.training, of: &layout, student: encoder)
     weights = ParameterBuffer(layout, for: "the student's weights")
     weights.values[part: 0..<student.parameterCount].copy(from: student.weights.values)
     // Nobody reads where the stage started from again.
@@ -87,7 +88,7 @@ final class StageRun {
         ? .forHead(of: encoder, taps: objective.studentTaps, rows: rows.count) : nil)
     evaluation = Evaluation(
       student: encoder, weights: weights, teacher: teachers.validation, objective: objective, places: places)
-    updated = Self.updatedParameters(settings.update, of: layout)
+    updated = Self.updatedParameters(settings, of: layout, student: encoder)
     optimizer = Optimizer(
       training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout, updated: updated,
       peakLearningRate: training.learningRate)
@@ -126,7 +127,7 @@ final class StageRun {
     var before = 0
     for (epoch, batches) in epochBatches.enumerated() {
       defer { before += batches }
-      guard progress.step < before + batches else { continue }
+      guard progress.step < before + batches, !progress.earlyStopping.hasEnded else { continue }
       let order = sampler.batches(epoch: epoch, batchSize: settings.training.batchSize)
       for batch in progress.step - before..<batches {
         try take(
@@ -140,6 +141,7 @@ final class StageRun {
           return .interrupted(signal: signal, hasState: try session.hasState())
         }
         try conclude(savesState: wish.savesState)
+        if progress.earlyStopping.hasEnded { break }
       }
     }
     try finish()
@@ -254,7 +256,7 @@ final class StageRun {
       if epoch.isEnd { try reportCache(epoch: epoch.number) }
     }
     let isDue = configuration.run.saveStateEverySteps.map { progress.step % $0 == 0 } ?? validates
-    if isDue || savesState || progress.step == steps {
+    if isDue || savesState || progress.step == steps || progress.earlyStopping.hasEnded {
       try saveState()
     } else if validates {
       try session.prune(stage: settings.name, selection: selection)

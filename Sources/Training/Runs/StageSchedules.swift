@@ -24,7 +24,7 @@ struct StageSchedules: Sendable {
     let layers = student.parameters.layers
     phases =
       settings.unfreezeEvery == nil
-      ? [StageRun.updatedParameters(settings.update, of: layout)]
+      ? [StageRun.updatedParameters(settings, of: layout, student: student)]
       : (0...layers.count + 1).map { trained in
         UpdatedParameters(layout) { entry in
           if entry.role != .backbone || trained > layers.count { return true }

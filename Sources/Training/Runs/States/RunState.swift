@@ -13,6 +13,7 @@ struct StageProgress: Sendable {
   /// Since the stage began, over all processes that worked on it.
   var seconds = 0.0
   var bestReport: ValidationReport?
+  var earlyStopping = EarlyStopping.Progress()
 }
 
 /// `state.json`: what a run knows besides tensors. Random numbers need no state: order and dropout follow from seed,
@@ -159,7 +160,7 @@ extension StageProgress {
     [
       "step": .integer(step), "validation_pending": .bool(validationPending), "skipped_steps": .integer(skippedSteps),
       "sentences": .integer(sentences), "stepping_seconds": .number(steppingSeconds), "seconds": .number(seconds),
-      "best_report": bestReport?.stateJSON ?? .null,
+      "best_report": bestReport?.stateJSON ?? .null, "early_stopping": earlyStopping.json,
     ]
   }
 
@@ -169,7 +170,8 @@ extension StageProgress {
       step: try fields.integer("step"), validationPending: try fields.flag("validation_pending"),
       skippedSteps: try fields.integer("skipped_steps"), sentences: try fields.integer("sentences"),
       steppingSeconds: try fields.number("stepping_seconds"), seconds: try fields.number("seconds"),
-      bestReport: try fields.unlessNull("best_report") { try ValidationReport(stateJSON: $0) })
+      bestReport: try fields.unlessNull("best_report") { try ValidationReport(stateJSON: $0) },
+      earlyStopping: try EarlyStopping.Progress(json: fields.value("early_stopping")))
   }
 }
 
