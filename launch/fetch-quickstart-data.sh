@@ -6,11 +6,16 @@
 #   launch/fetch-quickstart-data.sh
 #
 # Makes runs/quickstart/model, a Hugging Face directory of all-MiniLM-L6-v2, and in runs/quickstart/data the tweets in
-# the form of TweetEval: {train,val}_text.txt, one tweet a line, {train,val}_labels.txt, and mapping.txt.
+# the form of TweetEval: {train,val}_text.txt, one tweet a line, {train,val}_labels.txt, and mapping.txt. The training
+# tweets are there once more in three parts, for a student with few labels: labelled_{text,labels}.txt,
+# unlabelled_text.txt, and test_{text,labels}.txt.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 folder=runs/quickstart
+if [[ -d $folder/data && ! -e $folder/data/unlabelled_text.txt ]]; then
+  rm -rf "$folder/data" # of an older version, which had no parts
+fi
 if [[ -d $folder/model && -d $folder/data ]]; then
   echo "Model and tweets are there: $folder"
   exit 0
@@ -57,7 +62,7 @@ extract_model() {
 
 # The tweets come as `ID, mean rating, text`, tab-separated, with rating from -4 to 4, in UTF-8 with CRLF. A mean that
 # rounds to 0 is neutral: of 4,200 tweets 1,062 are negative, 838 neutral and 2,300 positive. Every tenth tweet is for
-# validation.
+# validation; of the other nine, three are labelled, four are text alone, and two are for a test.
 extract_tweets() {
   mkdir "$work/data"
   tar -xzOf "$work/vaderSentiment-3.3.2.tar.gz" vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz |
@@ -65,9 +70,14 @@ extract_tweets() {
     LC_ALL=C awk -F '\t' -v folder="$work/data" '
       NF != 3 || $3 == "" { print "tweet " NR ": expected three fields, found " NF > "/dev/stderr"; exit 1 }
       {
-        part = folder "/" (NR % 10 == 0 ? "val" : "train")
-        print $3 > (part "_text.txt")
-        print ($2 + 0 < -0.5 ? 0 : $2 + 0 > 0.5 ? 2 : 1) > (part "_labels.txt")
+        label = $2 + 0 < -0.5 ? 0 : $2 + 0 > 0.5 ? 2 : 1
+        put(NR % 10 == 0 ? "val" : "train", $3, label)
+        split("labelled unlabelled unlabelled test labelled unlabelled unlabelled test labelled", parts, " ")
+        if (NR % 10 > 0) put(parts[NR % 10], $3, label)
+      }
+      function put(part, text, label) {
+        print text > (folder "/" part "_text.txt")
+        if (part != "unlabelled") print label > (folder "/" part "_labels.txt")
       }'
   printf '0\tnegative\n1\tneutral\n2\tpositive\n' > "$work/data/mapping.txt"
 }
@@ -85,4 +95,6 @@ if [[ ! -d $folder/data ]]; then
   mv "$work/data" "$folder/data"
 fi
 echo "Model: $folder/model"
-echo "Tweets: $(wc -l < "$folder/data/train_text.txt") to train, $(wc -l < "$folder/data/val_text.txt") to validate, $folder/data"
+tweets() { wc -l < "$folder/data/$1_text.txt"; }
+echo "Tweets: $(tweets train) to train, $(tweets val) to validate, $folder/data
+Of those to train: $(tweets labelled) with labels, $(tweets unlabelled) as text alone, $(tweets test) to test"
