@@ -36,6 +36,14 @@ package struct Examples: Sendable {
     valuesPerRow = targets?.values ?? 0
   }
 
+  /// Rows without labels, from memory.
+  ///
+  /// - Parameter pairs: as many, or none.
+  package init(texts: [String], pairs: [String]?) {
+    self.init(hasPairs: pairs != nil)
+    for (row, text) in texts.enumerated() { append(text.utf8, pair: pairs?[row].utf8, target: .none) }
+  }
+
   package var count: Int { labels.count }
 
   package subscript(row: Int) -> Example {

@@ -52,11 +52,7 @@ struct PredictCommand: ParsableCommand {
       defer { withExtendedLifetime(claim) {} }
       let directory = try places.locate([model], in: .ofEnvironment(isShown: isRoot))[0].path
       let classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
-      guard classifier.hasTrainedHead else {
-        throw CommandError(
-          "\(model.escapedForDisplay): expected a model with a classification head, found none; fine-tune it first, "
-            + "with distill-ddp --config configs/finetune.yaml --set student.model=\(model.escapedForDisplay)")
-      }
+      try Self.requireHead(of: classifier, model: model)
       if isRoot { for notice in classifier.notices { printError("Note: \(notice)") } }
       let examples = try input.read(RowInput(input.input, ranks: places.ranks), keeping: kept)
       if isRoot { for notice in examples.notices { printError("Note: \(notice)") } }
@@ -82,6 +78,14 @@ struct PredictCommand: ParsableCommand {
       progress.end()
       try results?.finish()
     }
+  }
+
+  /// - Parameter model: what the error calls it.
+  static func requireHead(of classifier: ClassifierModel, model: String) throws(CommandError) {
+    guard !classifier.hasTrainedHead else { return }
+    throw CommandError(
+      "\(model.escapedForDisplay): expected a model with a classification head, found none; fine-tune it first, "
+        + "with distill-ddp --config configs/finetune.yaml --set student.model=\(model.escapedForDisplay)")
   }
 
   /// Tokenised, predicted and written before the next, so that memory grows by no more than the texts.
