@@ -5,7 +5,7 @@
 #
 #   launch/install.sh         what building and running needs
 #   launch/install.sh pip     also pip, which the quick start downloads its data with
-#   launch/install.sh test    also python3, strace, shellcheck and Chromium, which the tests use
+#   launch/install.sh test    also python3 with venv, strace, shellcheck and Chromium, which the tests use
 #
 # Does nothing, and needs no root, where nothing is missing.
 set -euo pipefail
@@ -35,6 +35,7 @@ missing_packages() {
     python3 -m pip --version > /dev/null 2>&1 || echo python3-pip
   elif [[ ${1:-} == test ]]; then
     command -v python3 > /dev/null || echo python3
+    python3 -c 'import ensurepip' 2> /dev/null || echo python3-venv
     command -v strace > /dev/null || echo strace
     command -v shellcheck > /dev/null || echo shellcheck
     command -v chromium > /dev/null || command -v google-chrome > /dev/null || echo chromium

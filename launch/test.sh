@@ -26,6 +26,9 @@ launch/launch-test.sh --binary .build-test/release/distill-ddp
 step "Running what the documents show"
 launch/documentation-test.sh --binary .build-test/release/distill-ddp
 
+step "Testing the Python package"
+launch/python-test.sh --binary .build-test/release/distill-ddp
+
 step "Opening a report in a browser"
 launch/report-test.sh --binary .build-test/release/distill-ddp
 

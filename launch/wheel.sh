@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR
+# Builds what others install without a compiler: a wheel for pip, a tarball and a Debian package, all of one program that
+# needs nothing but the C and C++ libraries of the system.
+#
+#   launch/wheel.sh                   into dist/
+#   launch/wheel.sh --output FOLDER   into another folder
+#   launch/wheel.sh --binary PATH     of a program that was built so
+#
+# They run where the C library is at least as new as the one here. Build on the oldest system they are to run on.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+output=dist
+binary=
+while (($# > 0)); do
+  case $1 in
+    --output) output=${2:?"--output: expected a folder"} && shift 2 ;;
+    --binary) binary=$(cd "$here" && realpath "${2:?"--binary: expected a program"}") && shift 2 ;;
+    *) fail "$1: unknown option; expected --output FOLDER or --binary PATH" ;;
+  esac
+done
+[[ $output == /* || $output == dist ]] || output=$here/$output
+
+if [[ -z $binary ]]; then
+  swift build -c release --static-swift-stdlib --scratch-path .build-wheel-release --product distill-ddp
+  binary=.build-wheel-release/release/distill-ddp
+fi
+if ldd "$binary" | grep -E 'lib(swift|Foundation|mpi|openblas|curl)'; then
+  fail "$binary: expected no library but the C and C++ ones, found these; build it with --static-swift-stdlib"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$output"
+strip -o "$work/distill-ddp" "$binary"
+version=$("$work/distill-ddp" --version)
+machine=$(uname -m)
+
+python3 -B Python/build_wheel.py "$work/distill-ddp" "$output"
+
+name=distill-ddp-$version-linux-$machine
+mkdir -p "$work/$name/bin"
+install -m 755 "$work/distill-ddp" "$work/$name/bin/"
+cp -rL configs README.md docs "$work/$name/"
+tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -czf "$output/$name.tar.gz" "$name"
+echo "$output/$name.tar.gz"
+
+if command -v dpkg-deb > /dev/null; then
+  root=$work/root
+  mkdir -p "$root/DEBIAN" "$root/usr/bin" "$root/usr/share/distill-ddp" "$root/usr/share/doc/distill-ddp"
+  install -m 755 "$work/distill-ddp" "$root/usr/bin/"
+  cp -rL configs "$root/usr/share/distill-ddp/"
+  cp -r README.md docs "$root/usr/share/doc/distill-ddp/"
+  chmod -R u=rwX,go=rX "$root"
+  glibc=$(getconf GNU_LIBC_VERSION)
+  cat > "$root/DEBIAN/control" << CONTROL
+Package: distill-ddp
+Version: $version
+Architecture: $(dpkg --print-architecture)
+Maintainer: distill-ddp
+Depends: libc6 (>= ${glibc#glibc }), libstdc++6
+Recommends: ca-certificates, libcurl4
+Suggests: openmpi-bin | mpich
+Description: knowledge distillation of text encoders on CPUs
+ Compresses a fine-tuned text classifier into a student several times smaller, in one process or over MPI.
+CONTROL
+  dpkg-deb --root-owner-group --build "$root" "$output/distill-ddp_${version}_$(dpkg --print-architecture).deb" > /dev/null
+  echo "$output/distill-ddp_${version}_$(dpkg --print-architecture).deb"
+fi
