@@ -23,6 +23,9 @@ package struct GlobalCounts: Sendable, Equatable {
     (self.sentences, self.tokens, self.tokenPairs) = (sentences, tokens, tokenPairs)
     self.targets = targets ?? sentences
   }
+
+  /// The rows of logits: sentences, or tokens.
+  func logitRows(areOfTokens: Bool) -> Int { areOfTokens ? tokens : sentences }
 }
 
 /// The same micro-batch seen by both models.

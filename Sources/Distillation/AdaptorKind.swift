@@ -87,9 +87,12 @@ struct AdaptorContext {
 }
 
 extension AdaptorContext {
-  /// Refuses what takes the softmax of logits where they are not of one class for each text.
-  func requireOneClass(_ what: String) throws {
-    guard student.problem != .singleLabel else { return }
+  /// Whether logits are of tokens rather than of sentences.
+  var logitsAreOfTokens: Bool { student.problem == .tokens }
+
+  /// Refuses what takes the softmax of logits where they are not of one class.
+  func requireOneClass(_ what: String, allowsTokens: Bool = true) throws {
+    guard student.problem != .singleLabel, !(logitsAreOfTokens && allowsTokens) else { return }
     throw AdaptorError(
       name,
       "\(what) compares probabilities of one class for each text, and the task is \(student.problem.rawValue); use "

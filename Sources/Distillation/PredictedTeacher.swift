@@ -37,8 +37,13 @@ package struct EnsembleTeacher: TeacherSource {
   private let weights: [Double]
   private let average: Average
   private let classes: Int
+  /// Whether logits are of tokens rather than of sentences.
+  private let areOfTokens: Bool
 
-  package init(_ members: [(source: any TeacherSource, weight: Double)], average: Average, classes: Int) {
+  package init(
+    _ members: [(source: any TeacherSource, weight: Double)], average: Average, classes: Int, areOfTokens: Bool = false
+  ) {
+    self.areOfTokens = areOfTokens
     let sum = members.reduce(0) { $0 + $1.weight }
     precondition(sum > 0, "weights of an ensemble are positive")
     self.members = members.map(\.source)
@@ -47,19 +52,20 @@ package struct EnsembleTeacher: TeacherSource {
   }
 
   package func features(of batch: Batch, arena: Arena) -> Taps {
-    let out = arena.matrix(batch.sentences, classes)
-    var means = [Double](repeating: 0, count: batch.sentences * classes)
+    let rows = areOfTokens ? batch.tokens.count : batch.sentences
+    let out = arena.matrix(rows, classes)
+    var means = [Double](repeating: 0, count: rows * classes)
     for (member, weight) in zip(members, weights) {
       let mark = arena.mark
       defer { arena.reset(to: mark) }
       let logits = member.features(of: batch, arena: arena).matrix(.logits)
-      for sentence in 0..<batch.sentences {
+      for sentence in 0..<rows {
         let row = (0..<classes).map { Double(logits[sentence, $0]) }
         let values = average == .logits ? row : softmax(row)
         for id in 0..<classes { means[sentence * classes + id] += weight * values[id] }
       }
     }
-    for sentence in 0..<batch.sentences {
+    for sentence in 0..<rows {
       for id in 0..<classes {
         let mean = means[sentence * classes + id]
         out[sentence, id] = Float(average == .logits ? mean : log(mean))

@@ -2,12 +2,13 @@ import Kernels
 import Text
 
 /// logits = dropout(norm(f(dropout(h)·W + b)))·Wc + bc, of h at each sentence's first token or of their mean;
-/// `HeadShape` says which of it a family has.
+/// `HeadShape` says which of it a family has. For tokens, it is of h at every token, and with most families
+/// logits = dropout(h)·Wc + bc.
 struct ClassificationHead {
   let configuration: EncoderConfiguration
   let slots: EncoderParameters
 
-  /// (sentences, hidden) each
+  /// (sentences, hidden) each; for tokens, (tokens, hidden)
   struct Activations {
     let cls: Matrix
     /// `cls` after its dropout.
@@ -22,18 +23,28 @@ struct ClassificationHead {
     let dropped: Matrix
   }
 
-  private var dropoutRate: Float { configuration.classifierDropout ?? configuration.hiddenDropout }
+  private var dropoutRate: Float { configuration.headDropout }
+  private var dropsInput: Bool { configuration.head.dropsInput && configuration.headRows == .first }
   private var inputDropoutRate: Float { configuration.head.inputDropout ?? dropoutRate }
 
   /// logits: (sentences, classes), or `nil` where only the pooler is read; cls: the last layer's output at each
-  /// sentence's first token (sentences, hidden).
+  /// sentence's first token (sentences, hidden), or all of it.
   func forward(logits: Matrix?, cls: Matrix, _ context: PassContext) -> Activations {
-    let rows = context.batch.sentences
+    let rows = cls.rows
     let width = configuration.hiddenSize
+    guard let dense = slots.headDense else {
+      var dropped = cls
+      if let logits {
+        dropped = self.dropped(cls, dropoutRate, DropoutSite.classifier, context)
+        context.linear(out: logits, input: dropped, slots.classifier)
+      }
+      return Activations(
+        cls: cls, input: cls, preactivation: cls, activated: cls, statistics: nil, pooled: cls, dropped: dropped)
+    }
     let input =
-      configuration.head.dropsInput ? dropped(cls, inputDropoutRate, DropoutSite.classifierInput, context) : cls
+      dropsInput ? dropped(cls, inputDropoutRate, DropoutSite.classifierInput, context) : cls
     let preactivation = context.arena.matrix(rows, width)
-    context.linear(out: preactivation, input: input, slots.headDense)
+    context.linear(out: preactivation, input: input, dense)
     var activated = preactivation
     if let activation = configuration.head.activation.kernel {
       activated = context.arena.matrix(rows, width)
@@ -64,7 +75,7 @@ struct ClassificationHead {
     dLogits: Matrix?, dPooled: Matrix?, dCls: Matrix?, _ activations: Activations, gradient: ParameterBuffer,
     _ context: PassContext
   ) {
-    let d = context.arena.matrix(context.batch.sentences, configuration.hiddenSize)
+    let d = context.arena.matrix(activations.cls.rows, configuration.hiddenSize)
     if let dLogits {
       // logits = dropped·Wc + bc
       context.linearBackward(dInput: d, dOut: dLogits, input: activations.dropped, slots.classifier, gradient)
@@ -74,6 +85,11 @@ struct ClassificationHead {
       d.fill(0)
     }
     if let dPooled { add(dPooled, to: d) }
+    guard let dense = slots.headDense else {
+      // pooled = cls
+      dCls?.copy(from: d)
+      return
+    }
     // pooled = norm(activated)
     if let norm = slots.headNorm, let statistics = activations.statistics {
       context.layerNormBackward(d: d, sum: activations.activated, norm, gradient, statistics)
@@ -84,9 +100,9 @@ struct ClassificationHead {
     } else {
       tanhBackward(d: d, output: activations.activated)
     }
-    context.linearBackward(dInput: dCls, dOut: d, input: activations.input, slots.headDense, gradient)
+    context.linearBackward(dInput: dCls, dOut: d, input: activations.input, dense, gradient)
     // input = dropout(cls)
-    if let dCls, configuration.head.dropsInput {
+    if let dCls, dropsInput {
       drop(dCls, inputDropoutRate, DropoutSite.classifierInput, context)
     }
   }
@@ -101,7 +117,7 @@ struct ClassificationHead {
   }
 
   private func drop(_ x: Matrix, _ rate: Float, _ site: Int, _ context: PassContext) {
-    OutputRows.first.dropout(x, rate: rate, site: site, context)
+    configuration.headRows.dropout(x, rate: rate, site: site, context)
   }
 }
 

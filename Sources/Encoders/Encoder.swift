@@ -19,7 +19,8 @@ package struct Encoder: Sendable {
     }
     let backbone = [parameters.embeddingsProjection?.weight].compactMap { $0 } + layers
     guard taps.readsHead else { return backbone }
-    return backbone + [parameters.headDense.weight] + (taps.contains(.logits) ? [parameters.classifier.weight] : [])
+    return backbone + [parameters.headDense?.weight].compactMap { $0 }
+      + (taps.contains(.logits) ? [parameters.classifier.weight] : [])
   }
 
   /// Runs the layers that `taps` needs over a packed batch, without keeping what a backward pass would need.
@@ -85,7 +86,8 @@ package struct Encoder: Sendable {
     var taps = Taps()
     // Allocated before anything temporary, so that giving scratch back leaves them.
     let logits =
-      selection.contains(.logits) ? arena.matrix(context.batch.sentences, configuration.labels.count) : nil
+      selection.contains(.logits)
+      ? arena.matrix(configuration.headRows.count(in: context.batch), configuration.labels.count) : nil
     for layer in selection[.scores] {
       taps[.scores(layer)] = .maps(AttentionMaps(context.batch, heads: configuration.heads, arena: arena))
     }
@@ -134,7 +136,10 @@ package struct Encoder: Sendable {
     var head: ClassificationHead.Activations?
     if selection.readsHead {
       // The last layer gave each sentence's first token only, or a tap wanted all.
-      let cls = hidden.rows == context.batch.sentences ? hidden : configuration.head.pooling.forward(hidden, context)
+      let readsAll = configuration.headRows == .all
+      let cls =
+        readsAll || hidden.rows == context.batch.sentences
+        ? hidden : configuration.head.pooling.forward(hidden, context)
       let activations = classificationHead.forward(logits: logits, cls: cls, context)
       if selection.contains(.pooled) { taps[.pooled] = .matrix(activations.pooled) }
       taps[.logits] = logits.map(TapValue.matrix)
@@ -197,7 +202,8 @@ package final class EncoderPass {
     var current: Matrix?
     let (dLogits, dPooled) = (d[.logits]?.matrix, d[.pooled]?.matrix)
     if dLogits != nil || dPooled != nil, let head {
-      let dCls = headOnly ? nil : context.arena.matrix(context.batch.sentences, width)
+      let rows = encoder.configuration.headRows.count(in: context.batch)
+      let dCls = headOnly ? nil : context.arena.matrix(rows, width)
       encoder.classificationHead.backward(
         dLogits: dLogits, dPooled: dPooled, dCls: dCls, head, gradient: gradient, context)
       current = dCls
@@ -210,7 +216,7 @@ package final class EncoderPass {
     completed(slots.headRange.lowerBound)
     // Nothing above the highest layer that a loss reaches has a gradient.
     let top = current == nil ? d.highestLayer : layers.count
-    if let dCls = current, layers.last?.output?.rows != .first {
+    if let dCls = current, encoder.configuration.headRows == .first, layers.last?.output?.rows != .first {
       current = zeros()
       if let all = current {
         encoder.configuration.head.pooling.backward(dHidden: all, dOut: dCls, context)

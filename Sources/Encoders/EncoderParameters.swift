@@ -43,7 +43,8 @@ package struct EncoderParameters: Sendable {
   let relativePositionsNorm: NormSlots?
   package let layers: [LayerSlots]
   let finalNorm: NormSlots?
-  let headDense: AffineSlots
+  /// `nil` where the classifier reads hidden states as they are.
+  let headDense: AffineSlots?
   let headNorm: NormSlots?
   package let classifier: AffineSlots
   /// What follows the last layer: the prediction layer.
@@ -110,10 +111,12 @@ package struct EncoderParameters: Sendable {
     let headStart = builder.layout.count
     builder.prefix = ""
     builder.role = keys.headDenseIsPooler ? .pooler : .head
-    headDense = builder.linear(keys.headDense, width, width, hasBias: configuration.head.hasBias)
-    headNorm = configuration.head.hasNorm ? builder.norm(keys.headNorm, width) : nil
+    let hasDense = configuration.hasHeadDense
+    headDense = hasDense ? builder.linear(keys.headDense, width, width, hasBias: configuration.head.hasBias) : nil
+    headNorm = hasDense && configuration.head.hasNorm ? builder.norm(keys.headNorm, width) : nil
     builder.role = .head
-    classifier = builder.linear(keys.classifier, configuration.labels.count, width)
+    classifier = builder.linear(
+      configuration.problem == .tokens ? keys.tokenClassifier : keys.classifier, configuration.labels.count, width)
     headRange = headStart..<builder.layout.count
     layout = builder.layout
   }

@@ -51,9 +51,15 @@ package struct Tap: Hashable, Sendable {
     case .hidden: .tokens(width: configuration.hiddenSize)
     case .scores: .maps(heads: configuration.heads)
     case .queries, .keys, .values: .heads(configuration.heads, size: configuration.headSize)
-    case .pooled: .sentences(width: configuration.hiddenSize)
-    case .logits: .sentences(width: configuration.labels.count)
+    case .pooled: ofHead(width: configuration.hiddenSize, configuration)
+    case .logits: ofHead(width: configuration.labels.count, configuration)
     }
+  }
+}
+
+extension Tap {
+  private func ofHead(width: Int, _ configuration: EncoderConfiguration) -> Shape {
+    configuration.headRows == .all ? .tokens(width: width) : .sentences(width: width)
   }
 }
 

@@ -13,6 +13,7 @@ struct ConfigTests {
     "sweep": "sweep", "few-labels": "recipes/few-labels", "enough-labels": "recipes/enough-labels",
     "no-labels": "recipes/no-labels", "narrow-student": "recipes/narrow-student",
     "several-teachers": "recipes/several-teachers", "two-step-text": "recipes/two-step-text",
+    "regression": "recipes/regression", "multilabel": "recipes/multilabel", "tokens": "recipes/tokens",
   ]
 
   @Test("init writes what is shipped", arguments: templates)
@@ -50,9 +51,9 @@ struct ConfigTests {
     let updated = workspace.text("mine.md")
     #expect(
       updated.contains(
-        "| `task.kind` | `classification`, `regression` | classification | what is predicted; see [tasks](tasks.md) |\n"
+        "| `task.kind` | `classification`, `regression`, `multilabel`, `tokens` | classification | what is predicted; see [tasks](tasks.md) |\n"
       ))
-    #expect(updated.hasPrefix("# Mine\n") && updated.hasSuffix("\nend\n") && !updated.contains("old"))
+    #expect(updated.hasPrefix("# Mine\n") && updated.hasSuffix("\nend\n") && !updated.contains("\nold\n"))
     let none = try workspace.run(["config", "reference", "none.md"])
     #expect(none.status == 1 && none.errors.hasPrefix("Error: none.md: cannot be opened"), "\(none)")
   }

@@ -32,7 +32,32 @@ import Testing
       label: { text, label in #""both": [\#(label), \#(Double(text.utf8.count) / 50)]"# },
       logitAdaptor: "LogitMSE", problem: "regression", monitor: "val_mae", fields: ["scores", "logits"],
       csvHeader: "score_valence,score_length,logit_valence,logit_length"),
+    Case(
+      task: "{kind: multilabel, labels: [low, high, long], positiveWeights: [2, 1, 1.5], threshold: 0.4}",
+      columns: "labelColumn: labels",
+      label: { text, label in
+        let names = (label == 0 ? [#""low""#] : label == 2 ? ["1"] : []) + (text.utf8.count > 20 ? [#""long""#] : [])
+        return #""labels": [\#(names.joined(separator: ", "))]"#
+      },
+      logitAdaptor: "{LogitCE: {temperature: 2}}", problem: "multi_label_classification",
+      monitor: "val_mean_average_precision", fields: ["labels", "logits", "probabilities"],
+      csvHeader: "labels,probability_low,probability_high,probability_long,logit_low,logit_high,logit_long"),
+    Case(
+      task: "{kind: tokens, labels: [O, B-X, I-X]}", columns: "labelColumn: tags",
+      label: { text, _ in
+        let words = text.split(separator: " ")
+        let tags = words.indices.map { index in
+          words[index].utf8.count < 5 ? "O" : index > 0 && words[index - 1].utf8.count >= 5 ? "I-X" : "B-X"
+        }
+        return #""words": \#(list(words)), "tags": \#(list(tags))"#
+      },
+      logitAdaptor: "{LogitCE: {temperature: 2}}", problem: "ForTokenClassification", monitor: "val_f1",
+      fields: ["words", "tags", "entities"], csvHeader: "words,tags,entities"),
   ]
+
+  private static func list(_ words: [some StringProtocol]) -> String {
+    "[" + words.map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+  }
 
   private static func workspace(_ item: Case) throws -> TinyWorkspace {
     let workspace = try TinyWorkspace()
@@ -62,17 +87,20 @@ import Testing
       set: settings + [
         "run.directory=first", "student.head=new", "stages.finetune.checkpoint={monitor: \(item.monitor)}",
       ])
-    #expect(workspace.text("first/best/config.json").contains(#""problem_type": "\#(item.problem)""#))
+    #expect(workspace.text("first/best/config.json").contains(item.problem))
     let validation = try #require(first.events("validation").last)
 
     // What the log says of the best checkpoint is what `evaluate` finds.
     let label = String(item.columns.dropFirst("labelColumn: ".count))
     let evaluated = try workspace.output(
-      ["evaluate", "--model", "first/last", "--data", "val.jsonl", "--label", label, "--max-length", "16", "--json"])
+      ["evaluate", "--model", "first/last", "--data", "val.jsonl", "--label", label, "--max-length", "16", "--json"]
+        + (item.task.contains("threshold") ? ["--threshold", "0.4"] : []))
     let result = try JSON.parse(Array(evaluated.utf8))
     let monitored = String(item.monitor.dropFirst(4))
     #expect(result[monitored]?.double == validation[item.monitor]?.double, "\(evaluated)")
-    #expect(result["loss"]?.double == validation["val_loss"]?.double)
+    // A model does not know what weights it was trained with.
+    let isWeighted = item.task.contains("positiveWeights")
+    #expect(isWeighted || result["loss"]?.double == validation["val_loss"]?.double)
 
     // Mixed and in two steps, on one to four ranks.
     let distil =
@@ -92,6 +120,11 @@ import Testing
     _ = try workspace.train(
       .twoStep, set: distil + ["run.directory=two", "stages.prediction.adaptors=[\(item.logitAdaptor)]"])
 
+    let report = try workspace.run(["report", "two"])
+    #expect(report.status == 0, "\(report)")
+    #expect(workspace.text("two/best/README.md").contains("pipeline_tag: "))
+    if item.problem == "ForTokenClassification" { return try predictsTags(workspace) }
+
     // What is predicted serves as a teacher in place of the model.
     for name in ["train", "val"] {
       _ = try workspace.output(
@@ -109,10 +142,24 @@ import Testing
     #expect(table.split(separator: "\n").count == 37)
     _ = try workspace.output(["predict", "--model", "said/best", "--input", "val.jsonl", "--output", "said.csv"])
     #expect(workspace.text("said.csv").hasPrefix(item.csvHeader + "\n"))
+  }
 
-    let report = try workspace.run(["report", "said"])
-    #expect(report.status == 0, "\(report)")
-    #expect(workspace.text("said/best/README.md").contains("pipeline_tag: "))
+  /// Rows of words, lines of text, and columns of CoNLL.
+  private func predictsTags(_ workspace: TinyWorkspace) throws {
+    let rows = try jsonLines(try workspace.output(["predict", "--model", "first/best", "--input", "val.jsonl"]))
+    #expect(rows.count == 37 && rows.allSatisfy { $0["words"]?.array?.count == $0["tags"]?.array?.count })
+    try workspace.write("good  film é good\n", to: "line.txt")
+    let line = try jsonLines(try workspace.output(["predict", "--model", "first/best", "--input", "line.txt"]))[0]
+    #expect(line["words"] == ["good", "film", "é", "good"] && line["tags"]?.array?.count == 4)
+    for entity in line["entities"]?.array ?? [] {
+      let (start, end) = (try #require(entity["start"]?.int), try #require(entity["end"]?.int))
+      let characters = Array("good  film é good".unicodeScalars)[start..<end]
+      let words = String(String.UnicodeScalarView(characters)).split(separator: " ").joined(separator: " ")
+      #expect(words == entity["text"]?.string)
+    }
+    try workspace.write("-DOCSTART- O\n\ngood O\nfilm B-X\n\t\n\ngood\tI-X\n", to: "rows.conll")
+    let evaluated = try workspace.output(["evaluate", "--model", "first/best", "--data", "rows.conll", "--json"])
+    #expect(try JSON.parse(Array(evaluated.utf8))["rows"] == 2)
   }
 
   // MARK: What is refused
@@ -138,6 +185,27 @@ import Testing
       name: "too few numbers", item: cases[1], label: #""both": [1]"#,
       message: "train.jsonl:1: both: expected 2 finite numbers, one for each of valence, length, found a list of 1"),
     Mistake(
+      name: "a label outside the set", item: cases[2], label: #""labels": ["low", "wide"]"#,
+      message: #"train.jsonl:1: labels: expected 0…2 or one of low, high, long, found "wide""#),
+    Mistake(
+      name: "too few weights", item: cases[2], set: ["task.positiveWeights=[1, 2]"],
+      message: "task.positiveWeights: expected 3 numbers, one for each label, found 2"),
+    Mistake(
+      name: "fewer tags than words", item: cases[3], label: #""words": ["good", "film"], "tags": ["O"]"#,
+      message: "train.jsonl:1: tags: expected 2 tags, one for each word, found 1"),
+    Mistake(
+      name: "an unknown tag", item: cases[3], label: #""words": ["good", "film"], "tags": ["O", "B-Y"]"#,
+      message: #"train.jsonl:1: tags: expected 0…2 or one of O, B-X, I-X, found "B-Y""#),
+    Mistake(
+      name: "a sequence head for tokens", item: cases[3], set: ["student={model: classifier/best}"],
+      message: #"architectures: expected "BertForTokenClassification", found "BertForSequenceClassification""#),
+    Mistake(
+      name: "predictions of tokens", item: cases[3], set: ["teacher={predictions: [x.jsonl]}"],
+      message: "teacher.predictions: files of predictions have none for each token; give teacher.model"),
+    Mistake(
+      name: "weights for a regression", set: ["task.positiveWeights=[1]"],
+      message: "task.positiveWeights: does not go with kind: regression"),
+    Mistake(
       name: "a softmax of scores", set: ["stages.finetune.adaptors=[LogitCE]", "teacher.model=first/best"],
       message: "LogitCE compares probabilities of one class for each text, and the task is regression; use LogitMSE"),
     Mistake(
@@ -153,7 +221,7 @@ import Testing
       _ = try workspace.train(
         .finetune, set: Self.settings(mistake.item) + ["run.directory=first", "student.head=new"])
     }
-    if mistake.set.contains("teacher.model=classifier/best") {
+    if mistake.set.contains(where: { $0.contains("classifier/best") }) {
       _ = try workspace.train(.finetune, set: ["run.directory=classifier", "training={maxSteps: 1}"])
     }
     if let label = mistake.label {
@@ -163,7 +231,9 @@ import Testing
         to: "train.jsonl")
     }
     let result = try workspace.attempt(
-      .finetune, set: Self.settings(mistake.item) + ["student.head=new"] + mistake.set)
+      .finetune,
+      set: Self.settings(mistake.item) + mistake.set
+        + (mistake.set.contains { $0.hasPrefix("student=") } ? [] : ["student.head=new"]))
     #expect(result.status == 1 && result.errors.contains(mistake.message), "\(result)")
   }
 }

@@ -107,7 +107,8 @@ private func layerMap(from first: Int) -> String {
       "run.directory: expected the directory to write the run to, found a mapping; put text that holds `: ` in quotes"),
     Mistake("run.threads=0", #"run.threads: expected an integer from 1 to 1024, or null, found "0""#),
     Mistake("data.maxLength=2", #"data.maxLength: expected an integer from 3 to 65536, found "2""#),
-    Mistake("task.kind=ranking", #"task.kind: expected classification or regression, found "ranking""#),
+    Mistake(
+      "task.kind=ranking", #"task.kind: expected classification, regression, multilabel or tokens, found "ranking""#),
     Mistake("task={kind: regression, labels: []}", "task.labels: expected at least one name, found 0"),
     Mistake("task.labels=[a]", "task.labels: expected at least two classes, found 1"),
     Mistake("task.labels=[a, b, a]", #"task.labels.2: expected each class once, found "a" again"#),
@@ -135,10 +136,10 @@ private func layerMap(from first: Int) -> String {
   @Test(arguments: [
     Mistake(
       "data.train={}",
-      "data.train.text: missing; give a file as one of text, csv, tsv or jsonl, or a dataset as format and path"),
+      "data.train.text: missing; give a file as one of text, csv, tsv, jsonl or conll, or a dataset as format and path"),
     Mistake(
       "data.train={labels: f}",
-      "data.train.text: missing; give a file as one of text, csv, tsv or jsonl, or a dataset as format and path"),
+      "data.train.text: missing; give a file as one of text, csv, tsv, jsonl or conll, or a dataset as format and path"),
     Mistake(
       "data.train={format: glue/sst, path: d}",
       "data.train.format: expected \(datasets), found \"glue/sst\"; did you mean glue/sst2?"),

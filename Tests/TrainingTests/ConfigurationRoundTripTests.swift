@@ -17,7 +17,8 @@ private let shipped =
   ] + recipes
 
 private let recipes = [
-  "few-labels", "enough-labels", "no-labels", "narrow-student", "several-teachers", "two-step-text",
+  "few-labels", "enough-labels", "no-labels", "narrow-student", "several-teachers", "two-step-text", "regression",
+  "multilabel", "tokens",
 ].map { "recipes/\($0)" }
 
 @Suite struct ShippedConfigurations {

@@ -1,8 +1,10 @@
 import Distillation
+import Encoders
 import GoldenFixtures
 import JSON
 import Kernels
 import Testing
+import Text
 
 @testable import Training
 
@@ -66,6 +68,110 @@ struct TaskGoldenTests {
         #expect(abs(value - wanted) <= 1e-9 * max(1, abs(wanted)), "\(item["name"]?.string ?? ""): \(name) \(value)")
       }
     }
+  }
+
+  @Test func multilabelLosses() throws {
+    for item in try Self.cases("multilabel_losses") {
+      let arena = Arena()
+      let logits = try Self.matrix(item["logits"], arena)
+      let dLogits = arena.zeros(logits.rows, logits.columns)
+      let targets = try (item["targets"]?.array ?? []).flatMap { try Self.numbers($0) }.map { Float($0) }
+      let count = try #require(item["count"]?.double)
+      let sum = binaryCrossEntropy(
+        logits: logits, labels: try Self.numbers(item["labels"]).map { Int32($0) }, targets: targets,
+        positiveWeights: try Self.numbers(item["weights"]), dLogits: dLogits, scale: 1 / count)
+      let wanted = try #require(item["sum"]?.double)
+      #expect(abs(sum - wanted) <= 1e-9 * wanted)
+      try Self.expectClose(dLogits, item["gradient"])
+    }
+  }
+
+  @Test("LogitCE of independent classes is binary cross-entropy less the teacher's entropy")
+  func binaryDivergences() throws {
+    for item in try Self.cases("binary_divergences") {
+      let arena = Arena()
+      let (student, teacher) = (try Self.matrix(item["student"], arena), try Self.matrix(item["teacher"], arena))
+      var settings = try #require(AdaptorSettings(named: "LogitCE"))
+      let option = try #require(settings.kind.options.first { $0.key == "temperature" })
+      settings[option] = .number(try #require(item["temperature"]?.double))
+      var configuration = EncoderConfiguration()
+      configuration.problem = .multiLabel
+      configuration.labels = (0..<student.columns).map { "\($0)" }
+      var layout = ParameterLayout()
+      let adaptor = try settings.makeAdaptor(
+        name: "LogitCE", student: configuration, teacher: configuration, layout: &layout
+      ).adaptor
+      var batch = Batch()
+      batch.starts = Array(0...student.rows)
+      batch.labels = [Int32](repeating: 0, count: student.rows)
+      let taps = Taps([.logits: .matrix(student)])
+      let d = TapGradients(taps, batch: batch, arena: arena)
+      let count = adaptor.count(GlobalCounts(lengths: [Int](repeating: 1, count: student.rows)))
+      #expect(count == Double(student.rows * student.columns))
+      let weights = ParameterBuffer(layout)
+      let loss = adaptor.accumulate(
+        TapPair(
+          batch: batch, teacher: Taps([.logits: .matrix(teacher)]), student: taps, dStudent: d, weights: weights,
+          gradient: nil, arena: arena), scale: 1 / count)
+      let wanted = try #require(item["loss"]?.double)
+      #expect(abs(loss / count - wanted) <= 1e-6 * wanted)
+      try Self.expectClose(d.matrix(.logits), item["gradient"])
+    }
+  }
+
+  @Test func multilabelMetrics() throws {
+    for item in try Self.cases("multilabel_metrics") {
+      let scores = try (item["scores"]?.array ?? []).map { try Self.numbers($0).map { Float($0) } }
+      let metrics = MultilabelMetrics(
+        targets: try (item["targets"]?.array ?? []).map { try Self.numbers($0).map { $0 > 0 } }, scores: scores,
+        outputs: scores.first?.count ?? 0, isChosen: { sigmoid(Double($0)) >= 0.5 })
+      let found = [
+        ("micro_f1", metrics.microF1), ("macro_f1", metrics.macroF1), ("samples_f1", metrics.samplesF1),
+        ("exact_match", metrics.exactMatch), ("mean_average_precision", metrics.meanAveragePrecision),
+      ]
+      for (name, value) in found {
+        let wanted = try #require(item[name]?.double)
+        #expect(abs(value - wanted) <= 1e-12, "\(item["name"]?.string ?? ""): \(name) \(value), not \(wanted)")
+      }
+    }
+  }
+
+  @Test func entityMetrics() throws {
+    for item in try Self.cases("entity_metrics") {
+      func tags(_ key: String) -> [[String]] {
+        (item[key]?.array ?? []).map { ($0.array ?? []).compactMap(\.string) }
+      }
+      let name = item["name"]?.string ?? ""
+      let metrics = EntityMetrics(wanted: tags("wanted"), found: tags("found"))
+      let found = [
+        ("f1", metrics.all.f1), ("precision", metrics.all.precision), ("recall", metrics.all.recall),
+        ("accuracy", metrics.accuracy),
+      ]
+      for (key, value) in found {
+        let wanted = try #require(item[key]?.double)
+        #expect(abs(value - wanted) <= 1e-12, "\(name): \(key) \(value), not \(wanted)")
+      }
+      #expect(metrics.types.map(\.type) == item["types"]?.object?.map(\.0).sorted(), "\(name)")
+      for (type, own) in metrics.types {
+        let wanted = try #require(item["types"]?[type])
+        let f1 = try #require(wanted["f1"]?.double)
+        #expect(own.wanted == wanted["entities"]?.int && abs(own.f1 - f1) <= 1e-12, "\(name): \(type)")
+      }
+    }
+  }
+
+  @Test("BILOU and plain tags are read as BIOES and as runs")
+  func otherTags() {
+    let bilou = TagSequence(["U-PER", "B-LOC", "I-LOC", "L-LOC", "L-LOC"]).entities
+    #expect(
+      bilou == [
+        Entity(type: "PER", words: 0..<1), Entity(type: "LOC", words: 1..<4), Entity(type: "LOC", words: 4..<5),
+      ])
+    let plain = TagSequence(["NOUN", "NOUN", "O", "ORG", "VERB"]).entities
+    #expect(
+      plain == [
+        Entity(type: "NOUN", words: 0..<2), Entity(type: "ORG", words: 3..<4), Entity(type: "VERB", words: 4..<5),
+      ])
   }
 
   @Test("a name is one metric in one direction, whatever task has it")

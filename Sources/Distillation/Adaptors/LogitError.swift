@@ -1,7 +1,7 @@
 import Encoders
 import Kernels
 
-/// `LogitMSE`: Σ (x_S − x_T)² over sentences and classes, x = z/τ or softmax(z/τ), times τ² with temperature scaling; or
+/// `LogitMSE`: Σ (x_S − x_T)² over sentences (or tokens, where these have logits) and classes, x = z/τ or softmax(z/τ), times τ² with temperature scaling; or
 /// the cross-entropy with the teacher's class, which is a hard label.
 struct LogitError: Adaptor {
   private enum Quantity: String, CaseIterable {
@@ -26,7 +26,7 @@ struct LogitError: Adaptor {
       if quantity != .logits { try context.requireOneClass("on: \(quantity.rawValue)") }
       return LogitError(
         name: context.name, classes: try context.requireEqualClasses(), quantity: quantity,
-        softened: try SoftenedLogits(context))
+        softened: try SoftenedLogits(context), areOfTokens: context.logitsAreOfTokens)
     })
 
   let name: String
@@ -34,7 +34,10 @@ struct LogitError: Adaptor {
   private let quantity: Quantity
   private let softened: SoftenedLogits
 
-  private init(name: String, classes: Int, quantity: Quantity, softened: SoftenedLogits) {
+  private let areOfTokens: Bool
+
+  private init(name: String, classes: Int, quantity: Quantity, softened: SoftenedLogits, areOfTokens: Bool) {
+    self.areOfTokens = areOfTokens
     self.name = name
     self.classes = classes
     self.quantity = quantity
@@ -46,7 +49,7 @@ struct LogitError: Adaptor {
   var teacherTaps: TapSelection { [.logits] }
 
   func count(_ counts: GlobalCounts) -> Double {
-    Double(counts.sentences * (quantity == .argmax ? 1 : classes))
+    Double(counts.logitRows(areOfTokens: areOfTokens) * (quantity == .argmax ? 1 : classes))
   }
 
   func accumulate(_ pair: TapPair, scale: Double) -> Double {

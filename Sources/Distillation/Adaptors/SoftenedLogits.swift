@@ -57,7 +57,7 @@ struct SoftenedLogits: Sendable {
   init(_ context: AdaptorContext) throws {
     let settings = context.settings
     if Self.comparesSentences(settings) { try context.requireOneClass("temperatureBy") }
-    if settings.flag(Self.probabilityShift) { try context.requireOneClass("probabilityShift") }
+    if settings.flag(Self.probabilityShift) { try context.requireOneClass("probabilityShift", allowsTokens: false) }
     temperature = settings.number(Self.temperature)
     scales = settings.flag(Self.temperatureScaling)
     schedule = settings.word(Self.temperatureBy)

@@ -97,7 +97,7 @@ extension EncoderConfiguration {
     var before = original?.object ?? JSONObject()
     // They describe the original: where it was, the code to run it, and how many labels it had.
     for key in originalsOwn { before[key] = nil }
-    before["architectures"] = [.string(family.architecture)]
+    before["architectures"] = [.string(family.architecture(for: problem))]
     before["model_type"] = .string(family.modelType)
     let writer = JSONMemberWriter(before)
     var copy = self
@@ -111,7 +111,7 @@ extension EncoderConfiguration {
     }
     members["id2label"] = .object(idToLabel)
     members["label2id"] = .object(labelToId)
-    members["problem_type"] = .string(problem.rawValue)
+    members["problem_type"] = problem.problemType.map(JSON.string)
     // transformers renamed the key; a reader of either knows only its own.
     if members["torch_dtype"] != nil && members["dtype"] == nil {
       members["torch_dtype"] = "float32"

@@ -1,6 +1,6 @@
 import JSON
 
-/// What a head's outputs are, as transformers tells it (`problem_type`).
+/// What a head's outputs are, as transformers tells it.
 package enum Problem: String, Sendable, CaseIterable {
   /// One class.
   case singleLabel = "single_label_classification"
@@ -8,12 +8,50 @@ package enum Problem: String, Sendable, CaseIterable {
   case multiLabel = "multi_label_classification"
   /// A number each.
   case regression
+  /// A class for each token.
+  case tokens = "token_classification"
 }
 
 extension Problem {
+  private static let tokenArchitecture = "ForTokenClassification"
+
+  /// What stands in `config.json`; `nil` of what the architecture says.
+  package var problemType: String? { self == .tokens ? nil : rawValue }
+
   /// What a `config.json` says of it; `nil` where it says nothing, or something else.
-  package static func stated(in json: JSON) -> Problem? { json["problem_type"]?.string.flatMap(Problem.init) }
+  package static func stated(in json: JSON) -> Problem? {
+    let architectures = json["architectures"]?.array?.compactMap(\.string) ?? []
+    if architectures.contains(where: { $0.hasSuffix(tokenArchitecture) }) { return .tokens }
+    return json["problem_type"]?.string.flatMap { type in allCases.first { $0.problemType == type } }
+  }
 
   /// What transformers takes a head of so many outputs for where nothing is said.
   static func usual(outputs: Int) -> Problem { outputs == 1 ? .regression : .singleLabel }
+}
+
+extension EncoderFamily {
+  /// The class of transformers that a model with a head for a problem is saved as.
+  package func architecture(for problem: Problem) -> String {
+    problem == .tokens
+      ? architecture.dropLast("ForSequenceClassification".count) + "ForTokenClassification" : architecture
+  }
+}
+
+extension EncoderConfiguration {
+  /// Which rows of the last hidden state the head reads, and gives logits for.
+  var headRows: OutputRows { problem == .tokens ? .all : .first }
+  /// Whether the head has a map of its own below the classifier.
+  var hasHeadDense: Bool { problem != .tokens || family.tokenHead.hasDense }
+  /// In front of the classifier.
+  var headDropout: Float {
+    problem == .tokens && family.tokenHead.dropsAsHidden ? hiddenDropout : classifierDropout ?? hiddenDropout
+  }
+}
+
+/// How a family's head for tokens differs from dropout and a linear map.
+struct TokenHead: Sendable {
+  /// Whether it has the sequence head's map, activation and norm.
+  var hasDense = false
+  /// Whether its dropout is that of the hidden states, not the classifier's.
+  var dropsAsHidden = false
 }

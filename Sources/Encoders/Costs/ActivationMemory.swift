@@ -101,7 +101,15 @@ package struct ActivationMemory {
       }
       most = max(most, kept + temporary)
     }
-    return (kept, most)
+    if taps.readsHead { kept += head(configuration) }
+    return (kept, max(kept, most))
+  }
+
+  /// Of a head for tokens; that of sentences is small.
+  private func head(_ configuration: EncoderConfiguration) -> Double {
+    guard configuration.headRows == .all else { return 0 }
+    return matrix(
+      text.tokens, configuration.labels.count + (configuration.hasHeadDense ? 3 : 0) * configuration.hiddenSize)
   }
 
   /// Forward and backward, with the gradients of the taps.
@@ -133,6 +141,10 @@ package struct ActivationMemory {
     }
     // Scores, and the gradients of taps; all other taps are there anyway.
     kept += numbers(taps, configuration) { $0 == .scores } + numbers(taps, configuration) { !$0.isOfHead }
+    // Logits, what they are made of, and the gradients of both.
+    if taps.readsHead, configuration.headRows == .all {
+      kept += 2 * head(configuration) + matrix(text.tokens, 3 * width)
+    }
     if let projected { most = max(most, 2 * matrix(text.tokens, projected)) }
     return kept + most
   }

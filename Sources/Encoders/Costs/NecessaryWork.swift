@@ -81,7 +81,9 @@ package struct NecessaryWork: Sendable, Equatable {
   /// The pooler, forward; the classifier has hardly any columns.
   package static func head(_ configuration: EncoderConfiguration, text: TextFigures) -> NecessaryWork {
     var work = NecessaryWork()
-    work.linear = linear(text.sentences, configuration.hiddenSize, configuration.hiddenSize, backward: false)
+    let rows = configuration.headRows == .all ? text.tokens : text.sentences
+    guard configuration.hasHeadDense else { return work }
+    work.linear = linear(rows, configuration.hiddenSize, configuration.hiddenSize, backward: false)
     return work
   }
 }

@@ -8,6 +8,7 @@ extension EncoderFamily {
       prefix: "deberta.", embeddingsProjection: "embeddings.embed_proj", queries: "attention.self.query_proj",
       keys: "attention.self.key_proj", values: "attention.self.value_proj", headDense: "pooler.dense",
       classifier: "classifier"),
+    tokenHead: TokenHead(dropsAsHidden: true),
     defaults: { configuration in
       configuration.vocabularySize = 128_100
       configuration.hiddenSize = 1_536

@@ -10,7 +10,7 @@ extension EncoderFamily {
     memberNames: [
       "hidden_size": "dim", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads",
       "intermediate_size": "hidden_dim",
-    ],
+    ], tokenHead: TokenHead(dropsAsHidden: true),
     defaults: { configuration in
       configuration.layers = 6
       configuration.classifierDropout = 0.2

@@ -12,6 +12,7 @@ package struct EncoderFamily: Sendable {
   let keys: ParameterKeys
   /// What the family calls the members that BERT calls otherwise, by BERT's names.
   let memberNames: [String: String]
+  let tokenHead: TokenHead
   let setDefaults: @Sendable (inout EncoderConfiguration) -> Void
   /// Reads or writes every member of `config.json` that means something, in the order in which they are written.
   package let visit: @Sendable (inout EncoderConfiguration, any ConfigurationMembers) -> Void
@@ -19,7 +20,7 @@ package struct EncoderFamily: Sendable {
   /// - Parameter defaults: sets what is not as BERT's: transformers' defaults, and the blocks that no member chooses.
   init(
     modelType: String, name: String, architecture: String, keys: ParameterKeys,
-    memberNames: [String: String] = [:],
+    memberNames: [String: String] = [:], tokenHead: TokenHead = TokenHead(),
     defaults: @escaping @Sendable (inout EncoderConfiguration) -> Void,
     visit: @escaping @Sendable (inout EncoderConfiguration, any ConfigurationMembers) -> Void
   ) {
@@ -28,6 +29,7 @@ package struct EncoderFamily: Sendable {
     self.architecture = architecture
     self.keys = keys
     self.memberNames = memberNames
+    self.tokenHead = tokenHead
     setDefaults = defaults
     self.visit = visit
   }
@@ -85,4 +87,6 @@ struct ParameterKeys: Sendable {
   /// Whether files of the backbone alone may have it.
   var headDenseIsPooler = false
   var classifier: String
+  /// Of a head for tokens.
+  var tokenClassifier = "classifier"
 }

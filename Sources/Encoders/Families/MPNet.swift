@@ -6,6 +6,7 @@ extension EncoderFamily {
       prefix: "mpnet.", positionBias: "encoder.relative_attention_bias", queries: "attention.attn.q",
       keys: "attention.attn.k", values: "attention.attn.v", attentionOutput: "attention.attn.o",
       attentionNorm: "attention.LayerNorm", headDense: "classifier.dense", classifier: "classifier.out_proj"),
+    tokenHead: TokenHead(dropsAsHidden: true),
     defaults: { configuration in
       configuration.vocabularySize = 30_527
       configuration.typeVocabularySize = 0

@@ -9,6 +9,7 @@ extension EncoderFamily {
       stackedProjections: "attn.Wqkv", attentionOutput: "attn.Wo", attentionNorm: "attn_norm",
       intermediate: "mlp.Wi", output: "mlp.Wo", outputNorm: "mlp_norm", headDense: "head.dense",
       classifier: "classifier"),
+    tokenHead: TokenHead(hasDense: true),
     defaults: { configuration in
       configuration.vocabularySize = 50_368
       configuration.intermediateSize = 1_152

@@ -6,10 +6,12 @@ package struct Batch: Sendable {
   package var types: [Int32] = []
   /// Where each sentence starts, with the total at the end. (sentences + 1)
   package var starts: [Int] = [0]
-  /// Class ids, or 0 where targets are `values`, or −1 where a row has none. (sentences)
+  /// Class ids, or 0 where targets are `values` or `tags`, or −1 where a row has none. (sentences)
   package var labels: [Int32] = []
   /// Numbers to predict; empty where there are classes. (sentences, values of a row)
   package var values: [Float] = []
+  /// Of each word's first token the word's tag, −1 for all others; empty where rows are no lists of words. (tokens)
+  package var tags: [Int32] = []
   /// Each sentence's place in its dataset, which also keys its dropout. (sentences)
   package var samples: [Int] = []
 

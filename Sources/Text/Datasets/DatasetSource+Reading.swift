@@ -14,6 +14,7 @@ extension DatasetSource {
     case .csv: return try readCSV(file(), reader)
     case .tsv(let header): return try readTSV(file(), header: header, reader)
     case .jsonl: return try readJSONL(file(), reader)
+    case .conll: return try readCoNLL(file(), reader)
     case .layout(let layout, let split): return try read(layout, split, targets, labelsKey)
     }
   }
@@ -76,6 +77,9 @@ extension DatasetSource {
     if let labelsPath, let reader { labels = try readLabels(labelsPath, reader) }
     try file.forEachLine(of: file.bytes) { line, text throws(DatasetError) in
       let label = labels.map { line <= $0.count ? $0[line - 1] : .none } ?? .none
+      if examples.areOfWords, let problem = label.problem(words: WordRow(text).words.count) {
+        throw DatasetError(labelsPath ?? path, line: line, "label: \(problem)", isOfLabel: true)
+      }
       examples.append(text, pair: [UInt8]?.none, target: label)
       try keep(line, in: file, &examples) { $0 == "text" ? .string(text.text) : nil }
     }
@@ -156,65 +160,10 @@ extension DatasetSource {
     return examples
   }
 
-  // MARK: JSON
-
-  private func readJSONL(_ file: DatasetText, _ reader: TargetReader?) throws(DatasetError) -> Examples {
-    let textKey = try key(textColumn)
-    var pairKey = try pairColumn.map(key)
-    let label = try reader == nil ? nil : labelColumn.map(key)
-    var examples = Examples(hasPairs: pairKey != nil, targets: reader?.targets)
-    var isFirst = true
-    try file.forEachLine(of: file.bytes) { line, bytes throws(DatasetError) in
-      guard !bytes.isBlank else { return }
-      let row: JSON
-      do throws(JSONError) {
-        row = try JSON.parse(Array(bytes))
-      } catch {
-        throw DatasetError(
-          path, line: line, error.location.map { "column \($0.column): \(error.reason)" } ?? error.reason)
-      }
-      guard let members = row.object else {
-        let isList = line == 1 && (row.array != nil || bytes.first == UInt8(ascii: "["))
-        throw DatasetError(
-          path, line: line,
-          "expected an object, found \(row.summary)" + (isList ? "; write one object a line, without the list" : ""))
-      }
-      if isFirst {
-        isFirst = false
-        if pairKey == nil, findsPair, members[Self.pairName] != nil { pairKey = Self.pairName }
-        examples = Examples(hasPairs: pairKey != nil, targets: reader?.targets)
-      }
-      func string(_ key: String) throws(DatasetError) -> String {
-        if let string = row[key]?.string { return string }
-        let keys = members.keys.prefix(10).map(\.escapedForDisplay).joined(separator: ", ")
-        let remedy = row[key] == nil && line == 1 ? "; the row has \(keys)" : ""
-        throw DatasetError(
-          path, line: line,
-          "\(key.escapedForDisplay): expected a string, found \(row[key]?.summary ?? "nothing")\(remedy)")
-      }
-      var target = Target.none
-      if let reader, let label {
-        do {
-          target = try reader.target(of: row[label])
-        } catch {
-          throw DatasetError(path, line: line, "\(label.escapedForDisplay): \(error)", isOfLabel: true)
-        }
-      }
-      examples.append(try string(textKey).utf8, pair: try pairKey.map(string)?.utf8, target: target)
-      try keep(line, in: file, &examples) { row[$0] }
-    }
-    return examples
-  }
-
-  private func key(_ column: Column) throws(DatasetError) -> String {
-    guard case .name(let name) = column else {
-      throw DatasetError(path, "\(column.name): columns of JSON lines have names, not numbers; give a key of the rows")
-    }
-    return name
-  }
+  // MARK: Columns that are kept
 
   /// Carries a row's columns along.
-  private func keep(
+  func keep(
     _ line: Int, in file: DatasetText, _ examples: inout Examples, _ value: (String) -> JSON?
   ) throws(DatasetError) {
     guard !keptColumns.isEmpty else { return }

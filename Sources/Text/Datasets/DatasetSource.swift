@@ -9,6 +9,8 @@ package struct DatasetSource: Sendable, Equatable {
     case tsv(header: Bool)
     /// One JSON object a line.
     case jsonl
+    /// A word a line with its tag, a blank line behind each sentence.
+    case conll
     /// One split of a benchmark's task, whose layout says which files of the directory `path` are read and how.
     case layout(DatasetLayout, DatasetLayout.Split)
   }

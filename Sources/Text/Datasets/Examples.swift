@@ -24,6 +24,14 @@ package struct Examples: Sendable {
   private(set) var values: [Float] = []
   /// How many numbers each row has as its target; 0 where it has a class.
   let valuesPerRow: Int
+  /// Whether rows are lists of words.
+  package let areOfWords: Bool
+  /// Where in its row's text each word is, row after row. (words), or empty
+  private var wordRanges: [Range<Int>] = []
+  /// Where each row's words begin, with the total at the end. (rows + 1)
+  private var wordStarts = [0]
+  /// The tag of each word, −1 where its row has none. (words)
+  private var tags: [Int32] = []
   package let hasPairs: Bool
   /// What each row carries along, by `DatasetSource.keptColumns`. (rows), or empty
   package private(set) var kept: [[JSON]] = []
@@ -34,6 +42,7 @@ package struct Examples: Sendable {
   init(hasPairs: Bool, targets: Targets? = nil) {
     self.hasPairs = hasPairs
     valuesPerRow = targets?.values ?? 0
+    areOfWords = targets?.areOfWords ?? false
   }
 
   /// Rows without labels, from memory.
@@ -49,7 +58,7 @@ package struct Examples: Sendable {
   package subscript(row: Int) -> Example {
     Example(
       text: String(decoding: text(row), as: UTF8.self), pair: pair(row).map { String(decoding: $0, as: UTF8.self) },
-      label: labels[row] < 0 || valuesPerRow > 0 ? nil : Int(labels[row]))
+      label: labels[row] < 0 || valuesPerRow > 0 || areOfWords ? nil : Int(labels[row]))
   }
 
   func text(_ row: Int) -> ArraySlice<UInt8> {
@@ -66,6 +75,52 @@ package struct Examples: Sendable {
     ends.withUnsafeBytes(body)
     labels.withUnsafeBytes(body)
     values.withUnsafeBytes(body)
+    if areOfWords {
+      wordRanges.withUnsafeBytes(body)
+      wordStarts.withUnsafeBytes(body)
+    }
+    tags.withUnsafeBytes(body)
+  }
+
+  /// Where in its text each word of a row is, in bytes.
+  func words(_ row: Int) -> ArraySlice<Range<Int>> { wordRanges[wordStarts[row]..<wordStarts[row + 1]] }
+
+  func tags(_ row: Int) -> ArraySlice<Int32> { tags[wordStarts[row]..<wordStarts[row + 1]] }
+
+  /// The words of a row, and which characters (code points) of its text each is.
+  package func wordsWithPlaces(_ row: Int) -> [(word: String, characters: Range<Int>)] {
+    let text = text(row)
+    var (character, byte) = (0, 0)
+    func place(_ offset: Int) -> Int {
+      // All bytes but continuations begin a code point.
+      character += text[text.startIndex + byte..<text.startIndex + offset].count { $0 & 0xC0 != 0x80 }
+      byte = offset
+      return character
+    }
+    return words(row).map { word in
+      let start = place(word.lowerBound)
+      return (
+        String(decoding: text[text.startIndex + word.lowerBound..<text.startIndex + word.upperBound], as: UTF8.self),
+        start..<place(word.upperBound)
+      )
+    }
+  }
+
+  /// A row of words. Its tags are as many.
+  mutating func append(_ row: WordRow, target: Target) {
+    precondition(areOfWords && target.problem(words: row.words.count) == nil, "each word has a tag")
+    bytes += row.text
+    ends.append(bytes.count)
+    if hasPairs { ends.append(bytes.count) }
+    wordRanges += row.words
+    wordStarts.append(wordRanges.count)
+    guard case .tags(let own) = target else {
+      labels.append(-1)
+      tags.append(contentsOf: repeatElement(-1, count: row.words.count))
+      return
+    }
+    labels.append(0)
+    tags += own
   }
 
   private func slice(_ text: Int) -> ArraySlice<UInt8> {
@@ -76,6 +131,7 @@ package struct Examples: Sendable {
   ///   - pair: There if and only if rows have pairs.
   ///   - target: of the kind that all rows have, or none.
   mutating func append(_ text: some Sequence<UInt8>, pair: (some Sequence<UInt8>)?, target: Target) {
+    if areOfWords { return append(WordRow(text), target: target) }
     bytes.append(contentsOf: text)
     ends.append(bytes.count)
     if let pair {
@@ -91,6 +147,7 @@ package struct Examples: Sendable {
       precondition(numbers.count == valuesPerRow, "a row has as many numbers as its targets say")
       labels.append(0)
       values += numbers
+    case .tags: preconditionFailure("tags belong to rows of words")
     }
   }
 

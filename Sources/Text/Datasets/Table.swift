@@ -89,6 +89,15 @@ struct Table {
         throw DatasetError(path, line: line, "\(label.name): \(error)", isOfLabel: true)
       }
     }
+    if examples.areOfWords {
+      let row = WordRow(fields[text])
+      if let problem = target.problem(words: row.words.count) {
+        throw DatasetError(path, line: line, "\(label?.name ?? ""): \(problem)", isOfLabel: true)
+      }
+      examples.append(row, target: target)
+      if !kept.isEmpty { examples.keep(kept.map { .string(fields[$0].text) }) }
+      return
+    }
     examples.append(fields[text], pair: pair.map { fields[$0] }, target: target)
     if !kept.isEmpty { examples.keep(kept.map { .string(fields[$0].text) }) }
   }

@@ -16,6 +16,10 @@ package struct TokenizedDataset: Sendable {
   private let values: [Float]
   /// How many numbers each row has as its target; 0 where it has a class.
   package let valuesPerRow: Int
+  /// Which word of its row each token begins, −1 for all other tokens. (tokens), or empty
+  private let words: [Int32]
+  /// The tag of the word that a token begins, −1 for all other tokens. (tokens), or empty
+  private let tags: [Int32]
   /// How many rows lost tokens to `maxLength`.
   package let truncatedRows: Int
   /// What the user should know of how the rows were read.
@@ -40,6 +44,8 @@ package struct TokenizedDataset: Sendable {
     var tokens: [Int32] = []
     var types: [UInt8] = []
     var starts = [0]
+    var words: [Int32] = []
+    var tags: [Int32] = []
     var truncatedRows = 0
     starts.reserveCapacity(wanted.count + 1)
     // A few chunks at a time, so that no more than these are there twice.
@@ -50,10 +56,13 @@ package struct TokenizedDataset: Sendable {
         starts.append(contentsOf: chunk.ends.lazy.map { [base = tokens.count] in base + $0 })
         tokens.append(contentsOf: chunk.tokens)
         types.append(contentsOf: chunk.types)
+        words += chunk.words
+        tags += chunk.tags
         truncatedRows += chunk.truncatedRows
       }
     }
     (self.tokens, self.types, self.starts, self.truncatedRows) = (tokens, types, starts, truncatedRows)
+    (self.words, self.tags) = (words, tags)
     labels = rows == nil ? examples.labels : Array(examples.labels[wanted])
     valuesPerRow = examples.valuesPerRow
     values = Array(examples.values[wanted.lowerBound * valuesPerRow..<wanted.upperBound * valuesPerRow])
@@ -69,8 +78,13 @@ package struct TokenizedDataset: Sendable {
     var values: [Float] = []
     // Texts without labels have none.
     let width = parts.reduce(0) { max($0, $1.valuesPerRow) }
+    var (words, tags): ([Int32], [Int32]) = ([], [])
+    let areOfWords = parts.contains(where: \.areOfWords)
     for part in parts {
       values += part.valuesPerRow == width ? part.values : [Float](repeating: 0, count: part.count * width)
+      let none = [Int32](repeating: -1, count: areOfWords && !part.areOfWords ? part.tokens.count : 0)
+      words += part.words + none
+      tags += part.tags + none
       starts.append(contentsOf: part.starts.dropFirst().lazy.map { [base = tokens.count] in base + $0 })
       tokens += part.tokens
       types += part.types
@@ -78,6 +92,7 @@ package struct TokenizedDataset: Sendable {
     }
     (self.tokens, self.types, self.starts, self.labels) = (tokens, types, starts, labels)
     (self.values, valuesPerRow) = (values, width)
+    (self.words, self.tags) = (words, tags)
     truncatedRows = parts.reduce(0) { $0 + $1.truncatedRows }
     notices = parts.flatMap(\.notices)
   }
@@ -88,7 +103,19 @@ package struct TokenizedDataset: Sendable {
   package var labelledRows: Int { labels.count { $0 >= 0 } }
 
   /// How many targets the hard loss counts in a row.
-  package func targets(_ row: Int) -> Int { labels[row] < 0 ? 0 : max(1, valuesPerRow) }
+  package func targets(_ row: Int) -> Int {
+    if labels[row] < 0 { return 0 }
+    return areOfWords ? tags(row).count { $0 >= 0 } : max(1, valuesPerRow)
+  }
+
+  /// Whether rows are lists of words.
+  package var areOfWords: Bool { !words.isEmpty }
+
+  /// The tag of the word that each token of a row begins, −1 for all other tokens.
+  package func tags(_ row: Int) -> ArraySlice<Int32> { tags[starts[row]..<starts[row + 1]] }
+
+  /// Which word of a row each of its tokens begins, −1 for all other tokens.
+  package func words(_ row: Int) -> ArraySlice<Int32> { words[starts[row]..<starts[row + 1]] }
 
   /// The numbers that are a row's target.
   package func values(_ row: Int) -> ArraySlice<Float> { values[row * valuesPerRow..<(row + 1) * valuesPerRow] }
@@ -130,6 +157,7 @@ package struct TokenizedDataset: Sendable {
       batch.starts.append(batch.tokens.count)
       batch.labels.append(labels[sample])
       batch.values.append(contentsOf: values(sample))
+      if areOfWords { batch.tags.append(contentsOf: tags(sample)) }
       batch.samples.append(sample)
     }
     return batch
@@ -137,10 +165,12 @@ package struct TokenizedDataset: Sendable {
 
   // MARK: Tokenising
 
-  private struct Chunk: Sendable {
+  fileprivate struct Chunk: Sendable {
     var tokens: [Int32] = []
     var types: [UInt8] = []
     var ends: [Int] = []
+    var words: [Int32] = []
+    var tags: [Int32] = []
     var truncatedRows = 0
     var error: TokenizerError?
   }
@@ -175,16 +205,39 @@ package struct TokenizedDataset: Sendable {
     for row in rows {
       do {
         let encoding = try tokenizer.encode(
-          examples.text(row), pair: examples.pair(row), maxLength: maxLength, truncation: truncation, &work)
+          examples.text(row), pair: examples.pair(row), maxLength: maxLength, truncation: truncation,
+          offsets: examples.areOfWords, &work)
         chunk.tokens.append(contentsOf: encoding.ids)
         chunk.types.append(contentsOf: encoding.typeIds.lazy.map(UInt8.init))
         chunk.ends.append(chunk.tokens.count)
         chunk.truncatedRows += encoding.isTruncated ? 1 : 0
+        if examples.areOfWords { chunk.appendWords(examples, row, encoding) }
       } catch {
         chunk.error = TokenizerError(nil, "row \(row + 1): \(error.reason)")
         return chunk
       }
     }
     return chunk
+  }
+}
+
+extension TokenizedDataset.Chunk {
+  /// Finds the word that each token begins: the first token that has some of its characters.
+  fileprivate mutating func appendWords(_ examples: Examples, _ row: Int, _ encoding: Encoding) {
+    let places = examples.wordsWithPlaces(row).map(\.characters)
+    let rowTags = Array(examples.tags(row))
+    var next = 0
+    for offsets in encoding.offsets {
+      // Words that lie before this token have none; a token of blanks alone belongs to no word.
+      while !offsets.isEmpty, next < places.count, places[next].upperBound <= Int(offsets.lowerBound) { next += 1 }
+      guard !offsets.isEmpty, next < places.count, places[next].lowerBound < Int(offsets.upperBound) else {
+        words.append(-1)
+        tags.append(-1)
+        continue
+      }
+      words.append(Int32(next))
+      tags.append(rowTags[next])
+      next += 1
+    }
   }
 }

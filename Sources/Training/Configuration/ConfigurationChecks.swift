@@ -19,6 +19,11 @@ extension RunConfiguration {
         path: "student.config")
     }
     checkLabels(reader)
+    if task.kind == .tokens, let index = teachers.firstIndex(where: { !$0.predictions.isEmpty }) {
+      let path = teachers.count == 1 ? "teacher.predictions" : "teachers.\(index).predictions"
+      reader.report(
+        "files of predictions have none for each token; give teacher.model", at: reader.node(path), path: path)
+    }
     if task.kind != .classification, average == .probabilities, reader.isSound("task") {
       reader.report(
         "the outputs of \(task.kind.name) are no probabilities of one class; use average: logits",

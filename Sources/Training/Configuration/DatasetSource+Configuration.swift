@@ -3,7 +3,7 @@ import Text
 
 extension DatasetSource {
   /// The keys of which a source has exactly one: a file in that form, or the name of a benchmark's task.
-  private static let formats = ["text", "csv", "tsv", "jsonl", "format"]
+  private static let formats = ["text", "csv", "tsv", "jsonl", "conll", "format"]
 
   /// The keys that go with a format.
   static func options(of format: String) -> [String] {
@@ -11,6 +11,7 @@ extension DatasetSource {
     case "text": ["labels", "missingLabels"]
     case "csv": ["header", "separator", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
     case "tsv": ["header", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
+    case "conll": ["textColumn", "labelColumn", "missingLabels"]
     case "format": ["path", "split", "missingLabels"]
     default: ["textColumn", "pairColumn", "labelColumn", "missingLabels"]
     }
@@ -51,6 +52,7 @@ extension DatasetSource {
       csvHasHeader = section.readDescribed("header", .boolean) ?? true
       separator = section.readDescribed("separator", .separator) ?? separator
     case "jsonl": self.format = .jsonl
+    case "conll": self.format = .conll
     case "format":
       let layout = section.readDescribed("format", .layout)
       let split = section.readDescribed("split", .choice) ?? split
@@ -79,6 +81,8 @@ extension DatasetSource {
       "separator", .separator, default: .value(Expected.separator.json(standard.separator)),
       "with `csv`: what is between the fields, such as `;` or `tab`")
     section.describe("jsonl", .file, "one JSON object a line")
+    section.describe(
+      "conll", .file, "a word and its tag a line, a blank line behind each sentence, for [tokens](tasks.md#tokens)")
     let columns = Expected.orNull(Expected.column)
     section.describe(
       "textColumn", .column, default: .value(Expected.column.json(standard.textColumn)),
@@ -119,6 +123,7 @@ extension DatasetSource {
       case .tsv(header: false): .columnNumber
       case .csv where !csvHasHeader: .columnNumber
       case .jsonl: .columnName
+      case .conll: .columnNumber
       default: .column
       }
     if format == .tsv(header: false) || format == .csv && !csvHasHeader {

@@ -135,32 +135,6 @@ extension StuckRankLimits {
   }
 }
 
-extension TaskSettings {
-  fileprivate init(_ section: ConfigurationSection) {
-    self.init()
-    section.read("kind", .task, into: &kind, "what is predicted; see [tasks](tasks.md)")
-    let name = Expected.text("a class name", form: .label("text"))
-    section.describe(
-      "labels", .orNull(.list(of: name.form, count: 1...Int.max)), default: .value(.null),
-      "the classes in order of their id; null takes those of the dataset that `data.format` names, else those of the "
-        + "student's model")
-    guard let node = section.value("labels"), !node.isNull,
-      let elements = section.elements("labels", of: "class names")
-    else { return }
-    let names = elements.compactMap { section.reader.read($0.node, name, path: $0.path) }
-    guard names.count == elements.count else { return }
-    if names.count < kind.leastOutputs {
-      let least = kind.leastOutputs == 1 ? "one name" : "two classes"
-      section.report("expected at least \(least), found \(names.count)", at: "labels")
-    }
-    for (index, name) in names.enumerated() where names[..<index].contains(name) {
-      section.reader.report(
-        "expected each class once, found \(quoted(name)) again", at: elements[index].node, path: elements[index].path)
-    }
-    labels = names
-  }
-}
-
 extension DataSettings {
   fileprivate init(_ section: ConfigurationSection) {
     let none = DatasetSource(format: .csv, path: "")
@@ -209,23 +183,6 @@ extension DataSettings {
       section.report("\(error)", at: "data")
       return nil
     }
-  }
-}
-
-extension Expected where Value == TaskKind {
-  static var task: Expected {
-    let names = TaskKind.all.map(\.name)
-    return Expected(
-      description: listed(names), form: .words(names),
-      read: { node in
-        guard case .scalar(let text, _) = node.content else { return nil }
-        return TaskKind.named(text)
-      },
-      json: { .string($0.name) },
-      remedy: { node in
-        guard case .scalar(let text, _) = node.content else { return nil }
-        return nearest(to: text, among: names).map { "did you mean \($0)?" }
-      })
   }
 }
 

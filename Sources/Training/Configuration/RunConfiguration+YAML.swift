@@ -31,6 +31,10 @@ extension RunConfiguration {
     writer.section("task") { writer in
       writer.write("kind", task.kind.name)
       writer.write("labels", flow: task.labels.map { YAMLWriter.list($0.map(YAMLWriter.scalar)) } ?? "null")
+      if !task.positiveWeights.isEmpty {
+        writer.write("positiveWeights", flow: YAMLWriter.list(task.positiveWeights.map(YAMLWriter.number)))
+      }
+      if task.kind.options.contains("threshold") { writer.write("threshold", number: task.threshold) }
     }
     writer.section("data") { writer in
       data.train.write(as: "train", to: &writer)
@@ -91,6 +95,15 @@ extension DatasetSource {
       writer.write("header", flag: header)
     case .jsonl:
       writer.write("jsonl", path)
+    case .conll:
+      writer.write("conll", path)
+      if case .index(let column) = textColumn { writer.write("textColumn", number: column) }
+      switch labelColumn {
+      case .index(let column): writer.write("labelColumn", number: column)
+      case .name: break
+      case nil: writer.write("labelColumn", flow: "null")
+      }
+      return
     case .layout(let layout, let split):
       writer.write("format", layout.name)
       writer.write("path", path)

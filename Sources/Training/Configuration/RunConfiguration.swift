@@ -105,6 +105,10 @@ package struct TaskSettings: Sendable, Equatable {
   package var kind = TaskKind.classification
   /// What the head's outputs are called: the classes in order of their id; `nil` takes those of the student's model.
   package var labels: [String]?
+  /// How much each class counts where a row has it; empty for 1.
+  package var positiveWeights: [Double] = []
+  /// The least probability of a class that is predicted.
+  package var threshold = 0.5
 
   package init() {}
 

@@ -20,7 +20,7 @@ struct Evaluation {
 
   /// What rank 0 learns.
   struct Outcome: Sendable {
-    /// One row of logits for each row of the dataset, in order.
+    /// The logits of each row of the dataset, in order; where they are of tokens, token after token.
     let logits: [[Float]]
     let sums: StageObjective.Sums
   }
@@ -68,7 +68,7 @@ struct Evaluation {
       }
     }
     guard let all = try places.ranks.gather(results.flatMap { $0 }, to: 0) else { return nil }
-    return assemble(all, parts: parts, rows: data.count)
+    return assemble(all, parts: parts, data)
   }
 
   /// The micro-batches that a rank computes, as many as its share of workers.
@@ -112,15 +112,18 @@ struct Evaluation {
   }
 
   /// Puts the ranks' results in the order of the rows, and adds up sums in the order of the micro-batches.
-  private func assemble(_ results: [[UInt8]], parts: [[Int]], rows: Int) -> Outcome {
+  private func assemble(_ results: [[UInt8]], parts: [[Int]], _ data: TokenizedDataset) -> Outcome {
     let classes = student.configuration.labels.count
-    var logits = [[Float]](repeating: [], count: rows)
+    let areOfTokens = student.configuration.problem == .tokens
+    var logits = [[Float]](repeating: [], count: data.count)
     var sums = [StageObjective.Sums](repeating: objective.zero, count: parts.count)
     for (rank, bytes) in results.enumerated() {
       bytes.withUnsafeBytes { bytes in
         var offset = 0
         for index in indices(ofRank: rank, of: parts.count) {
-          for row in parts[index] { logits[row] = bytes.values(classes, at: &offset) }
+          for row in parts[index] {
+            logits[row] = bytes.values(areOfTokens ? data.length(row) * classes : classes, at: &offset)
+          }
           sums[index].values = bytes.values(sums[index].values.count, at: &offset)
         }
       }

@@ -27,18 +27,22 @@ extension EncoderConfiguration {
   ///   - labels: the file's classes.
   func checkTask(of json: JSON, labels: [String], path: String, _ role: ModelRole) throws {
     let remedy = role.otherTaskRemedy
-    if let type = json["problem_type"]?.string, type != problem.rawValue {
+    let architectures = json["architectures"]?.array?.compactMap(\.string) ?? []
+    let other = architectures.first { name in
+      problem == .tokens
+        ? !name.hasSuffix("ForTokenClassification")
+        : ["ForTokenClassification", "ForMultipleChoice", "ForQuestionAnswering"].contains { name.hasSuffix($0) }
+    }
+    if let other {
+      throw ModelError(
+        "\(path): architectures: expected \"\(family.architecture(for: problem))\", found \(other.quoted), "
+          + "which is not supported; " + remedy)
+    }
+    if let type = json["problem_type"]?.string, type != problem.problemType ?? type {
       let isOther = Problem(rawValue: type) == nil || role == .alone
       throw ModelError(
         "\(path): problem_type: expected \(problem.rawValue.quoted), found \(type.quoted), which is "
           + (isOther ? "not supported" : "another task's") + "; \(remedy)")
-    }
-    let others = ["ForTokenClassification", "ForMultipleChoice", "ForQuestionAnswering"]
-    let architectures = json["architectures"]?.array?.compactMap(\.string) ?? []
-    if let other = architectures.first(where: { name in others.contains { name.hasSuffix($0) } }) {
-      throw ModelError(
-        "\(path): architectures: expected \"\(family.architecture)\", found \(other.quoted), which is not supported; "
-          + remedy)
     }
     if labels.count < task.leastOutputs {
       throw ModelError(

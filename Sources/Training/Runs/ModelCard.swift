@@ -82,6 +82,7 @@ struct ModelCard {
     case .lines: (source.portableName, "text")
     case .csv, .tsv: (source.portableName, "csv")
     case .jsonl: (source.portableName, "json")
+    case .conll: (source.portableName, "conll")
     }
   }
 
@@ -184,7 +185,7 @@ struct ModelCard {
     predict = pipeline("\(task.card.pipelineTag)", model=model, tokenizer=tokenizer\(task.card.pipelineArguments))
     ```
 
-    With sentence-transformers: `CrossEncoder(DIRECTORY)`. Without Python:
+    \(model.configuration.problem == .tokens ? "" : "With sentence-transformers: `CrossEncoder(DIRECTORY)`. ")Without Python:
     `distill-ddp predict --model DIRECTORY --input FILE --output predictions.jsonl`.
     """
   }

@@ -91,6 +91,7 @@ struct RunInputs: Sendable {
     let model = try ClassifierModel(
       student: configuration.student, teacherPath: configuration.teacher?.model, task: configuration.task,
       seed: configuration.run.seed)
+    try configuration.task.check(outputs: model.configuration.labels.count)
     guard let vocabulary = configuration.student.vocabulary else { return model }
     return try model.with(
       SmallerVocabulary(
@@ -178,9 +179,9 @@ struct RunInputs: Sendable {
     guard student.tokenizerDirectory != teacher.tokenizerDirectory || student.ownTokenizer != nil else { return nil }
     let other = try teacher.tokenizer()
     guard let differs = tokenizer.firstDifference(from: other) else { return nil }
-    guard let adaptor = configuration.stages.flatMap(\.adaptors).first(where: { !$0.kind.trainsHead }) else {
-      return other
-    }
+    let goesByTokens = configuration.task.kind == .tokens
+    guard let adaptor = configuration.stages.flatMap(\.adaptors).first(where: { goesByTokens || !$0.kind.trainsHead })
+    else { return other }
     func token(_ tokenizer: Tokenizer) -> String { tokenizer.token(of: differs).map { "\"\($0)\"" } ?? "none" }
     throw ModelError(
       "the student's tokenizer (\(student.tokenizerDirectory)\(student.ownTokenizer == nil ? "" : ", made smaller")) and "

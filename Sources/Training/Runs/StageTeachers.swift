@@ -52,7 +52,8 @@ struct StageTeachers {
     func joined(_ source: (Member) -> any TeacherSource) -> any TeacherSource {
       if members.count == 1 { return source(members[0]) }
       return EnsembleTeacher(
-        members.map { (source($0), $0.weight) }, average: session.configuration.average, classes: classes)
+        members.map { (source($0), $0.weight) }, average: session.configuration.average, classes: classes,
+        areOfTokens: inputs.student.configuration.problem == .tokens)
     }
     (training, validation, measured) = (joined(\.training), joined(\.validation), joined(\.measured))
   }

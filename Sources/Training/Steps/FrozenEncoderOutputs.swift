@@ -28,7 +28,7 @@ package final class FrozenEncoderOutputs: @unchecked Sendable {
   }
 
   static func areEnough(for taps: TapSelection, of configuration: EncoderConfiguration) -> Bool {
-    taps.readsHeadOnly && !configuration.backboneDrops
+    taps.readsHeadOnly && configuration.problem != .tokens && !configuration.backboneDrops
   }
 
   /// The outputs of a micro-batch, computed unless all of it is known. (sentences, hidden)

@@ -15,6 +15,8 @@ package struct TaskKind: Sendable {
   let leastOutputs: Int
   /// What outputs are called where neither the task nor a model says it; `nil` where one must.
   let standardOutputs: [String]?
+  /// The keys of `task` that go with it besides `labels`.
+  var options: [String] = []
   /// What rows are labelled with, given what outputs are called.
   package let targets: @Sendable (_ outputs: [String]) -> Targets
   let card: Card
@@ -32,7 +34,7 @@ package struct TaskKind: Sendable {
   /// The names of these fields in the order of a table's columns.
   let tableFields: [String]
 
-  package static let all: [TaskKind] = [.classification, .regression]
+  package static let all: [TaskKind] = [.classification, .regression, .multilabel, .tokens]
 
   package static func named(_ name: String) -> TaskKind? { all.first { $0.name == name } }
 
@@ -149,9 +151,11 @@ package struct AnsweredRow {
   package let task: TaskSettings
   package let outputs: [String]
   package let logits: [Float]
+  /// Of a row of words.
+  let words: AnsweredWords?
 
-  package init(_ task: TaskSettings, outputs: [String], logits: [Float]) {
-    (self.task, self.outputs, self.logits) = (task, outputs, logits)
+  package init(_ task: TaskSettings, outputs: [String], logits: [Float], words: AnsweredWords? = nil) {
+    (self.task, self.outputs, self.logits, self.words) = (task, outputs, logits, words)
   }
 
   package var fields: [AnswerField] { task.kind.answer(self) }
@@ -171,6 +175,7 @@ extension JSON {
 package struct AnswerField: Sendable {
   package enum Value: Sendable {
     case json(JSON)
+    case names([String])
     /// A number for each output, in the fewest digits that read back as the same.
     case numbers([String])
   }

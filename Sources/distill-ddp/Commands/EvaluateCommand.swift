@@ -38,6 +38,7 @@ struct EvaluateCommand: ParsableCommand {
       let directory = try places.locate([model], in: .ofEnvironment(isShown: places.ranks.rank == 0))[0].path
       let classifier = try ClassifierModel(directory: directory, head: .required, role: .alone)
       if places.ranks.rank == 0 { for notice in classifier.notices { printError("Note: \(notice)") } }
+      let task = try limits.task(of: classifier)
       let source = try data.source(RowInput(data.data[0], ranks: places.ranks))
       let examples = try source.read(
         classifier.task.kind.targets(classifier.configuration.labels), labelsKey: "id2label of the model's config.json")
@@ -52,7 +53,7 @@ struct EvaluateCommand: ParsableCommand {
       let progress = EvaluationProgress(rows: dataset.count)
       guard let predictions = try classifier.predict(dataset, places: places, progress: progress.show) else { return }
       progress.end()
-      let result = EvaluationResult(classifier, dataset, predictions)
+      let result = EvaluationResult(classifier, task, dataset, predictions)
       printLine(json ? result.json.text() : result.text)
     }
   }
@@ -67,11 +68,13 @@ private struct EvaluationResult {
   let details: EvaluationDetails
   let secondsPer1000: Double
 
-  init(_ classifier: ClassifierModel, _ dataset: TokenizedDataset, _ predictions: Predictions) {
+  init(
+    _ classifier: ClassifierModel, _ task: TaskSettings, _ dataset: TokenizedDataset, _ predictions: Predictions
+  ) {
     labels = classifier.configuration.labels
     parameters = classifier.parameterCount
     rows = dataset.count
-    let answers = Answers(classifier.task, outputs: labels, logits: predictions.logits, data: dataset)
+    let answers = Answers(task, outputs: labels, logits: predictions.logits, data: dataset)
     details = answers.details
     metrics = [(.loss, predictions.loss)] + answers.metrics + details.figures
     secondsPer1000 = predictions.seconds / Double(dataset.count) * 1000

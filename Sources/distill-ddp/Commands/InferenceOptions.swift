@@ -10,7 +10,24 @@ struct InferenceOptions: ParsableArguments {
   @Option(help: "Worker threads of each rank (default: the cores it may use, shared among the host's ranks).")
   var threads: Int?
 
+  @Option(help: "Of a model that gives any number of labels: the least probability of one (default: 0.5).")
+  var threshold: Double?
+
+  /// The model's task, with what the command line says of it.
+  func task(of model: ClassifierModel) throws -> TaskSettings {
+    var task = model.task
+    guard let threshold else { return task }
+    guard task.kind == .multilabel else {
+      throw CommandError("--threshold: goes with a model of multilabel, and this one is of \(task.kind.name)")
+    }
+    task.threshold = threshold
+    return task
+  }
+
   func validate() throws {
+    if let threshold, !(threshold > 0 && threshold < 1) {
+      throw ValidationError("--threshold: expected a number above 0, below 1, found \(threshold)")
+    }
     if let threads, threads < 1 { throw ValidationError("--threads: expected 1 or more, found \(threads)") }
   }
 

@@ -54,13 +54,15 @@ struct PredictCommand: ParsableCommand {
       let classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
       try Self.requireHead(of: classifier, model: model)
       if isRoot { for notice in classifier.notices { printError("Note: \(notice)") } }
-      let examples = try input.read(RowInput(input.input, ranks: places.ranks), keeping: kept)
+      let examples = try input.read(
+        RowInput(input.input, ranks: places.ranks), keeping: kept,
+        for: classifier.task.kind == .tokens ? .tags(classifier.configuration.labels) : nil)
       if isRoot { for notice in examples.notices { printError("Note: \(notice)") } }
       let tokenizer = try classifier.tokenizer()
       try RankAgreement.require(
         RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
       let rows = PredictionRows(
-        to: output, task: classifier.task, labels: classifier.configuration.labels, kept: kept)
+        to: output, task: try limits.task(of: classifier), labels: classifier.configuration.labels, kept: kept)
       let results = isRoot ? try ResultStream(destination) : nil
       try results?.write(rows.header)
       let progress = EvaluationProgress(rows: examples.count)
@@ -73,7 +75,7 @@ struct PredictCommand: ParsableCommand {
           progress.show((before + share * count) / all)
         }
         guard let predictions else { continue }
-        try results?.write(try rows.bytes(predictions.logits, from: first, of: examples, model: model))
+        try results?.write(try rows.bytes(predictions.logits, of: dataset, from: first, in: examples, model: model))
       }
       progress.end()
       try results?.finish()

@@ -34,10 +34,11 @@ struct PredictionRows {
   }
 
   /// - Parameters:
+  ///   - dataset: the tokens of these rows.
   ///   - first: the row of `examples` that the first of `rows` belongs to.
   ///   - model: what errors call it.
   func bytes(
-    _ rows: [[Float]], from first: Int, of examples: Examples, model: String
+    _ rows: [[Float]], of dataset: TokenizedDataset, from first: Int, in examples: Examples, model: String
   ) throws(CommandError) -> [UInt8] {
     var out: [UInt8] = []
     let keptTexts = kept.map { JSON.string($0).text() }
@@ -48,12 +49,14 @@ struct PredictionRows {
           "\(model.escapedForDisplay): row \(row + 1): expected finite logits, found \(wrong); the model's weights are "
             + "damaged, so copy it again or take an earlier checkpoint")
       }
-      let answer = AnsweredRow(task, outputs: labels, logits: logits)
+      let words = examples.areOfWords ? AnsweredWords(row, of: examples, index, of: dataset) : nil
+      let answer = AnsweredRow(task, outputs: labels, logits: logits, words: words)
       let values = kept.isEmpty ? [] : examples.kept[row]
       guard form == .jsonLines else {
         let cells = answer.tableFields.flatMap { field in
           switch field.value {
           case .json(let value): [value.string ?? value.text()]
+          case .names(let names): [names.joined(separator: ",")]
           case .numbers(let numbers): numbers
           }
         }
@@ -65,6 +68,8 @@ struct PredictionRows {
       for field in answer.fields {
         switch field.value {
         case .json(let value): out += "\"\(field.name)\":\(value.text()),".utf8
+        case .names(let names):
+          out += "\"\(field.name)\":\(JSON.array(names.map(JSON.string)).text()),".utf8
         case .numbers(let numbers): out += "\"\(field.name)\":[\(numbers.joined(separator: ","))],".utf8
         }
       }

@@ -5,13 +5,13 @@ import Text
 /// How rows are read: the same for every command that reads some.
 struct RowOptions: ParsableArguments {
   enum Format {
-    case lines, csv, tsv, jsonl
+    case lines, csv, tsv, jsonl, conll
     case layout(DatasetLayout)
   }
 
   @Option(
     help: """
-      What the input is, whatever its name: lines, csv, tsv or jsonl, or the dataset that the directory holds, such as \
+      What the input is, whatever its name: lines, csv, tsv, jsonl or conll, or the dataset that the directory holds, such as \
       glue/sst2.
       """)
   var format: Format?
@@ -56,6 +56,7 @@ struct RowOptions: ParsableArguments {
     case .csv: source = DatasetSource(format: .csv, path: path)
     case .tsv: source = DatasetSource(format: .tsv(header: try hasHeader(label: label ?? nil)), path: path)
     case .jsonl: source = DatasetSource(format: .jsonl, path: path)
+    case .conll: source = DatasetSource(format: .conll, path: path)
     }
     source.textColumn = DatasetSource.Column(argument: text ?? "text")
     source.pairColumn = textPair.map(DatasetSource.Column.init)
@@ -111,6 +112,7 @@ struct RowOptions: ParsableArguments {
     case "csv": return .csv
     case "tsv": return .tsv
     case "jsonl", "ndjson": return .jsonl
+    case "conll": return .conll
     case "json":
       throw CommandError(
         "\(path.escapedForDisplay): expected .jsonl, .csv, .tsv or plain lines, found .json; write one object a line "
@@ -127,13 +129,14 @@ extension RowOptions.Format: ExpressibleByArgument {
     case "csv": self = .csv
     case "tsv": self = .tsv
     case "jsonl": self = .jsonl
+    case "conll": self = .conll
     default:
       guard let layout = DatasetLayout(argument: argument) else { return nil }
       self = .layout(layout)
     }
   }
 
-  static var allValueStrings: [String] { ["lines", "csv", "tsv", "jsonl"] + DatasetLayout.allValueStrings }
+  static var allValueStrings: [String] { ["lines", "csv", "tsv", "jsonl", "conll"] + DatasetLayout.allValueStrings }
 
   static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
@@ -200,7 +203,7 @@ struct LabelledDataOptions: ParsableArguments {
     }
     var isOther = false
     if rows.format == nil {
-      isOther = !["csv", "tsv", "jsonl", "ndjson", "json"].contains(uncompressedExtension(of: data[0]))
+      isOther = !["csv", "tsv", "jsonl", "ndjson", "conll", "json"].contains(uncompressedExtension(of: data[0]))
     }
     if rows.isLines || isOther {
       throw ValidationError(
@@ -227,12 +230,13 @@ struct TextInputOptions: ParsableArguments {
   @OptionGroup var rows: RowOptions
 
   /// Reads every row.
-  func read(_ input: RowInput, keeping kept: [String] = []) throws -> Examples {
+  /// - Parameter targets: what decides how texts are read, though labels are not.
+  func read(_ input: RowInput, keeping kept: [String] = [], for targets: Targets? = nil) throws -> Examples {
     let source = try rows.source(self.input, kept: kept, split: .test, input)
     // Of CSV the reader wants a header, which a file without rows need not have.
     if case .csv = source.format, try input.isEmpty(self.input) {
       return try Examples(lines: [], name: self.input)
     }
-    return try source.read(labels: nil)
+    return try source.read(targets)
   }
 }

@@ -15,6 +15,9 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
   case narrowStudent = "narrow-student"
   case severalTeachers = "several-teachers"
   case twoStepText = "two-step-text"
+  case regression
+  case multilabel
+  case tokens
 
   private var source: (path: String, bytes: [UInt8]) {
     switch self {
@@ -31,6 +34,9 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
     case .narrowStudent: ("configs/recipes/narrow-student.yaml", PackageResources.narrow_student_yaml)
     case .severalTeachers: ("configs/recipes/several-teachers.yaml", PackageResources.several_teachers_yaml)
     case .twoStepText: ("configs/recipes/two-step-text.yaml", PackageResources.two_step_text_yaml)
+    case .regression: ("configs/recipes/regression.yaml", PackageResources.regression_yaml)
+    case .multilabel: ("configs/recipes/multilabel.yaml", PackageResources.multilabel_yaml)
+    case .tokens: ("configs/recipes/tokens.yaml", PackageResources.tokens_yaml)
     }
   }
 

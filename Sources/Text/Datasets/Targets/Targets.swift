@@ -6,12 +6,19 @@ package enum Targets: Sendable, Equatable {
   case classes([String])
   /// A finite number for each name.
   case numbers([String])
+  /// Any of the named classes, as 1 and 0 for each.
+  case classSets([String])
+  /// One of the named tags for each word: rows are lists of words.
+  case tags([String])
+
+  /// Whether rows are lists of words.
+  var areOfWords: Bool { if case .tags = self { true } else { false } }
 
   /// How many numbers each row has as its target; 0 where it has a class.
   var values: Int {
     switch self {
-    case .classes: 0
-    case .numbers(let names): names.count
+    case .classes, .tags: 0
+    case .numbers(let names), .classSets(let names): names.count
     }
   }
 }
@@ -21,6 +28,14 @@ enum Target: Sendable, Equatable {
   case none
   case label(Int32)
   case values([Float])
+  /// Of each word.
+  case tags([Int32])
+
+  /// What is wrong with it for a row of so many words.
+  func problem(words: Int) -> String? {
+    guard case .tags(let tags) = self, tags.count != words else { return nil }
+    return "expected \(words) tags, one for each word, found \(tags.count)"
+  }
 }
 
 /// A label is not what it must be.
@@ -52,6 +67,14 @@ struct TargetReader {
       let numbers = NumberTargets(names: names, allowsNone: allowsNone)
       read = { text throws(TargetMismatch) in try numbers.target(of: text) }
       readJSON = { json throws(TargetMismatch) in try numbers.target(of: json) }
+    case .classSets(let names):
+      let sets = ClassSets(names: names, allowsNone: allowsNone, key: key)
+      read = { text throws(TargetMismatch) in try sets.target(of: text) }
+      readJSON = { json throws(TargetMismatch) in try sets.target(of: json) }
+    case .tags(let names):
+      let tags = TagSequences(names: names, allowsNone: allowsNone, key: key)
+      read = { text throws(TargetMismatch) in try tags.target(of: text) }
+      readJSON = { json throws(TargetMismatch) in try tags.target(of: json) }
     }
   }
 

@@ -203,6 +203,7 @@ extension TokenizedDataset {
       batch.starts.withUnsafeBytes { stream.append($0) }
       batch.labels.withUnsafeBytes { stream.append($0) }
       batch.values.withUnsafeBytes { stream.append($0) }
+      batch.tags.withUnsafeBytes { stream.append($0) }
     }
     return stream.digest()
   }

@@ -1,0 +1,77 @@
+extension TaskSettings {
+  init(_ section: ConfigurationSection) {
+    self.init()
+    section.read("kind", .task, into: &kind, "what is predicted; see [tasks](tasks.md)")
+    let name = Expected.text("a class name", form: .label("text"))
+    section.describe(
+      "labels", .orNull(.list(of: name.form, count: 1...Int.max)), default: .value(.null),
+      "the classes in order of their id; null takes those of the dataset that `data.format` names, else those of the "
+        + "student's model")
+    readLabels(section, name)
+    readOptions(section)
+  }
+
+  private mutating func readLabels(_ section: ConfigurationSection, _ name: Expected<String>) {
+    guard let node = section.value("labels"), !node.isNull,
+      let elements = section.elements("labels", of: "class names")
+    else { return }
+    let names = elements.compactMap { section.reader.read($0.node, name, path: $0.path) }
+    guard names.count == elements.count else { return }
+    if names.count < kind.leastOutputs {
+      let least = kind.leastOutputs == 1 ? "one name" : "two classes"
+      section.report("expected at least \(least), found \(names.count)", at: "labels")
+    }
+    for (index, name) in names.enumerated() where names[..<index].contains(name) {
+      section.reader.report(
+        "expected each class once, found \(quoted(name)) again", at: elements[index].node, path: elements[index].path)
+    }
+    labels = names
+  }
+
+  private mutating func readOptions(_ section: ConfigurationSection) {
+    let weight = Expected<Double>.number(above: 0, atMost: 1_000_000)
+    section.describe(
+      "positiveWeights", .list(of: weight.form, count: 1...Int.max), default: .words("1 for each class"),
+      "with `multilabel`: how much each class counts in the loss where a row has it")
+    if section.value("positiveWeights") != nil, let elements = section.elements("positiveWeights", of: "numbers") {
+      let weights = elements.compactMap { section.reader.read($0.node, weight, path: $0.path) }
+      if weights.count == elements.count, let labels, weights.count != labels.count {
+        section.report(
+          "expected \(labels.count) numbers, one for each label, found \(weights.count)", at: "positiveWeights")
+      }
+      positiveWeights = weights
+    }
+    section.read(
+      "threshold", .number(above: 0, below: 1), into: &threshold,
+      "with `multilabel`: the least probability of a class that is predicted")
+    for key in ["positiveWeights", "threshold"] where section.value(key) != nil && !kind.options.contains(key) {
+      section.report("does not go with kind: \(kind.name)", at: key)
+    }
+  }
+
+  /// What only the student's outputs can tell.
+  func check(outputs: Int) throws {
+    guard positiveWeights.isEmpty || positiveWeights.count == outputs else {
+      throw ModelError(
+        "task.positiveWeights: expected \(outputs) numbers, one for each class of the student, found \(positiveWeights.count)"
+      )
+    }
+  }
+}
+
+extension Expected where Value == TaskKind {
+  static var task: Expected {
+    let names = TaskKind.all.map(\.name)
+    return Expected(
+      description: listed(names), form: .words(names),
+      read: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        return TaskKind.named(text)
+      },
+      json: { .string($0.name) },
+      remedy: { node in
+        guard case .scalar(let text, _) = node.content else { return nil }
+        return nearest(to: text, among: names).map { "did you mean \($0)?" }
+      })
+  }
+}

@@ -1,0 +1,67 @@
+import Distillation
+import JSON
+
+extension TaskKind {
+  /// Any number of classes a row, binary cross-entropy for each.
+  package static let multilabel = TaskKind(
+    name: "multilabel", meaning: "any number of classes for each text", problem: .multiLabel, leastOutputs: 1,
+    standardOutputs: nil, options: ["positiveWeights", "threshold"], targets: { .classSets($0) },
+    card: Card(
+      pipelineTag: "text-classification", title: "Multi-label text classification",
+      noun: "A classifier of texts that may have several labels", outputs: "labels",
+      pipelineArguments: ", top_k=None", autoClass: "AutoModelForSequenceClassification"),
+    metrics: [
+      TaskMetric("micro_f1", "micro-F1", .max, hub: ("f1", "Micro-F1")),
+      TaskMetric("macro_f1", "macro-F1", short: "F1", .max, hub: ("f1", "Macro-F1")),
+      TaskMetric("samples_f1", "samples-F1", .max),
+      TaskMetric("exact_match", "exact match", short: "exact", .max, hub: ("accuracy", "Exact match")),
+      TaskMetric(
+        "mean_average_precision", "mean average precision", short: "mAP", .max,
+        hub: ("mean_average_precision", "Mean average precision")),
+    ],
+    hardLoss: { task, terms in
+      binaryCrossEntropy(
+        logits: terms.logits, labels: terms.batch.labels, targets: terms.batch.values,
+        positiveWeights: task.positiveWeights, dLogits: terms.dLogits, scale: terms.scale)
+    },
+    measure: { answers in
+      let scores = answers.multilabel
+      return [scores.microF1, scores.macroF1, scores.samplesF1, scores.exactMatch, scores.meanAveragePrecision]
+    },
+    details: { answers in
+      let classes = answers.multilabel.classes
+      let names = answers.outputs.map(\.escapedForDisplay)
+      let rows = zip(names, classes).map { name, own in
+        [name, grouped(own.rows)]
+          + [own.precision, own.recall, own.f1, own.averagePrecision].map { fixed($0, 4) }
+      }
+      let members = zip(answers.outputs, classes).map { name, own -> JSON in
+        [
+          "label": .string(name), "rows": .integer(own.rows), "precision": .number(own.precision),
+          "recall": .number(own.recall), "f1": .number(own.f1), "average_precision": .number(own.averagePrecision),
+        ]
+      }
+      return EvaluationDetails(
+        members: [("threshold", .number(answers.task.threshold)), ("classes", .array(members))],
+        tables: [[["label", "rows", "precision", "recall", "F1", "average precision"]] + rows])
+    },
+    answer: { row in
+      let probabilities = row.logits.map { sigmoid(Double($0)) }
+      let chosen = zip(row.outputs, probabilities).filter { $1 >= row.task.threshold }.map(\.0)
+      return [
+        AnswerField(name: "labels", column: "labels", value: .names(chosen)),
+        .numbers("logits", column: "logit", row.logits),
+        .numbers("probabilities", column: "probability", probabilities),
+      ]
+    },
+    tableFields: ["labels", "probabilities", "logits"])
+}
+
+extension Answers {
+  var multilabel: MultilabelMetrics {
+    let rows = labelled
+    return MultilabelMetrics(
+      targets: rows.map { data.values($0).map { $0 > 0.5 } }, scores: rows.map { logits[$0] }, outputs: outputs.count,
+      isChosen: { [threshold = task.threshold] in sigmoid(Double($0)) >= threshold })
+  }
+}
