@@ -47,9 +47,11 @@ package struct Examples: Sendable {
 
   /// Rows without labels, from memory.
   ///
-  /// - Parameter pairs: as many, or none.
-  package init(texts: [String], pairs: [String]?) {
-    self.init(hasPairs: pairs != nil)
+  /// - Parameters:
+  ///   - pairs: as many, or none.
+  ///   - targets: what decides how texts are read.
+  package init(texts: [String], pairs: [String]?, for targets: Targets? = nil) {
+    self.init(hasPairs: pairs != nil, targets: targets)
     for (row, text) in texts.enumerated() { append(text.utf8, pair: pairs?[row].utf8, target: .none) }
   }
 

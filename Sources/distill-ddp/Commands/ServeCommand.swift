@@ -62,7 +62,8 @@ private struct ModelServer {
     let directory = try Hub.ofEnvironment().locate(model, effort: .download).path
     classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
     tokenizer = try classifier.tokenizer()
-    rows = PredictionRows(to: "-", task: classifier.task, labels: classifier.configuration.labels, kept: [])
+    rows = PredictionRows(
+      to: "-", task: try limits.task(of: classifier), labels: classifier.configuration.labels, kept: [])
     try classifier.checkLength(limits.maxLength ?? classifier.configuration.maxLength, key: "--max-length")
   }
 
@@ -109,7 +110,9 @@ private struct ModelServer {
     if let pairs, pairs.count != texts.count {
       throw CommandError("request: pairs: expected \(texts.count) texts, found \(pairs.count); give one for each")
     }
-    return Examples(texts: texts, pairs: pairs)
+    guard classifier.task.kind == .tokens else { return Examples(texts: texts, pairs: pairs) }
+    guard pairs == nil else { throw CommandError("request: pairs: a tagger reads single texts; leave them out") }
+    return Examples(texts: texts, pairs: nil, for: .tags(classifier.configuration.labels))
   }
 
   /// As `predict` writes them, with commas between.
@@ -118,7 +121,7 @@ private struct ModelServer {
     guard examples.count > 0 else { return "" }
     let dataset = try limits.tokenize(examples, by: tokenizer, for: classifier, threads: places.pool.workers)
     guard let predictions = try classifier.predict(dataset, places: places) else { return "" }
-    let lines = try rows.bytes(predictions.logits, from: 0, of: examples, model: model).split(
+    let lines = try rows.bytes(predictions.logits, of: dataset, from: 0, in: examples, model: model).split(
       separator: UInt8(ascii: "\n"))
     return String(decoding: Array(lines.joined(separator: [UInt8(ascii: ",")])), as: UTF8.self)
   }

@@ -9,17 +9,19 @@ extension FuzzTarget {
     /// A file of rows. What is accepted is tokenised, a row for a row.
     func dataset(
       _ name: String, _ format: DatasetSource.Format, seeds: [String], words: [String], bombs: [() -> [UInt8]],
+      targets: Targets = .classes(["negative", "neutral", "positive"]),
       edit: @escaping (inout DatasetSource) -> Void = { _ in }
     ) -> FuzzTarget {
       FuzzTarget(name, seeds: seeds.map { Array($0.utf8) }, words: words, bombs: bombs) { bytes in
         var source = DatasetSource(format: format, path: workspace.write(bytes, "data"))
         edit(&source)
-        let examples = try source.read(labels: ["negative", "neutral", "positive"])
+        let examples = try source.read(targets)
         // A row takes twelve bytes beside its text, and another dozen when tokenised: of these the parser is not to blame.
         guard examples.count < 100_000 else { return }
         let dataset = try TokenizedDataset(examples, tokenizer: tokenizer, maxLength: 16)
         promise(dataset.count == examples.count && dataset.maximumLength <= 16)
         promise(dataset.labels.allSatisfy { (-1..<3).contains($0) })
+        promise((0..<dataset.count).allSatisfy { dataset.targets($0) <= max(3, dataset.length($0)) })
       }
     }
     let labels = ["negative", "positive", "0", "1", "2", "3", "-1", "text", "label"]
@@ -63,6 +65,34 @@ extension FuzzTarget {
           { .repeating("[MASK]", 1 << 17) }, { .repeating("中", 1 << 18) }, { .repeating("a", 1 << 20 + 1) },
           { .repeating("\u{302F}\u{1B44}", 1 << 17) },
         ]),
+      dataset(
+        "scores", .jsonl,
+        seeds: ["{\"text\": \"a\", \"label\": [1.5, -2]}\n{\"text\": \"b\", \"label\": \"[1 2]\"}\n"],
+        words: Self.words + ["nan", "inf", "1e999", "[1, 2]", "\"label\"", "\"1;2\""],
+        bombs: [{ .repeating("1,", 1 << 19, before: "{\"text\":\"\",\"label\":[") }], targets: .numbers(["a", "b"])),
+      dataset(
+        "sets", .jsonl,
+        seeds: ["{\"text\": \"a\", \"label\": [\"negative\", 2]}\n{\"text\": \"b\", \"label\": \"0,1|2\"}\n"],
+        words: Self.words + labels + ["\"label\"", ",", "|", ";", "[]"],
+        bombs: [{ .repeating("0,", 1 << 19, before: "{\"text\":\"\",\"label\":\"", after: "\"}") }],
+        targets: .classSets(["negative", "neutral", "positive"])),
+      dataset(
+        "tags", .jsonl,
+        seeds: [
+          "{\"words\": [\"naïve\", \"😀\"], \"tags\": [\"O\", 1]}\n{\"tokens\": [], \"words\": \"a b\", \"tags\": \"O B-X\"}\n"
+        ],
+        words: Self.words + ["\"words\"", "\"tokens\"", "\"tags\"", "\"O\"", "\"B-X\"", "\" \"", "\"\"", "[]"],
+        bombs: [
+          { .repeating("\"a\",", 1 << 18, before: "{\"tags\":[],\"words\":[") },
+          { .repeating("a ", 1 << 19, before: "{\"text\":\"", after: "\",\"tags\":[]}") },
+        ], targets: .tags(["O", "B-X"])),
+      dataset(
+        "conll", .conll, seeds: ["naïve\tO\n😀\tB-X\n\t\nb 1 O\r\n", "-DOCSTART- O\n\na b c B-X\n"],
+        words: ["\t", " ", "\n", "\n\n", "\r\n", "O", "B-X", "-DOCSTART-", "\u{A0}"],
+        bombs: [
+          { .repeating("\n", 1 << 20) }, { .repeating("a\tO\n", 1 << 17) }, { .repeating("\t", 1 << 20) },
+          { .repeating("a ", 1 << 19) },
+        ], targets: .tags(["O", "B-X"])),
       labelFile(in: workspace),
     ]
   }
