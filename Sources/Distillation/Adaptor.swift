@@ -39,11 +39,13 @@ package struct TapPair {
   package let weights: ParameterBuffer
   /// Where projections add their gradients; `nil` in evaluation.
   package let gradient: ParameterBuffer?
+  /// Of projections' products.
+  package let precision: Precision
   package let arena: Arena
 
   package init(
     batch: Batch, teacher: Taps, student: Taps, dStudent: TapGradients?, weights: ParameterBuffer,
-    gradient: ParameterBuffer?, arena: Arena
+    gradient: ParameterBuffer?, precision: Precision = .float32, arena: Arena
   ) {
     self.batch = batch
     self.teacher = teacher
@@ -51,6 +53,7 @@ package struct TapPair {
     self.dStudent = dStudent
     self.weights = weights
     self.gradient = gradient
+    self.precision = precision
     self.arena = arena
   }
 }

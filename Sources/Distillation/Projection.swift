@@ -76,8 +76,8 @@ struct Projections: Sendable {
     guard let map = map(pair) else { return x }
     let out = context.arena.matrix(x.rows, map.weight.rows)
     linearForward(
-      out: out, input: x, weight: LinearWeight(context.weights[map.weight]), bias: map.bias.map { context.weights[$0] },
-      arena: context.arena)
+      out: out, input: x, weight: LinearWeight(context.weights[map.weight], precision: context.precision),
+      bias: map.bias.map { context.weights[$0] }, arena: context.arena)
     switch form {
     case .relu: activationForward(.relu, out: out, input: out)
     case .tanh: tanhForward(out)
@@ -99,7 +99,8 @@ struct Projections: Sendable {
     }
     linearBackward(
       dInput: dX, accumulate: true, dWeight: gradient[map.weight], dBias: map.bias.map { gradient[$0] }, dOut: d,
-      input: x, weight: context.weights[map.weight], arena: context.arena)
+      input: x, weight: LinearWeight(context.weights[map.weight], precision: context.precision),
+      arena: context.arena)
   }
 
   /// Of so many rows and maps.

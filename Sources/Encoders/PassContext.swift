@@ -36,7 +36,7 @@ struct PassContext {
   ) {
     Kernels.linearBackward(
       dInput: dInput, accumulate: accumulate, dWeight: gradient[slots.weight], dBias: slots.bias.map { gradient[$0] },
-      dOut: dOut, input: input, weight: weights[slots.weight], arena: arena)
+      dOut: dOut, input: input, weight: weight(slots.weight), arena: arena)
   }
 
   /// sum += residual, out = LayerNorm(sum)

@@ -73,7 +73,7 @@ struct QKV {
       linearBackward(
         dInput: dRows, accumulate: isWhole, dWeight: gradient[slots.weight].rows(dBlock.weightRows),
         dBias: slots.bias.map { gradient[$0].columns(dBlock.weightRows) }, dOut: dBlock.matrix,
-        input: dBlock.rows.rows(of: input, context), weight: context.weights[slots.weight].rows(dBlock.weightRows),
+        input: dBlock.rows.rows(of: input, context), weight: context.weight(slots.weight, rows: dBlock.weightRows),
         arena: context.arena)
       if !isWhole { dBlock.rows.add(dRows, to: dInput, context) }
     }

@@ -265,7 +265,7 @@ struct DisentangledScores {
       linearBackward(
         dInput: dDropped, accumulate: true, dWeight: buffer[weight.slot].rows(weight.rows),
         dBias: bias.map { buffer[$0.slot].columns($0.columns) }, dOut: d, input: dropped,
-        weight: context.weights[weight.slot].rows(weight.rows), arena: arena)
+        weight: context.weight(weight.slot, rows: weight.rows), arena: arena)
     }
     if let dKeys = gradient.dKeys { mapBackward(Self.upsideDown(dKeys, arena), slots.positionKeys, 1) }
     if let dQueries = gradient.dQueries { mapBackward(dQueries, slots.positionQueries, 0) }

@@ -1,13 +1,23 @@
 import CKernels
 
-/// out = input · weightᵀ + bias. input: (tokens, in), weight: (out, in), bias: (1, out), out: (tokens, out).
+/// out = input · weightᵀ + bias, at the weight's precision. input: (tokens, in), weight: (out, in), bias: (1, out),
+/// out: (tokens, out).
 package func linearForward(out: Matrix, input: Matrix, weight: LinearWeight, bias: Matrix?, arena: Arena) {
   let matrix = weight.matrix
   precondition(out.rows == input.rows && out.columns == matrix.rows && input.columns == matrix.columns)
   if let bias { precondition(bias.columns == out.columns) }
-  multiply(
-    out, Factor(input), Factor(transposed: matrix), panels: weight.panels, adding: bias.map(Addend.row) ?? .nothing,
-    arena: arena)
+  let addend = bias.map(Addend.row) ?? .nothing
+  switch weight.precision {
+  case .float32:
+    multiply(
+      out, Factor(input), Factor(transposed: matrix), panels: weight.panels, adding: addend, arena: arena)
+  case .bfloat16:
+    multiplyBFloat16(
+      out, Factor(input), Factor(transposed: matrix), panels: weight.panels, adding: addend, arena: arena,
+      body: weight.body)
+  case .int8:
+    multiplyInt8(out, input, weight: matrix, panels: weight.panels, adding: addend, arena: arena, body: weight.body)
+  }
 }
 
 /// The gradients of `linearForward`, each added to what is there; `dInput` is overwritten unless `accumulate`.
@@ -15,12 +25,28 @@ package func linearForward(out: Matrix, input: Matrix, weight: LinearWeight, bia
 /// Forward: out = input · weightᵀ + bias.
 package func linearBackward(
   dInput: Matrix?, accumulate: Bool = false, dWeight: Matrix?, dBias: Matrix?, dOut: Matrix, input: Matrix,
-  weight: Matrix, arena: Arena
+  weight: LinearWeight, arena: Arena
 ) {
-  precondition(dOut.rows == input.rows && dOut.columns == weight.rows && input.columns == weight.columns)
+  let matrix = weight.matrix
+  precondition(dOut.rows == input.rows && dOut.columns == matrix.rows && input.columns == matrix.columns)
+  precondition(weight.precision != .int8, "models of 8-bit integers are not trained")
   if let dInput {
-    multiply(dInput, Factor(dOut), Factor(weight), adding: accumulate ? .itself : .nothing, arena: arena)
+    let addend: Addend = accumulate ? .itself : .nothing
+    if weight.precision == .bfloat16 {
+      multiplyBFloat16(
+        dInput, Factor(dOut), Factor(matrix), panels: weight.transposedPanels, adding: addend, arena: arena,
+        body: weight.body)
+    } else {
+      multiply(dInput, Factor(dOut), Factor(matrix), adding: addend, arena: arena)
+    }
   }
-  if let dWeight { multiply(dWeight, Factor(transposed: dOut), Factor(input), adding: .itself, arena: arena) }
+  if let dWeight {
+    if weight.precision == .bfloat16 {
+      multiplyBFloat16(
+        dWeight, Factor(transposed: dOut), Factor(input), adding: .itself, arena: arena, body: weight.body)
+    } else {
+      multiply(dWeight, Factor(transposed: dOut), Factor(input), adding: .itself, arena: arena)
+    }
+  }
   if let dBias { ck_add_column_sums(dBias.base, dOut.base, dOut.rows, dOut.columns, dOut.stride) }
 }

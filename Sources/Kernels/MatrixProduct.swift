@@ -11,8 +11,8 @@ struct Factor {
 
   var rows: Int { isTransposed ? matrix.columns : matrix.rows }
   var columns: Int { isTransposed ? matrix.rows : matrix.columns }
-  fileprivate var rowStride: Int { isTransposed ? 1 : matrix.stride }
-  fileprivate var columnStride: Int { isTransposed ? matrix.stride : 1 }
+  var rowStride: Int { isTransposed ? 1 : matrix.stride }
+  var columnStride: Int { isTransposed ? matrix.stride : 1 }
 }
 
 /// What a matrix product is added to.

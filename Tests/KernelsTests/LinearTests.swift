@@ -47,7 +47,7 @@ struct LinearTests {
       let expectedDBias = dOut.rows.reduce(dBias.rows) { sum($0, [$1]) }
       linearBackward(
         dInput: dInput.view, accumulate: accumulate, dWeight: dWeight.view, dBias: dBias.view, dOut: dOut.view,
-        input: input.view, weight: weight.view, arena: Arena())
+        input: input.view, weight: LinearWeight(weight.view), arena: Arena())
       #expect(largestError(dInput.rows, expectedDInput) < 1e-4)
       #expect(largestError(dWeight.rows, expectedDWeight) < 5e-5)
       #expect(largestError(dBias.rows, expectedDBias) < 1e-5)
@@ -65,7 +65,7 @@ struct LinearTests {
       out: dOut.view, input: input.view, weight: LinearWeight(weight.view), bias: dBias.view, arena: Arena())
     linearBackward(
       dInput: dInput.view, dWeight: dWeight.view, dBias: dBias.view, dOut: dOut.view, input: input.view,
-      weight: weight.view, arena: Arena())
+      weight: LinearWeight(weight.view), arena: Arena())
     #expect(dWeight.rows == before.0 && dBias.rows == before.1)
   }
 
@@ -76,7 +76,7 @@ struct LinearTests {
     let expected = dOut.rows.reduce(dBias.rows) { sum($0, [$1]) }
     linearBackward(
       dInput: nil, dWeight: nil, dBias: dBias.view, dOut: dOut.view, input: FencedMatrix(rows, 1).view,
-      weight: FencedMatrix(columns, 1).view, arena: Arena())
+      weight: LinearWeight(FencedMatrix(columns, 1).view), arena: Arena())
     #expect(largestError(dBias.rows, expected) < 1e-5)
   }
 }

@@ -41,6 +41,81 @@ void ck_multiply(const ck_product *product, float *scratch);
 void ck_pack_panels(float *panels, size_t width, const float *b, size_t bColumn, size_t bInner, size_t columns,
                     size_t inner);
 
+// MARK: bfloat16 product
+
+/// How products of numbers smaller than 32 bits are computed.
+enum {
+  /// Portable, panels of 16 columns.
+  CK_BODY_NARROW,
+  /// Portable, for AVX-512: panels of 32 columns.
+  CK_BODY_WIDE,
+  /// By AVX-512-BF16's or AVX-512-VNNI's instructions, panels of 32 columns.
+  CK_BODY_DOT,
+};
+
+/// As `ck_product`, of a and b rounded to nearest, ties to even, and summed in 32 bits.
+/// An element's sum has the same order whatever the number of rows and columns. The portable bodies' bits are the same on
+/// every processor; the instructions round otherwise.
+typedef struct {
+  float *c;
+  size_t cStride;
+  const float *base;
+  size_t baseStride;
+  const float *a;
+  size_t aRow, aInner;
+  const float *b;
+  size_t bInner, bColumn;
+  /// b as packed by `ck_bf16_pack_panels` for this body, where not null; `b` is then not read.
+  const uint32_t *panels;
+  size_t rows, columns, inner;
+  int body;
+} ck_bf16_product;
+
+/// Whether this processor runs a body.
+int ck_bf16_runs(int body);
+/// Whether this processor's own instructions are faster than products of 32-bit floats.
+int ck_bf16_doubles(void);
+/// The columns of a body's panel.
+size_t ck_bf16_panel_width(int body);
+/// Needs the scratch of `ck_multiply`.
+void ck_bf16_multiply(const ck_bf16_product *product, float *scratch);
+/// panels (columns / width rounded up, inner / 2 rounded up, width) of pairs of b's rows, the last panel and an odd last
+/// row padded with zeros.
+void ck_bf16_pack_panels(uint32_t *panels, int body, const float *b, size_t bColumn, size_t bInner, size_t columns,
+                         size_t inner);
+
+// MARK: 8-bit product
+
+/// The longest inner dimension.
+enum { CK_INT8_LONGEST = 12288 };
+
+/// c = base + a·b, where each row of a and each column of b are quantised by a scale of their own.
+/// An element's result does not depend on the rows and columns beside it, and all bodies give the same bits.
+typedef struct {
+  float *c;
+  size_t cStride;
+  const float *base;
+  size_t baseStride;
+  /// (rows, inner), rows `aStride` apart.
+  const float *a;
+  size_t aStride;
+  /// b as packed by `ck_int8_pack_panels` for this body.
+  const uint32_t *panels;
+  size_t rows, columns, inner;
+  int body;
+} ck_int8_product;
+
+/// Whether this processor runs a body.
+int ck_int8_runs(int body);
+/// The columns of a body's panel.
+size_t ck_int8_panel_width(int body);
+/// A panel in 32-bit words: four numbers each, and two for each column.
+size_t ck_int8_panel_length(int body, size_t inner);
+/// Needs the scratch of `ck_multiply`.
+void ck_int8_multiply(const ck_int8_product *product, float *scratch);
+/// Panels from b's columns, each contiguous and `bColumn` behind the one before.
+void ck_int8_pack_panels(uint32_t *panels, int body, const float *b, size_t bColumn, size_t columns, size_t inner);
+
 // MARK: Activations
 
 /// out[i] = x·Φ(x), Φ by the error function; absolute error below 3e-7.

@@ -103,7 +103,7 @@ private struct LayerProducts {
       guard learns else { continue }
       linearBackward(
         dInput: product.dInput, dWeight: gradient[product.weight], dBias: nil, dOut: product.out,
-        input: product.input, weight: weights[product.weight], arena: arena)
+        input: product.input, weight: weight, arena: arena)
     }
   }
 
