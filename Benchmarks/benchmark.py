@@ -16,7 +16,7 @@ import report
 from contenders import Failure, Ours, PyTorch
 from workloads import WORKLOADS, Workload
 
-EXTRAS = ["scaling", "startup", "kernels"]
+EXTRAS = ["scaling", "startup", "kernels", "products"]
 RUNGS = ["random", "grouped"]
 
 
@@ -46,19 +46,21 @@ class Benchmark:
         return True
 
     def _ours(self, workload: Workload, ranks: int = 1, threads: int = 2, micro_batches: int | None = None) -> Ours:
-        return Ours(self.arguments.binary, self.cache, workload, ranks, threads, micro_batches)
+        return Ours(
+            self.arguments.binary, self.cache, workload, ranks, threads, micro_batches, self.arguments.precision,
+            self.arguments.training_precision)
 
     # MARK: Side by side
 
     def _steps(self, workload: Workload) -> int:
         return self.arguments.steps or (1 if self.arguments.quick else workload.steps)
 
-    def _pytorch(self, workload: Workload, rungs, ranks: int, dropout: bool = True) -> PyTorch:
+    def _pytorch(self, workload: Workload, rungs, ranks: int, dropout: bool = True, autocast: bool = False) -> PyTorch:
         data = {rung: [self.rows.batch(batch) for batch in batches] for rung, batches in rungs.items()}
         # Before each burst, a batch of short sentences wakes threads and caches; probes have warmed up all else.
         short = sorted(range(len(self.rows)), key=lambda i: len(self.rows.tokens[i]))[: workload.batch]
         data["warmup"] = [self.rows.batch(short)] if dropout else []
-        return PyTorch(self.cache, workload, data, ranks, self.threads // ranks, dropout)
+        return PyTorch(self.cache, workload, data, ranks, self.threads // ranks, dropout, autocast)
 
     def compare(self, workload: Workload) -> None:
         """Ours and PyTorch, both rungs, in turns."""
@@ -96,6 +98,8 @@ class Benchmark:
             team.close()
         self.results["workloads"][workload.name] = {
             "title": workload.title, "targets": workload.targets, "cached": workload.cached,
+            "precision": {"teacher and predictions": self.arguments.precision,
+                          "training": self.arguments.training_precision},
             "sgemm": {
                 "gflops": limit.samples, "core": limit.core, "peak": statistics.median(limit.peaks),
                 "shapes": limit.shapes},
@@ -107,10 +111,12 @@ class Benchmark:
                 for rung in RUNGS}}
 
     def _probe(self, workload: Workload, rungs):
-        """Starts PyTorch both ways and times each rung once, which also warms up."""
+        """Starts PyTorch every way and times each rung once, which also warms up: in 32 bits and, where the processor
+        multiplies bfloat16, under autocast. The fastest is what it is compared as."""
         teams, probes = {}, {"memory": {}}
-        for ranks in (1, 2):
-            team = self._pytorch(workload, rungs, ranks)
+        ways = [False, True] if {"avx512_bf16", "amx_bf16", "bf16"} & flags() else [False]
+        for ranks, autocast in [(ranks, autocast) for autocast in ways for ranks in (1, 2)]:
+            team = self._pytorch(workload, rungs, ranks, autocast=autocast)
             teams[team.name] = probes["memory"][team.name] = team
             probes[team.name] = {}
             for rung in RUNGS:
@@ -176,17 +182,24 @@ class Benchmark:
 
     def kernels(self) -> None:
         """CKernels against plain loops."""
+        self.results["kernels"] = self._measured("kernels")
+
+    def products(self) -> None:
+        """The matrix products of each precision against the registers' rates."""
+        self.results["products"] = self._measured("product_rate")
+
+    def _measured(self, name: str) -> list:
+        """What a program of this folder, built with CKernels, prints in each round."""
         here = os.path.dirname(os.path.abspath(__file__))
         root = os.path.dirname(here)
-        sources = [f"{root}/Sources/CKernels/{name}" for name in sorted(os.listdir(f"{root}/Sources/CKernels"))
-                   if name.endswith(".c")]
-        program = f"{self.cache}/kernels"
+        sources = [f"{root}/Sources/CKernels/{file}" for file in sorted(os.listdir(f"{root}/Sources/CKernels"))
+                   if file.endswith(".c")]
+        program = f"{self.cache}/{name}"
         subprocess.run(
             ["clang", "-O2", "-std=gnu11", f"-I{root}/Sources/CKernels/include", f"-I{root}/Sources/CKernels",
-             f"{here}/kernels.c", *sources, "-lm", "-o", program], check=True)
-        rows = [json.loads(subprocess.run(
+             f"{here}/{name}.c", *sources, "-lm", "-o", program], check=True)
+        return [json.loads(subprocess.run(
             [program], capture_output=True, text=True, check=True).stdout) for _ in range(self.arguments.rounds)]
-        self.results["kernels"] = rows
 
     def run(self) -> None:
         for name in self.arguments.workloads:
@@ -217,6 +230,16 @@ def live_teacher(workload: Workload) -> Workload:
     return replace(workload, cached=False, title=workload.title.replace(", cached teacher", ", live teacher"))
 
 
+def flags() -> set[str]:
+    """What the processor says it can do."""
+    with open("/proc/cpuinfo") as file:
+        line = next((line for line in file if line.startswith(("flags", "Features"))), ":")
+    return set(line.split(":")[1].split())
+
+
+INSTRUCTIONS = ["avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm"]
+
+
 def machine() -> dict:
     import torch
     import transformers
@@ -224,7 +247,7 @@ def machine() -> dict:
     with open("/proc/cpuinfo") as file:
         model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "")
     return {
-        "cpu": model, "cores": os.cpu_count(), "system": platform.platform(), "torch": torch.__version__,
+        "cpu": model, "instructions": " ".join(name for name in INSTRUCTIONS if name in flags()), "cores": os.cpu_count(), "system": platform.platform(), "torch": torch.__version__,
         "transformers": transformers.__version__, "time": time.strftime("%Y-%m-%d %H:%M:%S"),
         "load": os.getloadavg()[0]}
 
@@ -237,6 +260,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="batches in a burst (by workload)")
     parser.add_argument("--quick", action="store_true", help="one batch a burst and one round: to see that it works")
     parser.add_argument("--parity", action="store_true", help="compare losses instead of speed")
+    parser.add_argument(
+        "--precision", choices=["float32", "bfloat16", "int8"], default="float32", help="our teacher's and predictions'")
+    parser.add_argument(
+        "--training-precision", choices=["float32", "bfloat16"], default="float32", help="our student's")
     parser.add_argument("--data", default="runs/quickstart/data", help="folder of train_text.txt and train_labels.txt")
     parser.add_argument("--model", default="runs/quickstart/model", help="the MiniLM-L6 checkpoint")
     parser.add_argument("--cache", default="runs/benchmark", help="where models and programs are kept")

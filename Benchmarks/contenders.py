@@ -68,7 +68,9 @@ class Ours:
     """distill-ddp on `ranks` ranks of `threads` threads; with `micro_batches`, cut into as many on any of them."""
 
     def __init__(self, binary: str, cache: str, workload: Workload, ranks: int = 1, threads: int = 2,
-                 micro_batches: int | None = None):
+                 micro_batches: int | None = None, precision: str = "float32", training: str = "float32"):
+        """`precision` is the teacher's and of predictions, `training` the student's."""
+        self.precision, self.training = precision, training
         self.binary, self.cache, self.workload = binary, cache, workload
         self.ranks, self.threads, self.micro_batches = ranks, threads, micro_batches
         self.peak_memory = 0.0
@@ -88,7 +90,8 @@ class Ours:
             report = json.loads(
                 self._run([
                     "evaluate", "--json", "--model", f"{self.cache}/{self.workload.student}", "--max-length",
-                    str(MAX_LENGTH), "--data", f"{folder}/text.txt", f"{folder}/labels.txt"], memory))
+                    str(MAX_LENGTH), "--precision", self.precision, "--data", f"{folder}/text.txt",
+                    f"{folder}/labels.txt"], memory))
             count = sum(len(batch) for batch in batches)
             return {"seconds": [report["seconds_per_1000"] * count / 1000], "losses": [report["loss"]]}
         # What comes before the timed steps: with a cached teacher, the epoch that fills the cache; else the longest
@@ -151,6 +154,8 @@ class Ours:
             configuration["teacher"] = {"model": f"{self.cache}/{workload.teacher}"}
             if workload.cached:
                 configuration["teacher"]["cache"] = {"path": f"{folder}/teacher-cache"}
+            configuration["teacher"]["precision"] = self.precision
+        configuration["training"]["precision"] = self.training
         if self.micro_batches:
             configuration["training"]["microBatches"] = self.micro_batches
         if not dropout:
@@ -178,8 +183,8 @@ class PyTorch:
     """`ranks` processes of `threads` threads, told what to do through pipes."""
 
     def __init__(self, cache: str, workload: Workload, batches: dict[str, list[dict]], ranks: int, threads: int,
-                 dropout: bool = True):
-        self.workload, self.ranks, self.threads = workload, ranks, threads
+                 dropout: bool = True, autocast: bool = False):
+        self.workload, self.ranks, self.threads, self.autocast = workload, ranks, threads, autocast
         self.peak_memory = 0.0
         path = f"{cache}/batches.json"
         with open(path, "w") as file:
@@ -192,15 +197,15 @@ class PyTorch:
             command = [
                 sys.executable, f"{HERE}/pytorch_worker.py", "--workload", workload.name, "--cache", cache, "--batches",
                 path, "--threads", str(threads), "--rank", str(rank), "--ranks", str(ranks), "--port", str(port)]
+            command += ([] if dropout else ["--no-dropout"]) + (["--autocast"] if autocast else [])
             self.processes.append(
                 subprocess.Popen(
-                    command + ([] if dropout else ["--no-dropout"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE, text=True))
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         self._answers()
 
     @property
     def name(self) -> str:
-        return f"{self.ranks} × {self.threads}"
+        return f"{self.ranks} × {self.threads}" + (", bf16" if self.autocast else "")
 
     def burst(self, rung: str, memory: bool = False) -> dict:
         samplers = [Memory(process.pid) for process in self.processes] if memory else []

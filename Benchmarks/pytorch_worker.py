@@ -2,7 +2,7 @@
 
 The algorithm is the usual one in its best form: a frozen teacher in evaluation mode under inference mode, SDPA in
 every layer whose attention no loss reads and plain attention where one does, losses over real tokens only, fused
-AdamW, denormals flushed. Batches are padded to their own longest sentence.
+AdamW, denormals flushed; with --autocast forward passes are in bfloat16. Batches are padded to their own longest sentence.
 """
 
 import argparse
@@ -20,6 +20,7 @@ parser.add_argument("--rank", type=int, default=0)
 parser.add_argument("--ranks", type=int, default=1)
 parser.add_argument("--port", type=int, default=0)
 parser.add_argument("--no-dropout", action="store_true")
+parser.add_argument("--autocast", action="store_true", help="matrix products in bfloat16")
 arguments = parser.parse_args()
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(arguments.threads)
 
@@ -114,6 +115,15 @@ def tensors(batch: dict, counts: LossCounts) -> dict:
     return {"ids": ids, "mask": mask, "labels": torch.tensor(batch["labels"]), "counts": counts}
 
 
+def in_full(taps):
+    """In 32 bits; nothing changes where it is so already."""
+    if taps is None or torch.is_tensor(taps):
+        return taps if taps is None else taps.float()
+    if isinstance(taps, dict):
+        return {name: in_full(value) for name, value in taps.items()}
+    return [in_full(value) for value in taps]
+
+
 def share(batch: dict, rank: int, ranks: int) -> dict:
     return {key: values[rank::ranks] for key, values in batch.items()}
 
@@ -148,16 +158,23 @@ class Run:
             [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}],
             lr=LEARNING_RATE, eps=EPS, fused=True)
 
+    @staticmethod
+    def autocast():
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=arguments.autocast)
+
     def predict(self, batch) -> float:
-        with torch.inference_mode():
+        with torch.inference_mode(), self.autocast():
             return float(self.student(batch)["logits"].sum())
 
     def step(self, batch) -> float:
         taught = None
         if self.teacher:
-            with torch.inference_mode():
+            with torch.inference_mode(), self.autocast():
                 taught = self.teacher(batch)
-        loss = losses(self.workload, self.wrapped(batch), taught, batch)
+        with self.autocast():
+            student = self.wrapped(batch)
+        # Losses are sums in 32 bits, of what either model gave.
+        loss = losses(self.workload, in_full(student), in_full(taught), batch)
         # DDP takes the mean over ranks of what is here a sum divided by the global batch's counts.
         (loss * arguments.ranks).backward()
         self.optimizer.step()

@@ -32,6 +32,9 @@ def text(results: dict) -> str:
     if "startup" in results:
         parts.append(
             f"Start to first step, {results['startup']['rows']} tweets: {spread(results['startup']['seconds'], 2)} s")
+    if "products" in results:
+        parts += ["Matrix products, one thread, GFLOP/s (of the rate of the registers, with the same instructions):",
+                  _products(results["products"])]
     if "kernels" in results:
         parts += ["Kernels, one thread:", _kernels(results["kernels"])]
     return "\n\n".join(parts)
@@ -67,10 +70,12 @@ def _sgemm(results: dict) -> str:
 
 
 def _memory(results: dict) -> str:
-    rows = [["", "ours", "PyTorch 1 × 2", "PyTorch 2 × 1", "ours ÷ least"]]
+    ways = list(dict.fromkeys(way for workload in results["workloads"].values()
+                              for way in workload["memory_mib"]["pytorch"]))
+    rows = [["", "ours", *(f"PyTorch {way}" for way in ways), "ours ÷ least"]]
     for name, workload in results["workloads"].items():
         ours, theirs = workload["memory_mib"]["ours"], workload["memory_mib"]["pytorch"]
-        rows.append([name, f"{ours:.0f}", *(f"{theirs[key]:.0f}" for key in ("1 × 2", "2 × 1")),
+        rows.append([name, f"{ours:.0f}", *(f"{theirs[way]:.0f}" if way in theirs else "–" for way in ways),
                      f"{ours / min(theirs.values()):.2f}"])
     return table(rows)
 
@@ -98,3 +103,19 @@ def _kernels(rounds: list[list[dict]]) -> str:
         rows.append([samples[0]["name"], f"{plain:.2f}", f"{ours:.2f}", f"{plain / ours:.1f}", f"{bound:.2f}",
                      f"{bound / ours:.2f}", samples[0]["by"]])
     return table(rows)
+
+
+def _products(rounds: list[dict]) -> str:
+    """A figure is the best of all rounds: processor time, which other programs only lengthen."""
+    shapes = list(rounds[0]["shapes"])
+    bodies = [body for body in rounds[0]["shapes"][shapes[0]]]
+    peaks = {name: max(sample["registers"][name] for sample in rounds) for name in rounds[0]["registers"]}
+    rows = [["rows × columns × inner", *bodies]]
+    for shape in shapes:
+        cells = []
+        for body in bodies:
+            rate = max(sample["shapes"][shape][body] for sample in rounds)
+            peak = peaks.get(body.split(",")[0], 0)
+            cells.append(f"{rate:.0f}" + (f" ({rate / peak:.2f})" if peak else ""))
+        rows.append([shape, *cells])
+    return table(rows) + "\n\nRegisters: " + ", ".join(f"{name} {rate:.0f}" for name, rate in peaks.items())
