@@ -36,10 +36,12 @@ package struct Encoder: Sendable {
   /// Runs the layers that `taps` needs and keeps what `EncoderPass.backward` needs. Dropout applies where a key is
   /// given.
   package func forward(
-    _ batch: Batch, weights: ParameterBuffer, taps: TapSelection, arena: Arena, dropout: DropoutKey?
+    _ batch: Batch, weights: ParameterBuffer, packed: PackedWeights? = nil, taps: TapSelection, arena: Arena,
+    dropout: DropoutKey?
   ) -> EncoderPass {
     run(
-      PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: dropout), taps, keeps: true)
+      PassContext(batch: batch, weights: weights, packed: packed, arena: arena, dropoutKey: dropout), taps,
+      keeps: true)
   }
 
   /// The last layer's output at each sentence's first token, which is all that the head reads. (sentences, hidden)

@@ -8,6 +8,8 @@ package struct FrozenModel: Sendable {
   package let taps: TapSelection
   private let weights: ParameterBuffer
   private let packed: PackedWeights?
+  /// What its products round their factors to.
+  package var precision: Precision { packed?.precision ?? .float32 }
 
   package init(_ encoder: Encoder, weights: ParameterBuffer, packed: PackedWeights? = nil, taps: TapSelection) {
     self.encoder = encoder

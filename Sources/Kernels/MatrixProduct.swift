@@ -60,8 +60,9 @@ func multiply(
 ) {
   precondition(c.rows == a.rows && c.columns == b.columns && a.columns == b.rows)
   guard c.count > 0 else { return }
-  // An empty sum is what the pass below would not write.
-  guard let width = kernel.panelWidth, a.columns > 0 else { return multiplyByOpenBLAS(c, a, b, adding: addend) }
+  // What the passes below would not write. OpenBLAS may not have been opened.
+  guard a.columns > 0 else { return addEmptySum(to: addend, c) }
+  guard let width = kernel.panelWidth else { return multiplyByOpenBLAS(c, a, b, adding: addend) }
   var product = ck_product()
   product.c = c.base
   product.cStride = c.stride
@@ -82,6 +83,18 @@ func multiply(
   product.inner = a.columns
   product.width = width
   ck_multiply(&product, arena.productScratch())
+}
+
+/// c = addend
+private func addEmptySum(to addend: Addend, _ c: Matrix) {
+  for index in 0..<c.rows {
+    let row = c.base + index * c.stride
+    switch addend {
+    case .nothing: row.update(repeating: 0, count: c.columns)
+    case .itself: break
+    case .row(let bias): row.update(from: bias.base, count: c.columns)
+    }
+  }
 }
 
 private func multiplyByOpenBLAS(_ c: Matrix, _ a: Factor, _ b: Factor, adding addend: Addend) {

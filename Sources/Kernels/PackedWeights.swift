@@ -198,6 +198,8 @@ private struct PanelLayout {
     case .bfloat16: width = ck_bf16_panel_width(body.rawValue)
     case .int8: width = ck_int8_panel_width(body.rawValue)
     }
+    // Products of longer rows of 8-bit integers are computed in 32 bits, from the weights as they are.
+    let slots = precision == .int8 ? slots.filter { $0.columns <= Int(CK_INT8_LONGEST) } : slots
     self.slots = slots
     self.precision = precision
     self.learning = learning

@@ -178,6 +178,27 @@ struct ReducedProductTests {
     }
   }
 
+  @Test("rows too long for 8-bit integers are multiplied in 32 bits")
+  func longRows() throws {
+    var layout = ParameterLayout()
+    let slots = [layout.add("a", [3, 12_289], decays: true), layout.add("b", [3, 8], decays: true)]
+    let parameters = ParameterBuffer(layout)
+    for index in parameters.values.indices { parameters.values[index] = Float(index % 7) - 3 }
+    let packed = try #require(PackedWeights(slots, of: parameters, precision: .int8))
+    #expect(packed.count == 1)
+    for index in 0..<packed.count {
+      packed.pack(index)
+      packed.discardOriginal(index)
+    }
+    let input = FencedMatrix(2, 12_289)
+    let (out, expected) = (FencedMatrix(2, 3), FencedMatrix(2, 3))
+    linearForward(
+      out: out.view, input: input.view, weight: packed.weight(slots[0], rows: 0..<3), bias: nil, arena: Arena())
+    linearForward(
+      out: expected.view, input: input.view, weight: LinearWeight(parameters[slots[0]]), bias: nil, arena: Arena())
+    #expect(out.rows == expected.rows)
+  }
+
   // MARK: Linear maps
 
   @Test("a row's result does not depend on the rows beside it", arguments: Precision.allCases)

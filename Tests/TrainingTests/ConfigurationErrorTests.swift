@@ -73,6 +73,7 @@ private func layerMap(from first: Int) -> String {
     Mistake("shuffle=yes", #"shuffle: expected true or false, found "yes"; write true"#),
     Mistake("shuffle=\"false\"", #"shuffle: expected true or false, found the text "false"; write false"#),
     Mistake("shuffle=maybe", #"shuffle: expected true or false, found "maybe""#),
+    Mistake("precision=int8", #"precision: expected float32 or bfloat16, found "int8""#),
     Mistake("wirePrecision=fp16", #"wirePrecision: expected float32 or bfloat16, found "fp16""#),
     Mistake("microBatches=0", #"microBatches: expected auto or an integer from 1 to 1000000, found "0""#),
     Mistake(

@@ -138,6 +138,7 @@ private let recipes = [
     first.training.optimizer = .sgd
     first.training.duration = .steps(9)
     first.training.maxGradientNorm = nil
+    first.training.precision = .bfloat16
     first.training.wirePrecision = .bfloat16
     first.training.layerDecay = 0.9
     first.training.earlyStopping.patience = 3
@@ -177,6 +178,7 @@ private let recipes = [
     cache.precision = .fp32
     configuration.teacher = TeacherSettings(model: "./t")
     configuration.teacher?.cache = cache
+    configuration.teacher?.precision = .int8
     configuration.training.learningRate = 5e-5
     return configuration
   }

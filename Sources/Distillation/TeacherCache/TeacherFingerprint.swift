@@ -7,9 +7,14 @@ package struct TeacherFingerprint: Sendable {
   let configuration: EncoderConfiguration
   /// Of the SHA-256 of each stretch of the weights as they lie in memory.
   let weights: SHA256
+  /// What its products round their factors to.
+  let precision: Precision
 
-  package init(_ configuration: EncoderConfiguration, weights: ParameterBuffer, threads: Int) {
+  package init(
+    _ configuration: EncoderConfiguration, weights: ParameterBuffer, precision: Precision = .float32, threads: Int
+  ) {
     self.configuration = configuration
+    self.precision = precision
     self.weights = weights.digest(threads: threads)
   }
 
@@ -21,5 +26,6 @@ package struct TeacherFingerprint: Sendable {
     let members = shape.familyMembers
     return [("teacher", .string("\(weights)"))] + zip(members.keys, members.values)
       + [("classes", .integer(configuration.labels.count))]
+      + (precision == .float32 ? [] : [("products", .string(precision.rawValue))])
   }
 }

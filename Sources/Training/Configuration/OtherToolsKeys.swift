@@ -6,7 +6,7 @@ enum OtherToolsKeys {
 
   private static let global = "which counts all ranks: there is no accumulation of gradients to set"
   private static let precision =
-    "training is in 32 bits; bfloat16 is for gradients on their way: training.wirePrecision"
+    "write training.precision: bfloat16; for gradients on their way, training.wirePrecision"
 
   private static let remedies: [String: String] = [
     "num_train_epochs": "write training.epochs", "num_epochs": "write training.epochs",

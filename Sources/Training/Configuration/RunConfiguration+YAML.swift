@@ -185,6 +185,7 @@ extension TrainingSettings {
     }
     writer.write("dropLast", flag: dropLast)
     writer.write("validateEverySteps", number: validateEverySteps)
+    writer.write("precision", precision.rawValue)
     writer.write("wirePrecision", wirePrecision.rawValue)
     writer.section("earlyStopping") { writer in
       writer.write("patience", number: earlyStopping.patience)

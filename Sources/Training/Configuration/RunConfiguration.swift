@@ -156,6 +156,8 @@ package struct TeacherSettings: Sendable, Equatable {
   package var predictions: [String] = []
   /// How much it counts among several.
   package var weight: Double = 1
+  /// What its products round their factors to.
+  package var precision = TeacherPrecision.float32
   /// Where its features are kept; `nil` computes them in every epoch.
   package var cache: TeacherCacheSettings?
 

@@ -32,6 +32,10 @@ extension TrainingSettings {
         + "long. With a number, gradients are summed in one tree over micro-batches, and any number of ranks and threads "
         + "gives the same bits")
     section.read(
+      "precision", .choice, into: &precision,
+      "what factors of the student's products are [rounded to](precision.md), forward and backward; weights, moments, "
+        + "norms, losses and sums are 32-bit floats in any case")
+    section.read(
       "wirePrecision", .choice, into: &wirePrecision,
       "how gradients travel between ranks; `bfloat16` halves the bytes: a rank's gradient is rounded to 8 bits before it "
         + "is added, and the sum once more; not with a number of `microBatches`")

@@ -36,6 +36,13 @@ extension TeacherSettings {
     if model == nil, predictions.isEmpty, section.value("model") == nil, section.value("predictions") == nil {
       section.reportMissing("model", "a Hugging Face model directory")
     }
+    section.read(
+      "precision", .choice, into: &precision,
+      "what factors of the teacher's products are [rounded to](precision.md); `auto` is bfloat16 where the processor "
+        + "multiplies it faster, else float32")
+    if precision != .float32, !predictions.isEmpty {
+      section.report("predictions take the place of the model; remove it", at: "precision")
+    }
     cache = section.sectionUnlessNull(
       "cache", "keeps what the adaptors read of the teacher on disk; null computes it in every epoch"
     ) { TeacherCacheSettings($0) }
@@ -47,6 +54,7 @@ extension TeacherSettings {
   func write(to writer: inout YAMLWriter) {
     if let model { writer.write("model", model) }
     writer.write("predictions", flow: YAMLWriter.list(predictions.map(YAMLWriter.scalar)))
+    if predictions.isEmpty { writer.write("precision", precision.rawValue) }
     guard let cache else { return writer.write("cache", flow: "null") }
     writer.section("cache") { writer in
       writer.write("path", cache.path)

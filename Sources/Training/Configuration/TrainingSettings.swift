@@ -34,6 +34,8 @@ package struct TrainingSettings: Sendable, Equatable {
   /// Whether each epoch visits the rows in an order of its own.
   package var shuffle = true
   package var microBatches = MicroBatches.auto
+  /// What products round their factors to.
+  package var precision = TrainingPrecision.float32
   /// How gradients travel between ranks.
   package var wirePrecision = WirePrecision.float32
   /// Whether an epoch's short last batch is skipped.

@@ -37,14 +37,15 @@ struct Evaluation {
 
   init(
     student: Encoder, weights: ParameterBuffer, teacher: (any TeacherSource)?, objective: StageObjective,
-    places: Places
+    places: Places, precision: Precision = .float32
   ) {
     self.student = student
     self.weights = weights
     self.teacher = teacher
     self.objective = objective
     self.places = places
-    packed = PackedWeights(student.linearWeights(for: objective.studentTaps.union([.logits])), of: weights)
+    packed = PackedWeights(
+      student.linearWeights(for: objective.studentTaps.union([.logits])), of: weights, precision: precision)
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: nil) }
   }
 

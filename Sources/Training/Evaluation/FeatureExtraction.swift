@@ -10,8 +10,17 @@ extension ClassifierModel {
   /// `starts[i]` to `starts[i + 1]` in tokens, and from `attention_starts[i]` on in elements of attention.
   ///
   /// Rows are computed and written a few at a time, so that memory grows by no more than their starts.
-  package func writeFeatures(of data: TokenizedDataset, to path: String, pool: WorkerPool) throws {
+  ///
+  /// - Parameter precision: what products round their factors to.
+  package func writeFeatures(
+    of data: TokenizedDataset, to path: String, pool: WorkerPool, precision: Precision = .float32
+  ) throws {
     try check(data)
+    // Rows are few and long, and 32 bits gain nothing by it.
+    let packed =
+      precision == .float32
+      ? nil : PackedWeights(encoder.linearWeights(for: exported), of: weights, precision: precision)
+    if let packed { pool.pack(packed) }
     let starts = (0..<data.count).reduce(into: [Int64(0)]) { $0.append($0[$1] + Int64(data.length($1))) }
     let heads = exported.inOrder.compactMap { tap in
       if case .maps(let heads) = tap.shape(in: configuration) { heads } else { nil }
@@ -40,7 +49,8 @@ extension ClassifierModel {
         // Each element is written by the one worker that took its index.
         nonisolated(unsafe) let features = features
         pool.share(0..<rows.count) { worker, index in
-          features[index] = self.features(of: data.batch([rows.lowerBound + index]), arena: arenas[worker].arena)
+          features[index] = self.features(
+            of: data.batch([rows.lowerBound + index]), packed: packed, arena: arenas[worker].arena)
         }
       }
       for feature in features.joined() {
@@ -89,9 +99,9 @@ extension ClassifierModel {
   private var exported: TapSelection { TapSelection(allOf: configuration, head: hasTrainedHead) }
 
   /// All features of a batch of one sentence.
-  private func features(of batch: Batch, arena: Arena) -> [Feature] {
+  private func features(of batch: Batch, packed: PackedWeights?, arena: Arena) -> [Feature] {
     arena.reset()
-    let taps = encoder.infer(batch, weights: weights, taps: exported, arena: arena)
+    let taps = encoder.infer(batch, weights: weights, packed: packed, taps: exported, arena: arena)
     return exported.inOrder.map { tap in
       let parts: [Matrix]
       switch tap.shape(in: configuration) {

@@ -14,18 +14,20 @@ package struct Predictions: Sendable {
 extension ClassifierModel {
   /// Runs the model over a dataset, shared among ranks and their workers.
   ///
-  /// - Parameter progress: told on rank 0 the share of its work that is done, by whichever worker did it.
+  /// - Parameters:
+  ///   - precision: what products round their factors to.
+  ///   - progress: told on rank 0 the share of its work that is done, by whichever worker did it.
   /// - Returns: the predictions on rank 0, `nil` elsewhere.
   package func predict(
-    _ data: TokenizedDataset, places: Places, progress: (@Sendable (Double) -> Void)? = nil
+    _ data: TokenizedDataset, places: Places, precision: Precision = .float32,
+    progress: (@Sendable (Double) -> Void)? = nil
   ) throws -> Predictions? {
     try check(data)
     let clock = ContinuousClock()
     let start = clock.now
     let objective = StageObjective(task: task, labelWeight: 1, adaptors: [])
     let evaluation = Evaluation(
-      student: encoder, weights: weights, teacher: nil, objective: objective,
-      places: places)
+      student: encoder, weights: weights, teacher: nil, objective: objective, places: places, precision: precision)
     guard let outcome = try evaluation.run(data, progress: places.ranks.rank == 0 ? progress : nil) else { return nil }
     let losses = objective.losses(outcome.sums, counts: GlobalCounts(of: 0..<data.count, in: data), hasLabels: true)
     return Predictions(logits: outcome.logits, loss: losses.total, seconds: (clock.now - start).seconds)

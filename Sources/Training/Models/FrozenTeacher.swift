@@ -6,21 +6,25 @@ import Kernels
 extension Places {
   /// Collective: makes a model that is run only, for some taps and for texts of some words. Its packed weights lie in
   /// memory once on each host, and nothing else of it stays that these do not need: `model.weights` is used up.
-  func freeze(_ model: ClassifierModel, for taps: TapSelection, words: [Int]) throws -> FrozenModel {
+  func freeze(
+    _ model: ClassifierModel, for taps: TapSelection, words: [Int], precision: Precision = .float32
+  ) throws -> FrozenModel {
     model.discardWeights(except: taps, words: words)
-    let packed = try shareOnHost(model.encoder.linearWeights(for: taps), of: model.weights)
+    let packed = try shareOnHost(model.encoder.linearWeights(for: taps), of: model.weights, precision)
     return FrozenModel(model.encoder, weights: model.weights, packed: packed, taps: taps)
   }
 
   /// The first rank of each host packs; the others map what it packed, or where they cannot (in a container of their
   /// own, say) pack for themselves.
-  private func shareOnHost(_ slots: [Slot], of weights: ParameterBuffer) throws -> PackedWeights? {
-    guard ranks.size > 1 else { return packed(slots, of: weights) }
+  private func shareOnHost(
+    _ slots: [Slot], of weights: ParameterBuffer, _ precision: Precision
+  ) throws -> PackedWeights? {
+    guard ranks.size > 1 else { return packed(slots, of: weights, precision) }
     var offer: HostOffer?
     var own: PackedWeights?
     if ranks.localRank == 0, ranks.localSize > 1 {
       let mark = PackedWeights.Mark(bits: UInt64.random(in: 0...UInt64.max))
-      own = PackedWeights(sharing: slots, of: weights, mark: mark)
+      own = PackedWeights(sharing: slots, of: weights, precision: precision, mark: mark)
       if let own, let descriptor = own.sharedDescriptor {
         takeOver(own)
         offer = HostOffer(host: HostOffer.thisHost, process: getpid(), descriptor: descriptor, mark: mark)
@@ -31,17 +35,18 @@ extension Places {
     if own == nil {
       own =
         HostOffer.list(offers).lazy.filter { $0.host == HostOffer.thisHost }.compactMap {
-          PackedWeights(slots, of: weights, packedBy: $0.process, descriptor: $0.descriptor, mark: $0.mark)
+          PackedWeights(
+            slots, of: weights, precision: precision, packedBy: $0.process, descriptor: $0.descriptor, mark: $0.mark)
         }.first
       if let own { (0..<own.count).forEach(own.discardOriginal) }
     }
     // Who offers memory stays until all have mapped it.
     try ranks.barrier()
-    return own ?? packed(slots, of: weights)
+    return own ?? packed(slots, of: weights, precision)
   }
 
-  private func packed(_ slots: [Slot], of weights: ParameterBuffer) -> PackedWeights? {
-    let packed = PackedWeights(slots, of: weights)
+  private func packed(_ slots: [Slot], of weights: ParameterBuffer, _ precision: Precision) -> PackedWeights? {
+    let packed = PackedWeights(slots, of: weights, precision: precision)
     if let packed { takeOver(packed) }
     return packed
   }

@@ -41,14 +41,15 @@ package struct MemoryPlan: Sendable, Equatable {
     var shared = 0.0
     if let teacher = shapes.teacher {
       teacherBytes = Self.floatBytes * Double(shapes.teacherParameters)
-      let panels = Self.packed(teacher, taps: plan.teacherTaps)
+      let precisions = plan.configuration.teachers.filter(\.predictions.isEmpty).map(\.precision.resolved)
+      let panels = Self.packed(teacher, taps: plan.teacherTaps, precisions.first ?? .float32)
       shared = panels ?? 0
       let words = Self.rows(train.words, width: teacher.embeddingWidth)
       let positions = Self.floatBytes * Double(teacher.maxPositions * teacher.embeddingWidth)
       teacherLeft = panels == nil ? teacherBytes : words + positions
-      for other in shapes.otherTeachers {
+      for (other, precision) in zip(shapes.otherTeachers, precisions.dropFirst()) {
         let bytes = Self.floatBytes * Double(ModelShapes.parameters(other))
-        let panels = Self.packed(other, taps: plan.teacherTaps)
+        let panels = Self.packed(other, taps: plan.teacherTaps, precision)
         teacherBytes += bytes
         shared += panels ?? 0
         teacherLeft +=
@@ -77,6 +78,9 @@ package struct MemoryPlan: Sendable, Equatable {
         // Weights are packed for validation, which has arenas of its own.
         arena += Self.packed(shapes.student, taps: stage.studentTaps.union([.logits])) ?? 0
         arena += Double(threads) * Self.validationArena(stage, shapes, train: train)
+      }
+      if stage.settings.training.precision == .bfloat16 {
+        arena += Self.packed(shapes.student, taps: stage.studentTaps, .bfloat16, learning: true) ?? 0
       }
       if stage.keepsOutputs {
         arena += Self.floatBytes * train.all.sentences * Double(shapes.student.hiddenSize)
@@ -111,11 +115,12 @@ package struct MemoryPlan: Sendable, Equatable {
   }
 
   /// `nil` where this processor has no kernel for packed weights.
-  private static func packed(_ configuration: EncoderConfiguration, taps: TapSelection) -> Double? {
-    guard let width = productPanelWidth else { return nil }
+  private static func packed(
+    _ configuration: EncoderConfiguration, taps: TapSelection, _ precision: Precision = .float32, learning: Bool = false
+  ) -> Double? {
     var layout = ParameterLayout()
     let slots = Encoder(configuration, layout: &layout).linearWeights(for: taps)
-    return floatBytes * slots.reduce(0.0) { $0 + Double(($1.rows + width - 1) / width * width * $1.columns) }
+    return PackedWeights.bytes(slots, precision: precision, learning: learning).map(Double.init)
   }
 
   /// Pinned micro-batches are summed in a tree.

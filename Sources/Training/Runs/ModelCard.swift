@@ -121,7 +121,9 @@ struct ModelCard {
       let path = configuration.teacherName
       let shape = teacher.configuration
       let size = "\(shape.layers) layers of \(shape.hiddenSize), \(grouped(teacher.parameters)) parameters"
-      rows.append(("teacher", "\(path.portablePath): \(size)"))
+      let precision = configuration.teacher?.precision.resolved ?? .float32
+      rows.append(
+        ("teacher", "\(path.portablePath): \(size)\(precision == .float32 ? "" : ", run in \(precision.rawValue)")"))
     }
     rows += [("start", start), ("stages", configuration.stages.map(\.name).joined(separator: ", then "))]
     rows.append(("stage", stage.name))
@@ -129,7 +131,8 @@ struct ModelCard {
     let adaptors = zip(keys, stage.adaptors).map { "\($0) × \($1.weight)" }
     if !adaptors.isEmpty { rows.append(("adaptors", adaptors.joined(separator: ", "))) }
     rows += [
-      ("weight of the labels", "\(stage.labelWeight)"), ("batch size", "\(stage.training.batchSize)"),
+      ("products of training", stage.training.precision.rawValue), ("weight of the labels", "\(stage.labelWeight)"),
+      ("batch size", "\(stage.training.batchSize)"),
       ("learning rate", "\(stage.training.learningRate)"),
       ("longest sequence", "\(configuration.data.maxLength) tokens"), ("seed", "\(configuration.run.seed)"),
     ]

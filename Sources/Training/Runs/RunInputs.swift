@@ -73,7 +73,7 @@ struct RunInputs: Sendable {
     teachers = configuration.teachers.indices.prefix(models.count).map { index in
       let (settings, model) = (configuration.teachers[index], models[index])
       let cache = settings.cache.flatMap { cache in
-        model.map { TeacherCache(cache, teacher: $0, threads: threads) }
+        model.map { TeacherCache(cache, teacher: $0, precision: settings.precision.resolved, threads: threads) }
       }
       return Teacher(
         weight: settings.weight, model: model, cache: cache, predictions: predictions[index], texts: texts[index])

@@ -82,7 +82,7 @@ final class StageRun {
     teachers = StageTeachers(session, settings, index: index, taps: objective.teacherTaps)
     gradientStep = GradientStep(
       student: encoder, teacher: teachers.training, objective: objective, weights: weights, places: places,
-      wire: training.wirePrecision,
+      precision: training.precision.arithmetic, wire: training.wirePrecision,
       // A row that comes twice in a batch would be written by two workers.
       frozenOutputs: settings.update == .head && !sampler.repeatsRows
         ? .forHead(of: encoder, taps: objective.studentTaps, rows: rows.count) : nil)

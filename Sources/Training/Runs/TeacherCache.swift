@@ -2,6 +2,7 @@ import Checkpoints
 import Collectives
 import Distillation
 import JSON
+import Kernels
 
 /// A run's teacher cache: its settings, and the teacher it belongs to, hashed once for all stages.
 struct TeacherCache: Sendable {
@@ -10,11 +11,12 @@ struct TeacherCache: Sendable {
   /// Keeps anyone from clearing the cache. Where there is none to be had, the cache is none either, or goes on without.
   private let claim: FileLock?
 
-  init(_ settings: TeacherCacheSettings, teacher: ClassifierModel, threads: Int) {
+  init(_ settings: TeacherCacheSettings, teacher: ClassifierModel, precision: Precision, threads: Int) {
     self.settings = settings
     try? createDirectories(settings.path)
     claim = try? FileLock.attempt("\(settings.path)/\(TeacherCacheDirectory.lockName)", sharing: .shared)
-    fingerprint = TeacherFingerprint(teacher.configuration, weights: teacher.weights, threads: threads)
+    fingerprint = TeacherFingerprint(
+      teacher.configuration, weights: teacher.weights, precision: precision, threads: threads)
   }
 
   func teacher(_ live: LiveTeacher) -> CachedTeacher {

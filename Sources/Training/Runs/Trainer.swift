@@ -32,7 +32,7 @@ package struct Trainer {
     isOneOfMany: Bool = false, hub: Hub, stopSignal: @escaping () -> Int32? = { nil },
     observe: @escaping (TrainingEvent) -> Void
   ) {
-    self.configuration = configuration
+    self.configuration = configuration.withPrecisionResolved
     self.resume = resume ?? configuration.run.resume
     self.allowsChanges = allowsChanges
     self.isOneOfMany = isOneOfMany
@@ -233,14 +233,22 @@ package struct Trainer {
     for adaptors in try adaptors(inputs) {
       taps.formUnion(StageObjective(labelWeight: 0, adaptors: adaptors).teacherTaps)
     }
-    return try inputs.teachers.map { teacher in
+    return try zip(inputs.teachers, configuration.teachers).map { teacher, settings in
       guard let model = teacher.model else { return nil }
       let texts = teacher.texts
-      let data = [texts?.training.all ?? inputs.training.all, texts == nil ? inputs.validation : texts?.validation]
-      let words = data.compactMap { $0 }.reduce(into: Set<Int>()) {
+      let training = texts?.training.all ?? inputs.training.all
+      let words = [training, texts == nil ? inputs.validation : texts?.validation].compactMap { $0 }.reduce(
+        into: Set<Int>()
+      ) {
         $0.formUnion($1.words(of: 0..<$1.count, vocabulary: model.configuration.vocabularySize))
       }
-      return try places.freeze(model, for: taps, words: words.sorted())
+      let precision = settings.precision.resolved
+      // What it gives in 32 bits can be asked for as long as its weights are there.
+      let calibration =
+        precision == .int8 ? Calibration(model, taps: taps, rows: training, name: settings.model ?? "teacher") : nil
+      let frozen = try places.freeze(model, for: taps, words: words.sorted(), precision: precision)
+      try calibration?.check(frozen)
+      return frozen
     }
   }
 
@@ -286,6 +294,7 @@ package struct Trainer {
       simd: simdLevel, host: RankFacts.ownHostName,
       blas: openBLASInUse().map { "OpenBLAS \($0.core)" } ?? "own matrix product",
       teacher: configuration.teachers.isEmpty ? nil : configuration.teacherName,
+      teacherPrecision: inputs.teacher == nil ? nil : configuration.teacher?.precision.resolved.withInstructions,
       teacherParameters: inputs.teacher?.parameterCount, studentParameters: inputs.student.parameterCount,
       trainRows: inputs.training.trainRows, unlabelledRows: inputs.training.all.count - inputs.training.trainRows,
       trainMeanLength: inputs.training.all.meanLength, truncatedRows: inputs.training.all.truncatedRows,

@@ -30,6 +30,8 @@ package struct RunOverview: Sendable {
   package let host: String
   package let blas: String
   package let teacher: String?
+  /// What its products round their factors to, and by which instructions.
+  package let teacherPrecision: String?
   package let teacherParameters: Int?
   package let studentParameters: Int
   package let trainRows: Int
@@ -149,6 +151,7 @@ extension TrainingEvent {
       [
         "event": "run_started", "ranks": .integer(run.ranks), "threads": .integer(run.threads),
         "simd": .string(run.simd), "blas": .string(run.blas), "teacher": run.teacher.map(JSON.string) ?? .null,
+        "teacher_precision": run.teacherPrecision.map(JSON.string) ?? .null,
         "teacher_parameters": run.teacherParameters.map(JSON.integer) ?? .null,
         "student_parameters": .integer(run.studentParameters), "train_rows": .integer(run.trainRows),
         "unlabelled_rows": .integer(run.unlabelledRows),

@@ -15,6 +15,8 @@ package struct GradientStep: Sendable {
   private let workers: [Worker]
   private let sum: GradientSum
   private let frozenOutputs: FrozenEncoderOutputs?
+  /// The weights of products that round their factors, packed anew in each step; `nil` where none do.
+  private let packed: PackedWeights?
 
   /// The longest micro-batch in tokens, which bounds the memory of activations.
   private static let longestMicroBatch = 4096
@@ -25,12 +27,14 @@ package struct GradientStep: Sendable {
   private let leastSegment: Int
 
   /// - Parameters:
+  ///   - precision: what the student's products round their factors to.
   ///   - wire: how gradients travel between ranks.
   ///   - leastSegment: how many numbers are summed while the backward pass goes on.
   ///   - frozenOutputs: where only the head is trained, what the encoder below it gave before.
   package init(
     student: Encoder, teacher: (any TeacherSource)?, objective: StageObjective, weights: ParameterBuffer,
-    places: Places, wire: WirePrecision = .float32, leastSegment: Int = GradientStep.leastSegment,
+    places: Places, precision: Precision = .float32, wire: WirePrecision = .float32,
+    leastSegment: Int = GradientStep.leastSegment,
     frozenOutputs: FrozenEncoderOutputs? = nil
   ) {
     self.student = student
@@ -45,6 +49,11 @@ package struct GradientStep: Sendable {
       chunkLength: GradientSum.chunkLength(segment: leastSegment))
     self.leastSegment = leastSegment
     self.frozenOutputs = frozenOutputs
+    packed =
+      precision == .float32
+      ? nil
+      : PackedWeights(
+        student.linearWeights(for: objective.studentTaps), of: weights, precision: precision, learning: true)
   }
 
   /// The gradient of the last `run`, summed over ranks.
@@ -70,6 +79,8 @@ package struct GradientStep: Sendable {
     let counts: GlobalCounts
     let dropout: DropoutKey
     let headOnly: Bool
+    /// Of this step's weights.
+    let packed: PackedWeights?
     /// The parameters that are updated.
     let ranges: [Range<Int>]
     let segments: GradientSegments
@@ -101,11 +112,15 @@ package struct GradientStep: Sendable {
     figures.initialize(repeating: 0)
     defer { figures.deallocate() }
     let isAlone = places.ranks.size == 1
+    let headOnly = ranges.allSatisfy { student.parameters.headRange.contains($0.lowerBound) }
+    // The head alone has too few products to pack all weights for.
+    let packed = headOnly ? nil : packed
+    if let packed { places.pool.pack(packed) }
     let step = Step(
       data: data, objective: objective, parts: parts,
       sharing: Sharing(microBatches, microBatches: parts.count, places: places),
       counts: GlobalCounts(of: samples, in: data), dropout: dropout,
-      headOnly: ranges.allSatisfy { student.parameters.headRange.contains($0.lowerBound) }, ranges: ranges,
+      headOnly: headOnly, packed: packed, ranges: ranges,
       segments: GradientSegments(
         of: ranges, in: student.parameters, least: isAlone ? .max : leastSegment, workers: workers.count),
       figures: figures)
@@ -205,12 +220,13 @@ package struct GradientStep: Sendable {
       step.headOnly
       ? forwardHead(batch, step, worker.arena)
       : student.forward(
-        batch, weights: weights, taps: objective.studentTaps, arena: worker.arena, dropout: step.dropout)
+        batch, weights: weights, packed: step.packed, taps: objective.studentTaps, arena: worker.arena,
+        dropout: step.dropout)
     let gradients = pass.makeGradients()
     step.objective.accumulate(
       TapPair(
         batch: batch, teacher: features, student: pass.taps, dStudent: gradients, weights: weights,
-        gradient: gradient, arena: worker.arena),
+        gradient: gradient, precision: step.packed?.precision ?? .float32, arena: worker.arena),
       counts: step.counts, into: &sums)
     for (term, sum) in sums.values.enumerated() { step.figures[part * sums.values.count + term] = sum }
     pass.backward(gradients, gradient: gradient, headOnly: step.headOnly, completed: completed)

@@ -33,11 +33,11 @@ struct EvaluateCommand: ParsableCommand {
       try RankAgreement.require(
         RunIdentity(
           command: "evaluate",
-          options: [("--json", "\(json)"), ("--max-length", limits.maxLength.map(String.init) ?? "none")]),
+          options: [("--json", "\(json)")] + limits.agreed),
         among: places.ranks)
       let directory = try places.locate([model], in: .ofEnvironment(isShown: places.ranks.rank == 0))[0].path
       let classifier = try ClassifierModel(directory: directory, head: .required, role: .alone)
-      if places.ranks.rank == 0 { for notice in classifier.notices { printError("Note: \(notice)") } }
+      if places.ranks.rank == 0 { for notice in classifier.notices + limits.notices { printError("Note: \(notice)") } }
       let task = try limits.task(of: classifier)
       let source = try data.source(RowInput(data.data[0], ranks: places.ranks))
       let examples = try source.read(
@@ -51,7 +51,10 @@ struct EvaluateCommand: ParsableCommand {
       try RankAgreement.require(
         RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
       let progress = EvaluationProgress(rows: dataset.count)
-      guard let predictions = try classifier.predict(dataset, places: places, progress: progress.show) else { return }
+      guard
+        let predictions = try classifier.predict(
+          dataset, places: places, precision: limits.precision, progress: progress.show)
+      else { return }
       progress.end()
       let result = EvaluationResult(classifier, task, dataset, predictions)
       printLine(json ? result.json.text() : result.text)

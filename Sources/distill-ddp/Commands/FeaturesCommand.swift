@@ -45,10 +45,11 @@ struct FeaturesCommand: ParsableCommand {
       } else {
         for notice in classifier.notices { printError("Note: \(notice)") }
       }
+      for notice in limits.notices { printError("Note: \(notice)") }
       let dataset = try limits.tokenize(
         try input.read(RowInput(input.input, ranks: SingleProcess())), for: classifier, threads: pool.workers)
       try classifier.writeFeatures(
-        of: dataset, to: ResultDestination.resolvingLinks(output), pool: pool)
+        of: dataset, to: ResultDestination.resolvingLinks(output), pool: pool, precision: limits.precision)
     }
   }
 }

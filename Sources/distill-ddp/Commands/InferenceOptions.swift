@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernels
 import Text
 import Training
 
@@ -24,6 +25,23 @@ struct InferenceOptions: ParsableArguments {
     return task
   }
 
+  @Option(
+    help: """
+      What factors of matrix products are rounded to: float32, bfloat16 or int8. Faster where the processor has \
+      instructions for it; answers differ a little.
+      """)
+  var precision = Precision.float32
+
+  /// For `RankAgreement`.
+  var agreed: [(name: String, value: String)] {
+    [("--max-length", maxLength.map(String.init) ?? "none"), ("--precision", precision.rawValue)]
+  }
+
+  /// What is not usual about how numbers come about.
+  var notices: [String] {
+    precision == .float32 ? [] : ["products are computed in \(precision.withInstructions)"]
+  }
+
   func validate() throws {
     if let threshold, !(threshold > 0 && threshold < 1) {
       throw ValidationError("--threshold: expected a number above 0, below 1, found \(threshold)")
@@ -46,3 +64,5 @@ struct InferenceOptions: ParsableArguments {
     return data
   }
 }
+
+extension Precision: ExpressibleByArgument {}

@@ -1,4 +1,5 @@
 import JSON
+import Kernels
 import Limits
 import Training
 
@@ -29,7 +30,12 @@ struct PlanText {
       guard let shape else { continue }
       rows.append([name, grouped(shape.layers), grouped(shape.hiddenSize), grouped(shape.heads), grouped(parameters)])
     }
-    return table(rows)
+    let teacher = plan.configuration.teacher?.precision.resolved ?? .float32
+    let students = plan.stages.map(\.settings.training.precision.rawValue)
+    guard teacher != .float32 || students.contains("bfloat16") else { return table(rows) }
+    return table(rows) + [
+      "Products: the teacher's in \(teacher.withInstructions), the student's in \(students.joined(separator: ", then "))."
+    ]
   }
 
   private var data: [String] {
@@ -128,6 +134,8 @@ struct PlanText {
   var json: JSON {
     [
       "teacher_parameters": plan.shapes.teacher == nil ? .null : .integer(plan.shapes.teacherParameters),
+      "teacher_precision": plan.shapes.teacher == nil
+        ? .null : .string((plan.configuration.teacher?.precision.resolved ?? .float32).rawValue),
       "student_parameters": .integer(plan.shapes.studentParameters),
       "train": json(plan.train), "validation": plan.validation.map(json) ?? .null,
       "stages": .array(plan.stages.map(json)),

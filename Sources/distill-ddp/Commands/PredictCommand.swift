@@ -46,14 +46,14 @@ struct PredictCommand: ParsableCommand {
       try RankAgreement.require(
         RunIdentity(
           command: "predict",
-          options: [("--output", output), ("--max-length", limits.maxLength.map(String.init) ?? "none")]),
+          options: [("--output", output)] + limits.agreed),
         among: places.ranks)
       let claim = isRoot ? try destination.claim(allowsStreams: true) : nil
       defer { withExtendedLifetime(claim) {} }
       let directory = try places.locate([model], in: .ofEnvironment(isShown: isRoot))[0].path
       let classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
       try Self.requireHead(of: classifier, model: model)
-      if isRoot { for notice in classifier.notices { printError("Note: \(notice)") } }
+      if isRoot { for notice in classifier.notices + limits.notices { printError("Note: \(notice)") } }
       let examples = try input.read(
         RowInput(input.input, ranks: places.ranks), keeping: kept,
         for: classifier.task.kind == .tokens ? .tags(classifier.configuration.labels) : nil)
@@ -71,7 +71,7 @@ struct PredictCommand: ParsableCommand {
           examples, rows: first..<min(first + Self.rowsTogether, examples.count), by: tokenizer, for: classifier,
           threads: places.pool.workers)
         let (before, count, all) = (Double(first), Double(dataset.count), Double(max(1, examples.count)))
-        let predictions = try classifier.predict(dataset, places: places) { share in
+        let predictions = try classifier.predict(dataset, places: places, precision: limits.precision) { share in
           progress.show((before + share * count) / all)
         }
         guard let predictions else { continue }

@@ -72,7 +72,7 @@ private struct ModelServer {
       "version": .string(programVersion), "labels": .array(classifier.configuration.labels.map(JSON.string)),
       "has_head": .bool(classifier.hasTrainedHead), "parameters": .integer(classifier.parameterCount),
       "max_length": .integer(limits.maxLength ?? classifier.configuration.maxLength),
-      "notices": .array(classifier.hasTrainedHead ? classifier.notices.map(JSON.string) : []),
+      "notices": .array(((classifier.hasTrainedHead ? classifier.notices : []) + limits.notices).map(JSON.string)),
     ]
   }
 
@@ -120,7 +120,9 @@ private struct ModelServer {
     try PredictCommand.requireHead(of: classifier, model: model)
     guard examples.count > 0 else { return "" }
     let dataset = try limits.tokenize(examples, by: tokenizer, for: classifier, threads: places.pool.workers)
-    guard let predictions = try classifier.predict(dataset, places: places) else { return "" }
+    guard let predictions = try classifier.predict(dataset, places: places, precision: limits.precision) else {
+      return ""
+    }
     let lines = try rows.bytes(predictions.logits, of: dataset, from: 0, in: examples, model: model).split(
       separator: UInt8(ascii: "\n"))
     return String(decoding: Array(lines.joined(separator: [UInt8(ascii: ",")])), as: UTF8.self)
@@ -133,7 +135,8 @@ private struct ModelServer {
     let claim = try ResultDestination(path).claim(allowsStreams: false)
     defer { withExtendedLifetime(claim) {} }
     let dataset = try limits.tokenize(examples, by: tokenizer, for: classifier, threads: places.pool.workers)
-    try classifier.writeFeatures(of: dataset, to: ResultDestination.resolvingLinks(path), pool: places.pool)
+    try classifier.writeFeatures(
+      of: dataset, to: ResultDestination.resolvingLinks(path), pool: places.pool, precision: limits.precision)
     return path
   }
 }

@@ -75,7 +75,8 @@ final class TrainingConsole {
     printLine(
       "\(run.directory): \(counted(run.ranks, "rank")) × \(counted(run.threads, "thread")), \(run.simd), \(run.blas)")
     if let teacher = run.teacher, let parameters = run.teacherParameters {
-      printLine("teacher \(teacher), \(grouped(parameters)) parameters")
+      let precision = run.teacherPrecision.map { $0 == "float32" ? "" : ", products in \($0)" } ?? ""
+      printLine("teacher \(teacher), \(grouped(parameters)) parameters\(precision)")
     }
     printLine("student, \(grouped(run.studentParameters)) parameters")
     let truncated = run.truncatedRows > 0 ? ", \(grouped(run.truncatedRows)) truncated" : ""

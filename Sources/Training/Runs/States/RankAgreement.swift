@@ -17,7 +17,8 @@ package enum RankAgreement {
       guard let other = RunIdentity(json: try JSON.parse(bytes)) else {
         throw ModelError("rank \(rank): expected its hashes, found something else; run the same program on every rank")
       }
-      for difference in other.differences(from: identity) {
+      // Each rank has the processor that it has.
+      for difference in other.differences(from: identity) where difference.name != RunIdentity.instructions {
         if let index = differing.firstIndex(where: { $0.what == difference.name }) {
           differing[index].ranks.append(rank)
         } else {

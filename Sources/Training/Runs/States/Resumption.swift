@@ -111,6 +111,11 @@ extension RunDirectory {
       if changes.isOtherProgram {
         notices.append("another build of distill-ddp saved this state: results may differ in their last bits")
       }
+      if let old = changes.instructions?.old, let new = changes.instructions?.new {
+        notices.append(
+          "bfloat16 products were computed in \(Self.body(old)) and go on in \(Self.body(new)): results may differ in "
+            + "their last bits")
+      }
       guard configuration.stages.contains(where: { $0.name == state.stage }) else {
         throw ModelError("\(candidate): expected a stage \(state.stage.quoted) in the configuration, found none")
       }
@@ -123,5 +128,9 @@ extension RunDirectory {
     try check(configuration, replaces: true)
     notices.append("no state in \(states.path) can be used: starting from the beginning")
     return (.start, notices)
+  }
+
+  private static func body(_ instructions: String) -> String {
+    instructions == "portable" ? "portable code" : "\(instructions) instructions"
   }
 }

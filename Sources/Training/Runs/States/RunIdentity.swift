@@ -18,6 +18,9 @@ package struct RunIdentity: Sendable, Equatable {
   /// The running executable; another build may round differently.
   private static let program = "the program"
 
+  /// Of products that round their factors: others round sums otherwise.
+  static let instructions = "the instructions of bfloat16 products"
+
   /// Keys that change where things are, how often they are saved or what is shown, but no number. What paths lead to is
   /// hashed, so that a run may be continued where its data has moved.
   private static let insignificant = [
@@ -103,6 +106,9 @@ package struct RunIdentity: Sendable, Equatable {
     }
     add("the student's initial weights", inputs.student.weights.digest(threads: threads))
     add(Self.program, try Self.digestOfProgram())
+    if configuration.usesBFloat16 {
+      traits.append(Trait(name: Self.instructions, value: Precision.bfloat16.instructions))
+    }
     self.traits = traits
   }
 
@@ -147,10 +153,13 @@ package struct RunIdentity: Sendable, Equatable {
     } + old.traits.filter { !names.contains($0.name) }.map { Difference(name: $0.name, old: $0.value, new: nil) }
   }
 
-  /// What differs enough to be refused when a run is resumed, and whether another build of the program made it.
-  func changes(since old: RunIdentity) -> (refused: [Difference], isOtherProgram: Bool) {
+  /// What differs enough to be refused when a run is resumed, and what does not.
+  func changes(since old: RunIdentity) -> (refused: [Difference], isOtherProgram: Bool, instructions: Difference?) {
     let differences = differences(from: old)
-    return (differences.filter { $0.name != Self.program }, differences.contains { $0.name == Self.program })
+    return (
+      differences.filter { $0.name != Self.program && $0.name != Self.instructions },
+      differences.contains { $0.name == Self.program }, differences.first { $0.name == Self.instructions }
+    )
   }
 
   // MARK: JSON
