@@ -263,10 +263,10 @@ struct DatasetBombTests {
   @Test(arguments: [DatasetSource.Format.csv, .tsv(header: true)])
   func errorsDoNotListEveryColumn(_ format: DatasetSource.Format) throws {
     let directory = try TemporaryDirectory()
-    let header = String(repeating: format == .csv ? "a," : "a\t", count: 500_000)
+    let header = String(repeating: format == .csv ? "a," : "a\t", count: 60_000)
     let source = DatasetSource(format: format, path: try directory.write("data", header + "b\n"))
     let error = #expect(throws: DatasetError.self) { try source.read(labels: nil) }
-    #expect(error?.reason.hasSuffix("and 499981 more") == true)
+    #expect(error?.reason.hasSuffix("and 59981 more") == true)
     #expect((error?.reason.utf8.count ?? .max) < 1_000)
   }
 
