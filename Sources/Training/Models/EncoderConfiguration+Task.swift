@@ -41,8 +41,8 @@ extension EncoderConfiguration {
     if let type = json["problem_type"]?.string, type != problem.problemType ?? type {
       let isOther = Problem(rawValue: type) == nil || role == .alone
       throw ModelError(
-        "\(path): problem_type: expected \(problem.rawValue.quoted), found \(type.quoted), which is "
-          + (isOther ? "not supported" : "another task's") + "; \(remedy)")
+        "\(path): problem_type: expected \(problem.rawValue.quoted), found \(type.quoted)"
+          + (isOther ? ", which is not supported; " : ", which is another task's; ") + remedy)
     }
     if labels.count < task.leastOutputs {
       throw ModelError(
