@@ -129,7 +129,7 @@ struct MicroBatchTests {
   func everySentenceOnceAndBalanced(_ count: Int) {
     let lengths = lengths(32)
     let samples = (0..<32).map { 100 + 31 - $0 }
-    let parts = MicroBatches.cut(samples, into: count) { lengths[$0 - 100] }
+    let parts = MicroBatches.cut(samples[...], into: count) { lengths[$0 - 100] }
     #expect(parts.count == count)
     #expect(parts.flatMap { $0 }.sorted() == samples.sorted())
     for part in parts { #expect(part == part.sorted(by: >)) }
@@ -156,7 +156,7 @@ struct MicroBatchTests {
     // Few lengths, so that many are equal.
     for factor in [1, 7919, 104_729] {
       let lengths = (0..<rows).map { 1 + ($0 * $0 * factor) % 23 }
-      #expect(MicroBatches.cut(0..<rows, into: count) { lengths[$0] } == cutOneByOne(lengths, into: count))
+      #expect(MicroBatches.cut(Array(0..<rows)[...], into: count) { lengths[$0] } == cutOneByOne(lengths, into: count))
     }
   }
 

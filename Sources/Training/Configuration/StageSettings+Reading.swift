@@ -37,8 +37,8 @@ extension TrainingSettings {
         + "norms, losses and sums are 32-bit floats in any case")
     section.read(
       "wirePrecision", .choice, into: &wirePrecision,
-      "how gradients travel between ranks; `bfloat16` halves the bytes: a rank's gradient is rounded to 8 bits before it "
-        + "is added, and the sum once more; not with a number of `microBatches`")
+      "how gradients travel between ranks; `bfloat16` halves the bytes: what a rank sends is rounded to 8 bits, in each of "
+        + "log₂(ranks) rounds, and the sum once more; not with a number of `microBatches`")
     section.read("dropLast", .boolean, into: &dropLast, "skip an epoch's short last batch")
     section.read(
       "validateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &validateEverySteps,
