@@ -147,7 +147,7 @@ struct DisentangledScores {
   }
 
   /// The rows of the content's maps that positions share, or their own map's.
-  private static func parameters(
+  static func parameters(
     _ own: AffineSlots?, _ part: Int, _ slots: LayerSlots, _ width: Int
   ) -> (weight: (slot: Slot, rows: Range<Int>), bias: (slot: Slot, columns: Range<Int>)?) {
     let maps = own ?? slots.qkv

@@ -1,3 +1,5 @@
+import ProtocolBuffers
+
 /// One record of an event file: a protocol buffer `Event` (tensorboard/compat/proto/event.proto).
 package struct EventRecord: Sendable, Equatable {
   /// The encoded `Event`.

@@ -1,7 +1,7 @@
 import Glibc
 
 /// `directory/name`.
-func join(_ directory: String, _ name: String) -> String {
+package func join(_ directory: String, _ name: String) -> String {
   directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
 }
 
@@ -23,12 +23,12 @@ func parent(of path: String) -> String {
   return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
-enum FileKind {
+package enum FileKind {
   case file, directory, symbolicLink, other
 }
 
 /// What is at `path`, or `nil` if nothing is or it cannot be seen.
-func fileKind(_ path: String, followingLinks: Bool = true) -> FileKind? {
+package func fileKind(_ path: String, followingLinks: Bool = true) -> FileKind? {
   var status = stat()
   guard (followingLinks ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
   return switch status.st_mode & S_IFMT {

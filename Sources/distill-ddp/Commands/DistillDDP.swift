@@ -16,7 +16,7 @@ struct DistillDDP: ParsableCommand {
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, TokenizeCommand.self, FeaturesCommand.self,
       InspectCommand.self, ValidateCommand.self, VerifyCommand.self, CacheCommand.self, CompareCommand.self,
       ReportCommand.self, PlanCommand.self, DoctorCommand.self, FetchCommand.self, ConfigCommand.self,
-      ServeCommand.self,
+      ServeCommand.self, ExportCommand.self,
     ],
     defaultSubcommand: TrainCommand.self)
 }

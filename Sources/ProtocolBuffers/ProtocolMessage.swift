@@ -1,6 +1,8 @@
 /// A protocol buffer's bytes: fields one after the other, each a number and a value.
-struct ProtocolMessage {
-  private(set) var bytes: [UInt8] = []
+package struct ProtocolMessage {
+  package private(set) var bytes: [UInt8] = []
+
+  package init() {}
 
   private enum WireType: UInt64 {
     case varint = 0
@@ -9,30 +11,35 @@ struct ProtocolMessage {
     case fixed32 = 5
   }
 
-  mutating func add(_ field: UInt64, varint value: Int64) {
+  package mutating func add(_ field: UInt64, varint value: Int64) {
     key(field, .varint)
     varint(UInt64(bitPattern: value))
   }
 
-  mutating func add(_ field: UInt64, double value: Double) {
+  package mutating func add(_ field: UInt64, double value: Double) {
     key(field, .fixed64)
     withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes += $0 }
   }
 
-  mutating func add(_ field: UInt64, float value: Float) {
+  package mutating func add(_ field: UInt64, float value: Float) {
     key(field, .fixed32)
     withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes += $0 }
   }
 
-  mutating func add(_ field: UInt64, bytes value: [UInt8]) {
-    key(field, .lengthDelimited)
-    varint(UInt64(value.count))
+  package mutating func add(_ field: UInt64, bytes value: [UInt8]) {
+    add(field, lengthOfBytes: value.count)
     bytes += value
   }
 
-  mutating func add(_ field: UInt64, text: String) { add(field, bytes: Array(text.utf8)) }
+  /// What stands before a value of so many bytes, for those that are written elsewhere.
+  package mutating func add(_ field: UInt64, lengthOfBytes count: Int) {
+    key(field, .lengthDelimited)
+    varint(UInt64(count))
+  }
 
-  mutating func add(_ field: UInt64, _ build: (inout ProtocolMessage) -> Void) {
+  package mutating func add(_ field: UInt64, text: String) { add(field, bytes: Array(text.utf8)) }
+
+  package mutating func add(_ field: UInt64, _ build: (inout ProtocolMessage) -> Void) {
     var message = ProtocolMessage()
     build(&message)
     add(field, bytes: message.bytes)
