@@ -70,6 +70,7 @@ let package = Package(
     .target(
       name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],
       path: "Tests/GoldenFixtures"),
+    .testTarget(name: "ONNXTests", dependencies: ["ONNX"]),
     .testTarget(name: "EncodersTests", dependencies: ["Encoders", "Distillation", "GoldenFixtures"]),
     .testTarget(name: "DistillationTests", dependencies: ["Distillation", "GoldenFixtures"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "Limits"]),

@@ -29,6 +29,9 @@ launch/documentation-test.sh --binary .build-test/release/distill-ddp
 step "Testing the Python package"
 launch/python-test.sh --binary .build-test/release/distill-ddp
 
+step "Running exported models in ONNX Runtime"
+launch/onnx-test.sh --binary .build-test/release/distill-ddp
+
 step "Opening a report in a browser"
 launch/report-test.sh --binary .build-test/release/distill-ddp
 

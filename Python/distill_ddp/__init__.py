@@ -17,7 +17,7 @@ from ._model import Model, Prediction, load
 from ._program import version as _version
 from ._run import Run, train
 from ._teacher import predictions_from
-from ._tools import compare, doctor, evaluate, plan, report
+from ._tools import compare, doctor, evaluate, export, plan, report
 
 __version__ = _version()
 
@@ -30,6 +30,7 @@ __all__ = [
     "compare",
     "doctor",
     "evaluate",
+    "export",
     "load",
     "plan",
     "predictions_from",

@@ -46,6 +46,24 @@ def report(run: _RunOrPath, output_file: str | os.PathLike[str] | None = None) -
     return file
 
 
+def export(
+    model: str | os.PathLike[str],
+    directory: str | os.PathLike[str],
+    precision: str = "float32",
+    *,
+    features: bool = False,
+) -> str:
+    """Writes a model as ONNX (`onnx/model.onnx`, the tokenizer and `config.json`), and returns the directory.
+
+    ``precision`` is float32, float16 or int8, or several with commas between them. With ``features`` the output is the
+    last hidden state in place of logits.
+    """
+    target = os.fspath(directory)
+    words = ["export", os.fspath(model), target, "--precision", precision]
+    output(words + (["--features"] if features else []))
+    return target
+
+
 def compare(runs: Iterable[_RunOrPath]) -> Any:
     """Runs side by side: quality, size and speed of each."""
     return json_output(["compare", "--format", "json", *(_directory(run) for run in runs)])

@@ -34,6 +34,13 @@ def test_runs_are_planned_compared_and_reported(configuration: dict[str, Any], d
     assert dd.report("run", "page.html") == "page.html" and Path("page.html").exists()
 
 
+def test_models_are_exported(workspace: Path) -> None:
+    assert dd.export("teacher", "exported", "float32,int8") == "exported"
+    assert {file.name for file in Path("exported/onnx").iterdir()} == {"model.onnx", "model_int8.onnx"}
+    with pytest.raises(dd.DistillError, match="earlier export to replace"):
+        dd.export("teacher", "teacher")
+
+
 def test_the_machine_is_examined(configuration: dict[str, Any]) -> None:
     # What is wrong is among the findings, and no error.
     configuration["teacher"]["model"] = "nowhere"

@@ -9,6 +9,8 @@ struct GraphBuilder {
   let weights: ParameterBuffer
   let precision: GraphPrecision
   var graph = Graph()
+  /// What stands for 0 in quantized rows.
+  private var quantizedZero: Value?
   init(_ configuration: EncoderConfiguration, weights: ParameterBuffer, precision: GraphPrecision) {
     self.configuration = configuration
     self.weights = weights
@@ -43,7 +45,8 @@ struct GraphBuilder {
     case .float16:
       graph.tensor(TensorConstant(graph.scope + name, .float16, shape: shape) { try Self.halves(numbers(), name) })
     default:
-      graph.tensor(TensorConstant(graph.scope + name, .float32, shape: shape) { numbers().withUnsafeBytes { Array($0) } })
+      graph.tensor(
+        TensorConstant(graph.scope + name, .float32, shape: shape) { numbers().withUnsafeBytes { Array($0) } })
     }
   }
 
@@ -90,9 +93,25 @@ struct GraphBuilder {
       TensorConstant("\(graph.scope)\(name).weight_zero_point", .int8, shape: [slot.rows]) {
         [UInt8](repeating: 0, count: slot.rows)
       })
-    let quantized = graph.node("DynamicQuantizeLinear", [x], outputs: 3)
-    let sums = graph.node("MatMulInteger", [quantized[0], weight, quantized[2], zero])
-    return graph.node("Mul", [cast(sums, to: .float32), graph.node("Mul", [quantized[1], scale])])
+    let (rows, rowScale) = quantizedRows(x)
+    let sums = graph.node("MatMulInteger", [rows, weight, middle(), zero])
+    return graph.node("Mul", [graph.node("Mul", [cast(sums, to: .float32), rowScale]), scale])
+  }
+
+  /// x in 8 bits around `middle`, and what one of them is worth in each row. x: (…, width)
+  private mutating func quantizedRows(_ x: Value) -> (rows: Value, scale: Value) {
+    // DynamicQuantizeLinear has one scale for the whole batch, which a single outlier coarsens.
+    let largest = graph.node("ReduceMax", [graph.node("Abs", [x])], [.integers("axes", [-1]), .integer("keepdims", 1)])
+    let scale = graph.node("Max", [graph.node("Mul", [largest, scalar(1 / 127)]), scalar(1e-20)])
+    let whole = graph.node("Round", [graph.node("Div", [x, scale])])
+    return (cast(graph.node("Add", [whole, scalar(128)]), to: .uint8), scale)
+  }
+
+  private mutating func middle() -> Value {
+    if let known = quantizedZero { return known }
+    let value = graph.tensor(TensorConstant("middle", .uint8, shape: []) { [128] })
+    quantizedZero = value
+    return value
   }
 
   /// Rows of a table. ids: any shape

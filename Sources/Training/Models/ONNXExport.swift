@@ -54,7 +54,8 @@ package struct ONNXExport {
   private func refuseToReplaceOtherThings(at path: String) throws(CheckpointError) {
     guard fileKind(path) == .directory else { return }
     let names = try entries(of: path)
-    guard names.isEmpty || names.contains("onnx") && !names.contains(where: { $0.hasPrefix("model.safetensors") }) else {
+    guard names.isEmpty || names.contains("onnx") && !names.contains(where: { $0.hasPrefix("model.safetensors") })
+    else {
       throw CheckpointError(
         path,
         "expected no directory, an empty one, or an earlier export to replace; choose another path or move this one away"

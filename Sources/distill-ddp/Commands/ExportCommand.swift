@@ -62,7 +62,8 @@ struct ExportCommand: ParsableCommand {
       let model = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
       let featuresOnly = features || !model.hasTrainedHead
       if featuresOnly, !features {
-        printError("Note: \(self.model.escapedForDisplay): has no classification head, so the output is last_hidden_state")
+        printError(
+          "Note: \(self.model.escapedForDisplay): has no classification head, so the output is last_hidden_state")
       }
       let files = try ONNXExport(model, precisions: precision.list, featuresOnly: featuresOnly).save(to: output)
       for file in files { printLine("\(output.escapedForDisplay)/\(file.name): \(byteText(file.bytes))") }
