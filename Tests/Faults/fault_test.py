@@ -10,6 +10,7 @@ import traceback
 
 import damage
 import disks
+import forms
 import kills
 import launching
 import nonfinite
@@ -21,6 +22,7 @@ from workspace import REPOSITORY, Workspace
 FAULTS = {
     "ranks": kills.any_number_of_ranks,
     "kills": kills.random_kills,
+    "forms": forms.resumed,
     "save": saves.kills_in_a_save,
     "errors": saves.failing_calls,
     "dead": ranks.dead_and_stuck,

@@ -15,13 +15,14 @@ extension StageRun {
       // Only rank 0 has the metrics, and sees what is wrong with them.
       validated = try places.ranks.together { try validate(validation, step: step, epoch: epoch) }
     }
-    guard let directory else { return }
+    // On rank 0 alone, as `directory` is.
     if let validated {
       try session.journal.record(.validated(validated))
       try recordShares(step: step)
       if validated.isBest { try recordAttention(step: step) }
     }
     try stopEarly(validated, step: step)
+    guard let directory else { return }
     try session.tolerating("the checkpoint", isEssential: step == steps) {
       let name = try selection?.add(validated, step: step, epoch: epoch) { path in
         try save(to: path, step: step, epoch: epoch, report: validated)
