@@ -60,7 +60,10 @@ package struct EncoderParameters: Sendable {
     wordEmbeddings = builder.table(keys.words, configuration.vocabularySize, embeddingWidth, isLookup: true)
     positionEmbeddings =
       configuration.positions == .none
-      ? nil : builder.table(keys.positions, configuration.maxPositions, embeddingWidth)
+      ? nil
+      : builder.table(
+        keys.positions, configuration.maxPositions, embeddingWidth,
+        initializer: configuration.startsWithSines ? .sines : nil)
     typeEmbeddings =
       configuration.typeVocabularySize > 0
       ? builder.table(keys.types, configuration.typeVocabularySize, embeddingWidth) : nil
@@ -140,9 +143,12 @@ private struct Builder {
     hasNormBias = configuration.hasNormBias
   }
 
-  mutating func table(_ key: String, _ rows: Int, _ columns: Int, isLookup: Bool = false) -> Slot {
+  mutating func table(
+    _ key: String, _ rows: Int, _ columns: Int, initializer: ParameterInitializer? = nil, isLookup: Bool = false
+  ) -> Slot {
     layout.add(
-      "\(prefix)\(key).weight", [rows, columns], role: role, initializer: normal, decays: true, isLookup: isLookup)
+      "\(prefix)\(key).weight", [rows, columns], role: role, initializer: initializer ?? normal, decays: true,
+      isLookup: isLookup)
   }
 
   mutating func norm(_ key: String, _ width: Int) -> NormSlots {

@@ -14,6 +14,13 @@ extension ParameterBuffer {
       case .normal(let deviation):
         var generator = NormalGenerator(seed: seed, key: entry.key)
         for index in values.indices { values[index] = deviation * generator.next() }
+      case .sines:
+        let columns = entry.slot.columns
+        for index in values.indices {
+          let (row, column) = index.quotientAndRemainder(dividingBy: columns)
+          let angle = Double(row) / pow(10_000, Double(column / 2 * 2) / Double(columns))
+          values[index] = Float(column % 2 == 0 ? sin(angle) : cos(angle))
+        }
       }
     }
   }

@@ -33,6 +33,8 @@ package enum ParameterInitializer: Sendable, Equatable {
   case zeros
   case ones
   case normal(deviation: Float)
+  /// In row p and columns 2i and 2i + 1 the sine and cosine of p / 10000^(2i / columns) (Vaswani et al., 2017).
+  case sines
 }
 
 /// The parameters of a model end to end, named by their Hugging Face checkpoint keys.

@@ -11,10 +11,7 @@ import Text
 /// Every family against transformers' own classes in double precision, on what
 /// `Tests/Goldens/make_family_goldens.py` wrote.
 struct FamilyGoldenTests {
-  static let models = [
-    "roberta", "roberta-switched", "camembert", "xlm-roberta", "distilbert", "distilbert-switched", "electra",
-    "electra-switched", "mpnet", "mpnet-switched",
-  ]
+  static let models = FamilyDirectories.goldens
 
   @Test("logits, hidden states, attention and values agree", arguments: models, [false, true])
   func forward(model: String, keepsActivations: Bool) throws {
@@ -104,6 +101,26 @@ struct FamilyGoldenTests {
   private func sameNumber(_ a: JSON?, _ b: JSON) -> Bool {
     if let a = a?.double, let b = b.double { return a == b }
     return a == b
+  }
+
+  @Test("a new table of DistilBERT's sines is transformers'")
+  func sines() throws {
+    var configuration = EncoderConfiguration(family: .distilbert)
+    let rows = try JSON(contentsOf: "\(FamilyFixture.root)/distilbert-sines.json").elements
+    configuration.startsWithSines = true
+    configuration.maxPositions = rows.count
+    configuration.hiddenSize = try rows[0].elements.count
+    (configuration.layers, configuration.heads, configuration.vocabularySize) = (1, 1, 3)
+    var layout = ParameterLayout()
+    _ = Encoder(configuration, layout: &layout)
+    let weights = ParameterBuffer(layout)
+    defer { withExtendedLifetime(weights) {} }
+    weights.initialize(layout.entries, seed: 1)
+    let entry = try #require(layout["distilbert.embeddings.position_embeddings.weight"])
+    let expected = try rows.flatMap { try $0.elements.map { try #require($0.double) } }
+    let found = Array(weights[entry.slot].values)
+    #expect(found.count == expected.count)
+    #expect(zip(found, expected).allSatisfy { abs(Double($0) - $1) < 1e-7 })
   }
 
   @Test("distances fall into transformers' buckets")

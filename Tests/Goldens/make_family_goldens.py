@@ -107,7 +107,7 @@ CASES: dict[str, tuple[str, dict]] = {
         "distilbert",
         dict(
             dim=10, n_layers=3, n_heads=2, hidden_dim=7, max_position_embeddings=LONGEST + 5, dropout=0.0,
-            attention_dropout=0.0, seq_classif_dropout=0.0, activation="relu",
+            attention_dropout=0.0, seq_classif_dropout=0.0, activation="relu", sinusoidal_pos_embds=True,
         ),
     ),
     "electra": (
@@ -227,6 +227,13 @@ def main() -> None:
     shutil.rmtree(output, ignore_errors=True)
     for seed, (name, (family, settings)) in enumerate(CASES.items()):
         make_case(output / name, FAMILIES[family], settings, numpy.random.default_rng(seed))
+    sines = transformers.DistilBertModel(
+        transformers.DistilBertConfig(
+            vocab_size=3, dim=10, n_layers=1, n_heads=1, hidden_dim=3, max_position_embeddings=9, sinusoidal_pos_embds=True
+        )
+    ).embeddings.position_embeddings.weight
+    assert sines.requires_grad
+    (output / "distilbert-sines.json").write_text(json.dumps(sines.tolist()) + "\n")
     distances = torch.arange(-600, 601)
     buckets = MPNetEncoder.relative_position_bucket(distances, num_buckets=32)
     (output / "mpnet-buckets.json").write_text(

@@ -37,6 +37,8 @@ package struct EncoderConfiguration: Sendable, Equatable {
   /// Whether that map is without bias and before the embeddings' norm rather than behind it.
   package var projectsEmbeddingsFirst = false
   package var positions = PositionEmbeddings.fromZero
+  /// Whether a new table of positions holds sines and cosines; it is trained like any other.
+  package var startsWithSines = false
   package var attentionPositions = AttentionPositions.none
   /// What each layer's tokens see of their sentence; empty where all see all of it.
   package var layerSights: [LayerSight] = []

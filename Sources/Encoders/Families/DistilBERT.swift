@@ -35,7 +35,8 @@ extension EncoderFamily {
       members.visitMaxPositions(of: &configuration)
       members.visitInitialization(of: &configuration)
       members.visitPadding(of: &configuration)
-      // transformers does not train a table of sines.
-      members.only("sinusoidal_pos_embds", false, remedy: "use a model that has learned its positions")
+      members.flag(
+        "sinusoidal_pos_embds", &configuration.startsWithSines,
+        "whether a new table of positions is of sines and cosines; it is saved and trained like any other")
     })
 }
