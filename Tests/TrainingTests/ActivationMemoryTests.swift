@@ -23,6 +23,8 @@ struct ActivationMemoryTests {
     Case(kinds: ["AttnMiniLM"], labelWeight: 0), Case(kinds: ["LogitMSE"], labelWeight: 0),
     Case(kinds: ["AttnMiniLM", "LogitMSE"], labelWeight: 1, family: "electra"),
     Case(kinds: ["HidnTinyBERT"], labelWeight: 1, family: "mpnet"),
+    Case(kinds: ["AttnMiniLM", "LogitMSE"], labelWeight: 1, family: "deberta-v2"),
+    Case(kinds: ["AttnMiniLM", "LogitMSE"], labelWeight: 1, family: "modernbert"),
   ]
 
   private static func configuration(_ family: String, layers: Int, width: Int) throws -> EncoderConfiguration {
@@ -35,6 +37,16 @@ struct ActivationMemoryTests {
     configuration.intermediateSize = 4 * width
     configuration.maxPositions = 64
     configuration.initializerRange = 0.1
+    if case .disentangled(var own) = configuration.attentionPositions {
+      (own.isOn, own.contentToPosition, own.positionToContent, own.normalizesTable) = (true, true, true, true)
+      own.sharesProjections = true
+      own.buckets = 16
+      configuration.attentionPositions = .disentangled(own)
+    }
+    if case .rotary = configuration.attentionPositions {
+      configuration.layerSights = (0..<layers).map { $0 == 0 ? .global : .local }
+      configuration.window = 8
+    }
     return configuration
   }
 

@@ -53,8 +53,7 @@ package struct ActivationMemory {
 
   /// The rows of the table of relative positions that are in use, by the layers' width.
   private func positionTable(_ configuration: EncoderConfiguration) -> Double {
-    guard configuration.disentanglement?.isOn ?? false else { return 0 }
-    return matrix(Double(min(2 * configuration.positionSpan, 2 * text.longest - 1)), configuration.hiddenSize)
+    matrix(Double(configuration.positionRows(length: text.longest)), configuration.hiddenSize)
   }
 
   /// What lies before a layer's projections or beside them: the norm of its input, copies of what is turned, and

@@ -56,16 +56,20 @@ package struct NecessaryWork: Sendable, Equatable {
       project(rows, 1)
       work.linear += (configuration.isGated ? 3 : 2) * linear(rows, inner, width, backward: backward)
       // Scores and contexts; backward, two products for each.
-      let seen = configuration.reach(ofLayer: layer - 1).map { text.tokens * Double(2 * $0 + 1) } ?? .infinity
-      let squares = min(text.squares, seen)
-      let own = if case .first = output { text.tokens } else { squares }
+      let reach = configuration.reach(ofLayer: layer - 1)
+      let squares = text.pairs(within: reach)
+      let own = if case .first = output { text.pairsOfFirst(within: reach) } else { squares }
       let perPair = (backward ? 3 : 1) * 2 * Double(width)
       work.attention += perPair * (taps.contains(.scores(layer)) ? squares : output == nil ? 0 : own)
       work.attention += perPair * (output == nil ? 0 : own)
-      // Each term is a product with as many positions as there are distances. The maps of positions, once a micro-batch,
-      // are left out.
-      if let positions = configuration.disentanglement, positions.isOn, output != nil {
-        work.attention += perPair * Double(positions.terms - 1) * 2 * own
+      // Each term multiplies a token with the rows of its sentence's distances, and maps those of the longest sentence.
+      let scores = taps.contains(.scores(layer)) || output != nil
+      if let positions = configuration.disentanglement, positions.isOn, scores {
+        let (terms, isOfFirst) = (Double(positions.terms - 1), output == .first && !taps.contains(.scores(layer)))
+        let products = isOfFirst ? text.tokens : text.sum { $0 * configuration.positionRows(length: $0) }
+        work.attention += perPair * terms * products
+        let rows = Double(configuration.positionRows(length: text.longest))
+        work.linear += terms * linear(rows, width, width, backward: backward)
       }
       work.elements +=
         (backward ? 3 : 1)
@@ -85,5 +89,26 @@ package struct NecessaryWork: Sendable, Equatable {
     guard configuration.hasHeadDense else { return work }
     work.linear = linear(rows, configuration.hiddenSize, configuration.hiddenSize, backward: false)
     return work
+  }
+}
+
+extension TextFigures {
+  /// Pairs of tokens of a sentence that see each other.
+  fileprivate func pairs(within reach: Int?) -> Double {
+    guard let reach else { return squares }
+    // Σ over queries of min(i, reach) + 1 + min(n − 1 − i, reach).
+    return sum { $0 <= reach + 1 ? $0 * $0 : $0 * (2 * reach + 1) - reach * (reach + 1) }
+  }
+
+  /// Tokens that a sentence's first sees.
+  fileprivate func pairsOfFirst(within reach: Int?) -> Double { sum { min($0, (reach ?? $0) + 1) } }
+}
+
+extension EncoderConfiguration {
+  /// The rows of the table of relative positions that a sentence's distances need.
+  func positionRows(length: Int) -> Int {
+    guard let own = disentanglement, own.isOn else { return 0 }
+    let farthest = own.bucket(max(0, length - 1), maxDistance: maxDistance)
+    return min(farthest, positionSpan - 1) + min(farthest, positionSpan) + 1
   }
 }
