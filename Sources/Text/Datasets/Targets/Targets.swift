@@ -67,14 +67,11 @@ struct TargetReader {
       let numbers = NumberTargets(names: names, allowsNone: allowsNone)
       read = { text throws(TargetMismatch) in try numbers.target(of: text) }
       readJSON = { json throws(TargetMismatch) in try numbers.target(of: json) }
-    case .classSets(let names):
-      let sets = ClassSets(names: names, allowsNone: allowsNone, key: key)
-      read = { text throws(TargetMismatch) in try sets.target(of: text) }
-      readJSON = { json throws(TargetMismatch) in try sets.target(of: json) }
-    case .tags(let names):
-      let tags = TagSequences(names: names, allowsNone: allowsNone, key: key)
-      read = { text throws(TargetMismatch) in try tags.target(of: text) }
-      readJSON = { json throws(TargetMismatch) in try tags.target(of: json) }
+    case .classSets(let names), .tags(let names):
+      let lists = ClassLists(
+        names: names, meaning: targets.areOfWords ? .tagOfEachWord : .set, allowsNone: allowsNone, key: key)
+      read = { text throws(TargetMismatch) in try lists.target(of: text) }
+      readJSON = { json throws(TargetMismatch) in try lists.target(of: json) }
     }
   }
 
