@@ -122,7 +122,7 @@ package struct Encoder: Sendable {
         out: out, rows: work.output ?? .all, input: hidden, qkv: qkv, need: work.need,
         keepsProjections: kept != nil, scores: taps[.scores(index + 1)]?.maps, context)
       if keeps { layers.append(activations) } else { arena.reset(to: mark) }
-      for kind in [Tap.Kind.queries, .keys, .values] {
+      for kind in Tap.Kind.projections {
         let tap = Tap(kind, layer: index + 1)
         if selection.contains(tap) { taps[tap] = .matrix(qkv.parts[kind]) }
       }

@@ -214,7 +214,7 @@ struct EncoderLayer {
       activations.disentangled?.finish(dPositions, dTable: dTable, parameters: gradient, context)
     }
     turnBack(dQKV.parts, activations.need, context)
-    for kind in [Tap.Kind.queries, .keys, .values] {
+    for kind in Tap.Kind.projections {
       if let d = dTaps[Tap(kind, layer: index + 1)]?.matrix { add(d, to: dQKV.parts[kind]) }
     }
     // qkv = attentionInput·Wqkv + bqkv

@@ -33,7 +33,7 @@ struct SelfAttention {
       case .queries: queries
       case .keys: keys
       case .values: values
-      case .hidden, .scores, .pooled, .logits: preconditionFailure("\(kind) is no projection")
+      default: preconditionFailure("\(kind) is no projection")
       }
     }
   }

@@ -64,6 +64,9 @@ extension Tap {
 }
 
 extension Tap.Kind {
+  /// What a layer projects its input to.
+  static let projections: [Self] = [.queries, .keys, .values]
+
   /// Whether it belongs to the head, which reads the last layer.
   package var isOfHead: Bool { self == .pooled || self == .logits }
 

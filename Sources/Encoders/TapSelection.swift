@@ -49,7 +49,7 @@ package struct TapSelection: Sendable, Equatable {
 
   /// Whether some of a layer's queries, keys and values are kept.
   func readsProjections(at layer: Int) -> Bool {
-    [.queries, .keys, .values].contains { contains(Tap($0, layer: layer)) }
+    Tap.Kind.projections.contains { contains(Tap($0, layer: layer)) }
   }
 
   /// What a layer must do, of the `depth` that run. The highest one only does what its taps or the head read.

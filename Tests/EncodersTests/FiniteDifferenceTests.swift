@@ -67,10 +67,10 @@ struct FiniteDifferenceTests {
   }
 
   /// A tap by itself; layer 2 is the student's highest, of which the head reads only first tokens.
-  static let idleTaps: [TapSelection] = [
-    [.scores(2)], [.hidden(2)], [Tap(.queries, layer: 2)], [Tap(.keys, layer: 2)], [Tap(.values, layer: 2)], [.pooled],
-    TapSelection(.scores, layers: [1, 2]).union(TapSelection(.values, layers: [1, 2])),
-  ]
+  static let idleTaps: [TapSelection] =
+    Tap.Kind.allCases.map { TapSelection($0, layers: [$0.isOfHead ? 0 : 2]) } + [
+      TapSelection(.scores, layers: [1, 2]).union(TapSelection(.values, layers: [1, 2]))
+    ]
 
   @Test("a tap that no loss reads changes no gradient", arguments: idleTaps)
   func idleTap(taps: TapSelection) throws {

@@ -1,3 +1,4 @@
+import Distillation
 import Testing
 
 @testable import Training
@@ -24,9 +25,10 @@ func complaint(_ yaml: String) -> String? {
   }
 }
 
-let everyAdaptor =
-  "AttnMiniLM, AttnTinyBERT, AttnMeanMiniLM, AttnSumTinyBERT, ValMiniLM, RelationMiniLM, HidnTinyBERT, EmbdTinyBERT, "
-  + "HidnCosine, HidnPKD, Gram, NST, LogitMSE or LogitCE"
+let everyAdaptor = {
+  let names = AdaptorKind.all.map(\.name)
+  return names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+}()
 
 private let datasets =
   "glue/sst2, glue/cola, glue/mrpc, glue/qqp, glue/mnli, glue/mnli_mismatched, glue/qnli, glue/rte, tweeteval/emoji, "
