@@ -87,6 +87,11 @@ extension FuzzTarget {
     }
   }
 
+  /// What each family reads of a `config.json`, with its defaults.
+  static var families: [JSON] {
+    EncoderFamily.all.map { .object(EncoderConfiguration(family: $0).familyMembers) }
+  }
+
   /// `config.json` of a model. What is accepted is within bounds, and says the same when written and read again.
   static var modelConfiguration: FuzzTarget {
     FuzzTarget(
@@ -95,13 +100,15 @@ extension FuzzTarget {
         Repository.bytes("Tests/CheckpointsTests/Fixtures/classifier/config.json"),
         Repository.bytes("Tests/CheckpointsTests/Fixtures/encoder/config.json"),
         Array(#"{"hidden_size":64,"num_attention_heads":4,"num_labels":3,"layer_norm_eps":1e-12}"#.utf8),
-      ],
+        Repository.bytes("Tests/Fixtures/positions/deberta-v3/config.json"),
+        Repository.bytes("Tests/Fixtures/positions/modernbert-biased/config.json"),
+      ] + families.map { $0.bytes() },
       words: words + [
         "hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size", "id2label",
         "label2id", "num_labels", "hidden_act", "gelu", "relu", "gelu_new", "max_position_embeddings", "pad_token_id",
         "type_vocab_size", "classifier_dropout", "hidden_dropout_prob", "pruned_heads", "model_type", "\"0\"",
         "LABEL_1",
-      ],
+      ] + families.flatMap { $0.object?.keys.map { "\"\($0)\"" } ?? [] },
       bombs: [
         { .counting(1 << 18, before: "{\"id2label\":{", after: "\"x\":\"x\"}}") { "\"\($0)\":\"L\($0)\"," } },
         {

@@ -1,10 +1,11 @@
+import JSON
 import Training
 
 extension FuzzTarget {
   /// A run's YAML. What is accepted says the same when written with its defaults and read again.
   static var runConfiguration: FuzzTarget {
     FuzzTarget(
-      "yaml", seeds: Repository.files(in: "configs", suffix: ".yaml"), words: yamlWords,
+      "yaml", seeds: Repository.files(in: "configs", suffix: ".yaml") + ofFamilies, words: yamlWords,
       bombs: [
         { .repeating("[", 1 << 20) }, { .repeating("{", 1 << 20) }, { .repeating("- ", 1 << 19) },
         { .repeating("? ", 1 << 19) }, { .repeating("{a: ", 1 << 18) }, { .repeating("[],", 1 << 18, before: "a: [") },
@@ -58,6 +59,14 @@ extension FuzzTarget {
     ) { bytes in
       guard let text = String(validating: bytes, as: UTF8.self) else { throw NotText() }
       _ = try RunConfiguration(yaml: minimal, file: "x.yaml", overrides: [text])
+    }
+  }
+
+  /// A student of each family, made of its members.
+  private static var ofFamilies: [[UInt8]] {
+    families.map { members in
+      let student: JSON = ["tokenizer": "t", "config": members]
+      return Array(minimal.replacing("student: {model: m}", with: "student: \(student.text())").utf8)
     }
   }
 
