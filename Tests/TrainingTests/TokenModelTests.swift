@@ -12,7 +12,10 @@ import Text
 /// Token classifiers of every family as transformers saves them, against its own classes in double precision:
 /// `Tests/Goldens/make_task_goldens.py`.
 struct TokenModelTests {
-  static let families = ["bert", "roberta", "distilbert", "electra", "mpnet", "deberta-v2", "modernbert"]
+  static let families = ((try? TaskGoldenTests.cases("token_models")) ?? []).compactMap { $0["name"]?.string }
+
+  @Test("every head for tokens has a model")
+  func areThere() { #expect(Self.families.count >= 7) }
 
   @Test("logits, the loss over tagged tokens and its gradients agree", arguments: families)
   func agreesWithTransformers(family: String) throws {
