@@ -76,6 +76,9 @@ struct AdaptorContext {
   }
 
   func requireEqualClasses() throws -> Int {
+    guard student.problem != .embedding else {
+      throw AdaptorError(name, "compares logits, and sentence vectors are none; use EmbeddingMSE or EmbeddingCosine")
+    }
     guard student.labels.count == teacher.labels.count else {
       throw AdaptorError(
         name,
@@ -87,6 +90,16 @@ struct AdaptorContext {
 }
 
 extension AdaptorContext {
+  /// Refuses models that give no vector for a sentence.
+  func requireVectors() throws {
+    guard student.problem == .embedding, teacher.problem == .embedding else {
+      throw AdaptorError(
+        name,
+        "compares sentence vectors, and the task is \(student.problem.rawValue); set task.kind: embedding, or use LogitMSE"
+      )
+    }
+  }
+
   /// Whether logits are of tokens rather than of sentences.
   var logitsAreOfTokens: Bool { student.problem == .tokens }
 

@@ -3,7 +3,7 @@ import Text
 
 /// logits = dropout(norm(f(dropout(h)·W + b)))·Wc + bc, of h at each sentence's first token or of their mean;
 /// `HeadShape` says which of it a family has. For tokens, it is of h at every token, and with most families
-/// logits = dropout(h)·Wc + bc.
+/// logits = dropout(h)·Wc + bc. A model of sentence vectors gives what it pools (`SentenceVectorShape`).
 struct ClassificationHead {
   let configuration: EncoderConfiguration
   let slots: EncoderParameters
@@ -35,8 +35,12 @@ struct ClassificationHead {
     guard let dense = slots.headDense else {
       var dropped = cls
       if let logits {
-        dropped = self.dropped(cls, dropoutRate, DropoutSite.classifier, context)
-        context.linear(out: logits, input: dropped, slots.classifier)
+        if let classifier = slots.classifier {
+          dropped = self.dropped(cls, dropoutRate, DropoutSite.classifier, context)
+          context.linear(out: logits, input: dropped, classifier)
+        } else {
+          configuration.vector.forward(out: logits, pooled: cls)
+        }
       }
       return Activations(
         cls: cls, input: cls, preactivation: cls, activated: cls, statistics: nil, pooled: cls, dropped: dropped)
@@ -60,9 +64,9 @@ struct ClassificationHead {
       return statistics
     }
     var dropped = pooled
-    if let logits {
+    if let logits, let classifier = slots.classifier {
       dropped = self.dropped(pooled, dropoutRate, DropoutSite.classifier, context)
-      context.linear(out: logits, input: dropped, slots.classifier)
+      context.linear(out: logits, input: dropped, classifier)
     }
     return Activations(
       cls: cls, input: input, preactivation: preactivation, activated: activated, statistics: statistics,
@@ -76,13 +80,15 @@ struct ClassificationHead {
     _ context: PassContext
   ) {
     let d = context.arena.matrix(activations.cls.rows, configuration.hiddenSize)
-    if let dLogits {
+    if let dLogits, let classifier = slots.classifier {
       // logits = dropped·Wc + bc
-      context.linearBackward(dInput: d, dOut: dLogits, input: activations.dropped, slots.classifier, gradient)
+      context.linearBackward(dInput: d, dOut: dLogits, input: activations.dropped, classifier, gradient)
       // dropped = dropout(pooled)
       drop(d, dropoutRate, DropoutSite.classifier, context)
     } else {
       d.fill(0)
+      // logits = vector(pooled)
+      if let dLogits { configuration.vector.backward(dX: d, dOut: dLogits, pooled: activations.pooled) }
     }
     if let dPooled { add(dPooled, to: d) }
     guard let dense = slots.headDense else {

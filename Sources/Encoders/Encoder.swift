@@ -20,7 +20,7 @@ package struct Encoder: Sendable {
     let backbone = [parameters.embeddingsProjection?.weight].compactMap { $0 } + layers
     guard taps.readsHead else { return backbone }
     return backbone + [parameters.headDense?.weight].compactMap { $0 }
-      + (taps.contains(.logits) ? [parameters.classifier.weight] : [])
+      + (taps.contains(.logits) ? [parameters.classifier?.weight].compactMap { $0 } : [])
   }
 
   /// Runs the layers that `taps` needs over a packed batch, without keeping what a backward pass would need.
@@ -56,11 +56,12 @@ package struct Encoder: Sendable {
     _ batch: Batch, firstTokens: Matrix, weights: ParameterBuffer, arena: Arena, dropout: DropoutKey?
   ) -> EncoderPass {
     let context = PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: dropout)
-    let logits = arena.matrix(batch.sentences, configuration.labels.count)
+    let logits = arena.matrix(batch.sentences, configuration.outputs)
     let head = classificationHead.forward(logits: logits, cls: firstTokens, context)
     let taps = Taps([.logits: .matrix(logits), .pooled: .matrix(head.pooled)])
     return EncoderPass(
-      encoder: self, context: context, taps: taps, embeddings: nil, layers: [], finalSum: nil, head: head)
+      encoder: self, context: context, taps: taps, embeddings: nil, layers: [], finalSum: nil, head: head,
+      lastHidden: nil)
   }
 
   /// A pass's context with what its layers share of positions.
@@ -89,7 +90,7 @@ package struct Encoder: Sendable {
     // Allocated before anything temporary, so that giving scratch back leaves them.
     let logits =
       selection.contains(.logits)
-      ? arena.matrix(configuration.headRows.count(in: context.batch), configuration.labels.count) : nil
+      ? arena.matrix(configuration.headRows.count(in: context.batch), configuration.outputs) : nil
     for layer in selection[.scores] {
       taps[.scores(layer)] = .maps(AttentionMaps(context.batch, heads: configuration.heads, arena: arena))
     }
@@ -141,7 +142,7 @@ package struct Encoder: Sendable {
       let readsAll = configuration.headRows == .all
       let cls =
         readsAll || hidden.rows == context.batch.sentences
-        ? hidden : configuration.head.pooling.forward(hidden, context)
+        ? hidden : configuration.pooled(hidden, context)
       let activations = classificationHead.forward(logits: logits, cls: cls, context)
       if selection.contains(.pooled) { taps[.pooled] = .matrix(activations.pooled) }
       taps[.logits] = logits.map(TapValue.matrix)
@@ -149,7 +150,7 @@ package struct Encoder: Sendable {
     }
     return EncoderPass(
       encoder: self, context: context, taps: taps, embeddings: embedded, layers: layers, finalSum: finalSum,
-      head: head)
+      head: head, lastHidden: selection.readsHead ? hidden : nil)
   }
 
   fileprivate func layer(_ index: Int) -> EncoderLayer {
@@ -172,11 +173,13 @@ package final class EncoderPass {
   /// What the norm behind the last layer read, where there is one.
   private let finalSum: (sum: Matrix, statistics: LayerNormStatistics)?
   fileprivate let head: ClassificationHead.Activations?
+  /// What the head pools; `nil` where it did not run, or ran alone.
+  private let lastHidden: Matrix?
 
   fileprivate init(
     encoder: Encoder, context: PassContext, taps: Taps, embeddings: Embeddings.Activations?,
     layers: [EncoderLayer.Activations], finalSum: (sum: Matrix, statistics: LayerNormStatistics)?,
-    head: ClassificationHead.Activations?
+    head: ClassificationHead.Activations?, lastHidden: Matrix?
   ) {
     self.encoder = encoder
     self.context = context
@@ -185,6 +188,7 @@ package final class EncoderPass {
     self.layers = layers
     self.finalSum = finalSum
     self.head = head
+    self.lastHidden = lastHidden
   }
 
   /// Zeroed gradients of this pass's taps, for losses to add to.
@@ -220,8 +224,8 @@ package final class EncoderPass {
     let top = current == nil ? d.highestLayer : layers.count
     if let dCls = current, encoder.configuration.headRows == .first, layers.last?.output?.rows != .first {
       current = zeros()
-      if let all = current {
-        encoder.configuration.head.pooling.backward(dHidden: all, dOut: dCls, context)
+      if let all = current, let lastHidden {
+        encoder.configuration.poolingBackward(dHidden: all, dOut: dCls, hidden: lastHidden, context)
       }
     }
     for index in stride(from: top - 1, through: 0, by: -1) {

@@ -46,7 +46,8 @@ package struct EncoderParameters: Sendable {
   /// `nil` where the classifier reads hidden states as they are.
   let headDense: AffineSlots?
   let headNorm: NormSlots?
-  package let classifier: AffineSlots
+  /// `nil` where the head gives what it pools.
+  package let classifier: AffineSlots?
   /// What follows the last layer: the prediction layer.
   package let headRange: Range<Int>
 
@@ -118,8 +119,11 @@ package struct EncoderParameters: Sendable {
     headDense = hasDense ? builder.linear(keys.headDense, width, width, hasBias: configuration.head.hasBias) : nil
     headNorm = hasDense && configuration.head.hasNorm ? builder.norm(keys.headNorm, width) : nil
     builder.role = .head
-    classifier = builder.linear(
-      configuration.problem == .tokens ? keys.tokenClassifier : keys.classifier, configuration.labels.count, width)
+    classifier =
+      configuration.problem == .embedding
+      ? nil
+      : builder.linear(
+        configuration.problem == .tokens ? keys.tokenClassifier : keys.classifier, configuration.labels.count, width)
     headRange = headStart..<builder.layout.count
     layout = builder.layout
   }

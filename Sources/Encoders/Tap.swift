@@ -17,6 +17,7 @@ package struct Tap: Hashable, Sendable {
     case values
     /// What the head's last map reads, before dropout: BERT's pooler output.
     case pooled
+    /// What the head gives: of a model of sentence vectors, these.
     case logits
   }
 
@@ -52,7 +53,7 @@ package struct Tap: Hashable, Sendable {
     case .scores: .maps(heads: configuration.heads)
     case .queries, .keys, .values: .heads(configuration.heads, size: configuration.headSize)
     case .pooled: ofHead(width: configuration.hiddenSize, configuration)
-    case .logits: ofHead(width: configuration.labels.count, configuration)
+    case .logits: ofHead(width: configuration.outputs, configuration)
     }
   }
 }

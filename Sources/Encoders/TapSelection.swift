@@ -54,7 +54,7 @@ package struct TapSelection: Sendable, Equatable {
 
   /// What a layer must do, of the `depth` that run. The highest one only does what its taps or the head read.
   func work(at layer: Int, of configuration: EncoderConfiguration) -> (output: OutputRows?, need: QKV.Need) {
-    let headReadsAll = readsHead && (configuration.head.pooling == .mean || configuration.headRows == .all)
+    let headReadsAll = readsHead && configuration.headReadsAllTokens
     if layer < depth(of: configuration) || contains(.hidden(layer)) || headReadsAll { return (.all, .everything) }
     func reads(_ kinds: Tap.Kind...) -> Bool { kinds.contains { contains(Tap($0, layer: layer)) } }
     let readsQueries = reads(.scores, .queries)

@@ -66,6 +66,25 @@ struct Configuration: CustomTestStringConvertible {
           adaptors: [AttnMiniLM, ValMiniLM, HidnTinyBERT, EmbdTinyBERT, LogitMSE]
       """)
 
+  /// Sentence vectors of a narrower student, scored on pairs.
+  static let vectors = Configuration(
+    yaml: """
+      run: {directory: run, seed: 7}
+      task: {kind: embedding, pooling: max}
+      data:
+        train: {text: train_text.txt}
+        validation: {tsv: pairs.tsv, textColumn: a, pairColumn: b, labelColumn: score}
+        maxLength: 16
+      training: {batchSize: 10, maxSteps: 6, learningRate: 5.0e-3, microBatches: 3}
+      teacher: {model: teacher}
+      student: {model: narrow, dropout: {hidden: 0.1}}
+      stages:
+        - name: vectors
+          adaptors: [EmbeddingMSE, {EmbeddingCosine: {weight: 0.5}}]
+      """)
+
+  private init(yaml: String) { self.yaml = yaml }
+
   /// Every adaptor at once, with projections to the teacher's greater width.
   static let everyAdaptor = Configuration(
     student: "{model: narrow, dropout: {hidden: 0.1, attention: 0.1}}",

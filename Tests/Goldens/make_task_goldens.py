@@ -1,5 +1,5 @@
 """Writes Tests/Fixtures/tasks: hard losses with their gradients from PyTorch in float64, token classifiers of every family
-from transformers, and metrics from scikit-learn, scipy and seqeval.
+from transformers, sentence vectors with their gradients, and metrics from scikit-learn, scipy and seqeval.
 
 pip install "torch==2.13.0+cpu" "transformers==5.23.0" scikit-learn scipy seqeval numpy
 """
@@ -279,6 +279,59 @@ def token_model(directory: Path, name: str, settings: dict, seed: int) -> dict:
     }
 
 
+# Sentence vectors.
+
+
+def vector_models(fixture: Path, random: np.random.Generator) -> tuple[list[dict], dict]:
+    """Vectors of a model in each form, and the gradient of their product with given numbers."""
+    cases, gradients = [], {}
+    sentences = [random.integers(4, 13, length).tolist() for length in (5, 1, 7)]
+    for pooling in ("mean", "cls", "max"):
+        for normalize in (False, True):
+            model = transformers.BertModel.from_pretrained(fixture, attn_implementation="eager", add_pooling_layer=False)
+            model = model.eval().double()
+            vectors = []
+            for sentence in sentences:
+                hidden = model(input_ids=torch.tensor([sentence])).last_hidden_state[0]
+                vector = {"mean": hidden.mean(0), "cls": hidden[0], "max": hidden.max(0)[0]}[pooling]
+                vectors.append(torch.nn.functional.normalize(vector, dim=0) if normalize else vector)
+            factors = rounded(random.normal(size=(len(sentences), model.config.hidden_size)))
+            (torch.stack(vectors) * torch.tensor(factors, dtype=torch.float64)).sum().backward()
+            name = f"{pooling}{'-normalized' if normalize else ''}"
+            gradients |= {
+                f"{name}.bert.{key}": parameter.grad.float() for key, parameter in model.named_parameters()
+            }
+            cases.append(
+                {"name": name, "pooling": pooling, "normalize": normalize, "sentences": sentences, "factors": factors}
+                | {"vectors": [vector.tolist() for vector in vectors]}
+            )
+    return cases, gradients
+
+
+def vector_losses(random: np.random.Generator) -> list[dict]:
+    """EmbeddingMSE and EmbeddingCosine: the sum over a micro-batch over the count of a larger batch."""
+    cases = []
+    for kind in ("EmbeddingMSE", "EmbeddingCosine"):
+        for rows, width, wide, sentences in ((3, 4, 4, 3), (1, 4, 6, 5), (4, 5, 3, 9)):
+            student, teacher = rounded(random.normal(size=(rows, width))), rounded(random.normal(size=(rows, wide)))
+            weight = rounded(random.normal(size=(wide, width))) if width != wide else []
+            s = torch.tensor(student, dtype=torch.float64, requires_grad=True)
+            w = torch.tensor(weight, dtype=torch.float64, requires_grad=True)
+            t = torch.tensor(teacher, dtype=torch.float64)
+            projected = s @ w.T if weight else s
+            if kind == "EmbeddingMSE":
+                sum_, count = torch.nn.functional.mse_loss(projected, t, reduction="sum"), sentences * wide
+            else:
+                sum_, count = (1 - torch.nn.functional.cosine_similarity(projected, t)).sum(), sentences
+            (sum_ / count).backward()
+            cases.append(
+                {"kind": kind, "student": student, "teacher": teacher, "weight": weight, "sentences": sentences}
+                | {"loss": sum_.item() / count, "gradient": s.grad.tolist()}
+                | {"dWeight": w.grad.tolist() if weight else []}
+            )
+    return cases
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("Tests/Fixtures/tasks"))
@@ -298,6 +351,9 @@ def main() -> None:
         token_model(output / "tokens" / key, name, settings, seed)
         for seed, (key, (name, settings)) in enumerate(TOKEN_MODELS.items())
     ]
+    files["vector_losses"] = vector_losses(np.random.default_rng(7))
+    files["vector_models"], gradients = vector_models(output / "tokens/bert", np.random.default_rng(8))
+    save_file(gradients, output / "vector_gradients.safetensors")
     for name, cases in files.items():
         lines = ",\n".join(json.dumps(case) for case in cases)
         (output / f"{name}.json").write_text(f"[\n{lines}\n]\n")

@@ -80,6 +80,25 @@ import Training
     }
   }
 
+  @Test("nor where sentence vectors are learned, through a projection")
+  func sentenceVectors() throws {
+    let workspace = try RunWorkspace()
+    let overrides = [
+      "task={kind: embedding, normalize: true}", "data.train={text: \"\(workspace.path)/train.txt\"}",
+      "data.validation={text: \"\(workspace.path)/validation.txt\"}", "stages.first.adaptors=[EmbeddingMSE]",
+      "stages.first.update=all", "stages.second.adaptors=[EmbeddingCosine]", "stages.second.labelWeight=0",
+      "stages.second.checkpoint={monitor: val_EmbeddingCosine}",
+    ]
+    try workspace.run(workspace.configuration("whole", set: overrides))
+    let expected = try workspace.result(of: "whole")
+    for calls in [5, 16] {
+      let configuration = try workspace.configuration("stopped-\(calls)", set: overrides)
+      #expect(try workspace.run(configuration, stoppingAt: calls) == .interrupted(signal: 15, hasState: true))
+      #expect(try workspace.run(configuration, resume: .auto) == .finished)
+      #expect(try workspace.result(of: "stopped-\(calls)") == expected)
+    }
+  }
+
   @Test("so do many stops, whatever states are kept", arguments: [2, 5], [1, 3])
   func manyStops(steps: Int, keep: Int) throws {
     let workspace = try RunWorkspace()

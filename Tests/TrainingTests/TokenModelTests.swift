@@ -56,7 +56,8 @@ struct TokenModelTests {
 
     let d = pass.makeGradients()
     let count = try #require(item["count"]?.double)
-    let loss = TaskKind.tokens.hardLoss(
+    let hardLoss = try #require(TaskKind.tokens.hardLoss)
+    let loss = hardLoss(
       TaskSettings(.tokens),
       HardLossTerms(logits: logits, batch: batch, dLogits: d.matrix(.logits), scale: 1 / count, arena: arena))
     let expected = try #require(item["loss"]?.double)

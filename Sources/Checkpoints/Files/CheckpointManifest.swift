@@ -15,7 +15,7 @@ package enum CheckpointManifest {
   /// Lists the files of a directory as they are on disk.
   package static func write(into directory: String) throws(CheckpointError) {
     var files = JSONObject()
-    for name in try entries(of: directory) where name != Self.name {
+    for name in try names(in: directory) where name != Self.name {
       let file = try ReadableFile(join(directory, name))
       files[name] = ["bytes": .integer(file.size), "sha256": .string("\(try file.digest())")]
     }
@@ -72,9 +72,24 @@ package enum CheckpointManifest {
     return contents
   }
 
-  /// Whether a name stays in its directory.
+  /// Its files, and those of its folders: `1_Pooling/config.json`.
+  private static func names(in directory: String) throws(CheckpointError) -> [String] {
+    var names: [String] = []
+    for name in try entries(of: directory) {
+      if fileKind(join(directory, name), followingLinks: false) == .directory {
+        for file in try entries(of: join(directory, name)) { names.append("\(name)/\(file)") }
+      } else {
+        names.append(name)
+      }
+    }
+    return names
+  }
+
+  /// Whether a name stays in its directory, or in a folder of it.
   private static func isPlain(_ name: String) -> Bool {
-    !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
+    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    return parts.count <= 2
+      && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." && !$0.utf8.contains(0) }
   }
 }
 

@@ -7,7 +7,7 @@ package struct ModelExport {
   package var configuration: JSON
   /// Of these, the model's own are written and projections are not.
   package var parameters: ParameterBuffer
-  /// The tokenizer's files.
+  /// The tokenizer's files, and what else stands beside the weights, perhaps in a folder.
   package var tokenizerFiles: [(name: String, bytes: [UInt8])]
   /// `README.md`: what the model is and how it was made.
   package var modelCard: String
@@ -39,6 +39,9 @@ package struct ModelExport {
   package func write(into directory: String) throws {
     try parameters.write(to: join(directory, "model.safetensors"), where: { $0.role != .projection })
     for file in tokenizerFiles {
+      if let slash = file.name.lastIndex(of: "/") {
+        try createDirectories(join(directory, String(file.name[..<slash])))
+      }
       guard fileKind(join(directory, file.name), followingLinks: false) == nil else {
         throw CheckpointError(
           join(directory, file.name), "cannot be written: the model has a file of that name already")
@@ -55,7 +58,12 @@ package struct ModelExport {
     guard fileKind(path) == .directory else { return }
     let names = try entries(of: path)
     guard !names.isEmpty else { return }
-    if !names.contains("config.json") || names.contains(where: { fileKind(join(path, $0)) == .directory }) {
+    // sentence-transformers keeps a module's settings in a folder: 1_Pooling.
+    let isSentenceModel = names.contains("modules.json")
+    let hasFolders = names.contains { name in
+      fileKind(join(path, name)) == .directory && !(isSentenceModel && name.first?.isNumber == true)
+    }
+    if !names.contains("config.json") || hasFolders {
       throw CheckpointError(
         path,
         "expected no directory, an empty one, or a model without subfolders to replace; "

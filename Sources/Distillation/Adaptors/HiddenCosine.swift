@@ -38,7 +38,7 @@ struct HiddenCosine: Adaptor {
       let projected = projections.forward(student, pair: index, pair)
       let d = dHidden.map { _ in pair.arena.matrix(projected.rows, projected.columns) }
       for row in 0..<projected.rows {
-        total += distance(
+        total += Self.distance(
           projected.rows(row..<row + 1).values, teacher.rows(row..<row + 1).values,
           d: d?.rows(row..<row + 1).values, scale: scale)
       }
@@ -51,7 +51,7 @@ struct HiddenCosine: Adaptor {
   }
 
   /// 1 − s·t / √(‖s‖² ‖t‖²); `d` becomes scale · its gradient in s, s·(s·t)/(‖s‖³ ‖t‖) − t/(‖s‖ ‖t‖).
-  private func distance(
+  static func distance(
     _ s: UnsafeMutableBufferPointer<Float>, _ t: UnsafeMutableBufferPointer<Float>,
     d: UnsafeMutableBufferPointer<Float>?, scale: Double
   ) -> Double {

@@ -26,6 +26,11 @@ package struct TeacherFingerprint: Sendable {
     let members = shape.familyMembers
     return [("teacher", .string("\(weights)"))] + zip(members.keys, members.values)
       + [("classes", .integer(configuration.labels.count))]
+      + (configuration.problem == .embedding
+        ? [
+          ("pooling", .string(configuration.vector.pooling.rawValue)),
+          ("normalized", .bool(configuration.vector.normalizes)),
+        ] : [])
       + (precision == .float32 ? [] : [("products", .string(precision.rawValue))])
   }
 }

@@ -109,8 +109,8 @@ extension EncoderConfiguration {
       idToLabel["\(id)"] = .string(label)
       labelToId[label] = .integer(id)
     }
-    members["id2label"] = .object(idToLabel)
-    members["label2id"] = .object(labelToId)
+    members["id2label"] = labels.isEmpty ? nil : .object(idToLabel)
+    members["label2id"] = labels.isEmpty ? nil : .object(labelToId)
     members["problem_type"] = problem.problemType.map(JSON.string)
     // transformers renamed the key; a reader of either knows only its own.
     if members["torch_dtype"] != nil && members["dtype"] == nil {

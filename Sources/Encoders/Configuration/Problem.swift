@@ -10,13 +10,15 @@ package enum Problem: String, Sendable, CaseIterable {
   case regression
   /// A class for each token.
   case tokens = "token_classification"
+  /// A vector for each sentence; there is no head.
+  case embedding = "sentence_embedding"
 }
 
 extension Problem {
   private static let tokenArchitecture = "ForTokenClassification"
 
   /// What stands in `config.json`; `nil` of what the architecture says.
-  package var problemType: String? { self == .tokens ? nil : rawValue }
+  package var problemType: String? { self == .tokens || self == .embedding ? nil : rawValue }
 
   /// What a `config.json` says of it; `nil` where it says nothing, or something else.
   package static func stated(in json: JSON) -> Problem? {
@@ -32,8 +34,12 @@ extension Problem {
 extension EncoderFamily {
   /// The class of transformers that a model with a head for a problem is saved as.
   package func architecture(for problem: Problem) -> String {
-    problem == .tokens
-      ? architecture.dropLast("ForSequenceClassification".count) + "ForTokenClassification" : architecture
+    let name = architecture.dropLast("ForSequenceClassification".count)
+    return switch problem {
+    case .tokens: name + "ForTokenClassification"
+    case .embedding: name + "Model"
+    case .singleLabel, .multiLabel, .regression: architecture
+    }
   }
 }
 
@@ -41,7 +47,13 @@ extension EncoderConfiguration {
   /// Which rows of the last hidden state the head reads, and gives logits for.
   var headRows: OutputRows { problem == .tokens ? .all : .first }
   /// Whether the head has a map of its own below the classifier.
-  var hasHeadDense: Bool { problem != .tokens || family.tokenHead.hasDense }
+  var hasHeadDense: Bool {
+    switch problem {
+    case .tokens: family.tokenHead.hasDense
+    case .embedding: false
+    case .singleLabel, .multiLabel, .regression: true
+    }
+  }
   /// In front of the classifier.
   var headDropout: Float {
     problem == .tokens && family.tokenHead.dropsAsHidden ? hiddenDropout : classifierDropout ?? hiddenDropout

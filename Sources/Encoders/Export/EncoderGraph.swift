@@ -59,7 +59,7 @@ package struct EncoderGraph {
     case .lastHiddenState:
       builder.output("last_hidden_state", hidden, rows + [.size(configuration.hiddenSize)])
     case .logits:
-      let classes = Graph.Dimension.size(configuration.labels.count)
+      let classes = Graph.Dimension.size(configuration.outputs)
       let logits = head(hidden)
       builder.output("logits", logits, (configuration.headRows == .all ? rows : [batch]) + [classes])
     }
@@ -118,7 +118,8 @@ package struct EncoderGraph {
       }
       if let norm = slots.headNorm { x = builder.layerNorm(x, norm, "norm") }
     }
-    return builder.linear(x, slots.classifier, "classifier")
+    guard let classifier = slots.classifier else { preconditionFailure("sentence vectors are no logits") }
+    return builder.linear(x, classifier, "classifier")
   }
 
   /// (batch, hidden)

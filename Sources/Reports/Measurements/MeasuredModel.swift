@@ -42,7 +42,7 @@ struct MeasuredModel: Sendable {
     heads = model.configuration.heads
     labels = model.configuration.labels
     guard let validation, validation.count > 0, model.hasTrainedHead,
-      validation.labels.allSatisfy({ 0 <= $0 && Int($0) < model.configuration.labels.count }),
+      validation.labels.allSatisfy({ 0 <= $0 && Int($0) < max(1, model.configuration.labels.count) }),
       let predictions = try model.predict(validation, places: places)
     else {
       quality = nil
@@ -50,7 +50,7 @@ struct MeasuredModel: Sendable {
     }
     let answers = Answers(model.task, outputs: labels, logits: predictions.logits, data: validation)
     quality = Quality(
-      metrics: [(.loss, predictions.loss)] + answers.metrics,
+      metrics: (model.task.kind.hasLoss ? [(.loss, predictions.loss)] : []) + answers.metrics,
       secondsPer1000: predictions.seconds / Double(validation.count) * 1000,
       classes: model.task.kind == .classification ? Classes(answers, predictions, validation) : nil)
   }

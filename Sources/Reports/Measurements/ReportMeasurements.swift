@@ -57,7 +57,8 @@ package struct ReportMeasurements: Sendable {
         // Its layers are shown whatever its head is; its predictions only where they are of the student's classes.
         try ClassifierModel(
           directory: hub.locate(model, effort: .cache).path, head: .unread,
-          labels: student?.configuration.labels, role: .teacher)
+          labels: student?.configuration.labels, task: student?.task.kind == .embedding ? .embedding : nil,
+          role: .teacher)
       }
     }
     let tokenizer = student.flatMap { model in attempt("The tokenizer was not found") { try model.tokenizer() } }
@@ -65,7 +66,7 @@ package struct ReportMeasurements: Sendable {
     var validation: TokenizedDataset?
     if let student, let tokenizer, let source = configuration.data.validation {
       examples = attempt("The validation data was not found") {
-        try source.read(student.task.kind.targets(student.configuration.labels))
+        try student.task.kind.read(source, outputs: student.configuration.labels)
       }
       validation = examples.flatMap { examples in
         attempt("The validation data cannot be read") {

@@ -55,6 +55,23 @@ package struct Examples: Sendable {
     for (row, text) in texts.enumerated() { append(text.utf8, pair: pairs?[row].utf8, target: .none) }
   }
 
+  /// Each text of a pair as a row of its own, side by side, with the pair's target on both.
+  package var separated: Examples { hasPairs && !areOfWords ? Examples(separating: self) : self }
+
+  private init(separating pairs: Examples) {
+    self.init(hasPairs: false, valuesPerRow: pairs.valuesPerRow)
+    (bytes, ends, notices) = (pairs.bytes, pairs.ends, pairs.notices)
+    labels = pairs.labels.flatMap { [$0, $0] }
+    for row in pairs.labels.indices {
+      let own = pairs.values[row * valuesPerRow..<(row + 1) * valuesPerRow]
+      values += own + own
+    }
+  }
+
+  private init(hasPairs: Bool, valuesPerRow: Int) {
+    (self.hasPairs, self.valuesPerRow, areOfWords) = (hasPairs, valuesPerRow, false)
+  }
+
   package var count: Int { labels.count }
 
   package subscript(row: Int) -> Example {

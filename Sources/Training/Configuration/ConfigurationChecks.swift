@@ -19,10 +19,17 @@ extension RunConfiguration {
         path: "student.config")
     }
     checkLabels(reader)
-    if task.kind == .tokens, let index = teachers.firstIndex(where: { !$0.predictions.isEmpty }) {
+    if task.kind == .tokens || task.kind == .embedding,
+      let index = teachers.firstIndex(where: { !$0.predictions.isEmpty })
+    {
       let path = teachers.count == 1 ? "teacher.predictions" : "teachers.\(index).predictions"
+      let what = task.kind == .tokens ? "none for each token" : "no sentence vectors"
+      reader.report("files of predictions have \(what); give teacher.model", at: reader.node(path), path: path)
+    }
+    if task.kind == .embedding, teachers.count > 1 {
       reader.report(
-        "files of predictions have none for each token; give teacher.model", at: reader.node(path), path: path)
+        "vectors of several teachers are not averaged; give one teacher.model", at: reader.node("teachers"),
+        path: "teachers")
     }
     if task.kind != .classification, average == .probabilities, reader.isSound("task") {
       reader.report(
@@ -67,6 +74,7 @@ extension RunConfiguration {
   }
 
   private func checkLabels(_ reader: ConfigurationReader) {
+    guard task.kind.hasLoss else { return }
     if reader.isSound("data.train"), reader.isSound("stages"), !data.train.hasLabels,
       let stage = stages.first(where: { $0.labelWeight > 0 })
     {
@@ -99,6 +107,18 @@ extension RunConfiguration {
 
   private func checkGradients(of stage: StageSettings, _ path: String, _ reader: ConfigurationReader) {
     let counted = stage.adaptors.filter { $0.weight > 0 }
+    if !task.kind.hasLoss, stage.labelWeight > 0 {
+      reader.report(
+        "\(task.kind.name) learns from a teacher alone; give labelWeight 0 and adaptors",
+        at: reader.node("\(path).labelWeight"), path: "\(path).labelWeight")
+      return
+    }
+    if task.kind == .embedding, stage.update == .head || stage.unfreezeEvery != nil {
+      reader.report(
+        "a model of sentence vectors has no head; use update: all, encoder or {freeze: N}",
+        at: reader.node("\(path).update"), path: "\(path).update")
+      return
+    }
     if stage.labelWeight == 0, counted.isEmpty {
       reader.report(
         "the stage has nothing to learn from; give it adaptors with a weight above 0, or a labelWeight above 0",

@@ -62,7 +62,8 @@ extension RunConfiguration {
       TrainingSettings($0, inheriting: TrainingSettings())
     }
     let stages = StageSettings.readAll(
-      section, inheriting: training, unlabelled: data.unlabelled, monitors: data.validation != nil)
+      section, inheriting: training, unlabelled: data.unlabelled, task: task.kind,
+      monitors: data.validation != nil)
     self.init(run: run, data: data, student: student, stages: stages)
     self.task = task
     if task.labels == nil, task.kind == .classification { self.task.labels = data.labels(section) }

@@ -35,6 +35,8 @@ extension RunConfiguration {
         writer.write("positiveWeights", flow: YAMLWriter.list(task.positiveWeights.map(YAMLWriter.number)))
       }
       if task.kind.options.contains("threshold") { writer.write("threshold", number: task.threshold) }
+      if let pooling = task.pooling { writer.write("pooling", pooling.rawValue) }
+      if let normalize = task.normalize { writer.write("normalize", flag: normalize) }
     }
     writer.section("data") { writer in
       data.train.write(as: "train", to: &writer)

@@ -1,5 +1,6 @@
 import Collectives
 import Distillation
+import Encoders
 import Text
 
 /// Everything one run is told: what to learn from what, in which stages, and where to write it.
@@ -109,6 +110,9 @@ package struct TaskSettings: Sendable, Equatable {
   package var positiveWeights: [Double] = []
   /// The least probability of a class that is predicted.
   package var threshold = 0.5
+  /// How a sentence vector is pooled, and whether it is normalised; `nil` is what the student's directory says.
+  package var pooling: SentenceVectorShape.Pooling?
+  package var normalize: Bool?
 
   package init() {}
 

@@ -157,7 +157,7 @@ extension StageSettings {
   /// - Parameter monitors: Whether there is validation data, so that a metric can pick the best checkpoint.
   static func readAll(
     _ section: ConfigurationSection, inheriting training: TrainingSettings, unlabelled: UnlabelledSettings,
-    monitors: Bool
+    task: TaskKind, monitors: Bool
   ) -> [StageSettings] {
     section.describe(
       "stages", .list(of: .mapping, count: 1...Int.max), default: .required,
@@ -171,7 +171,7 @@ extension StageSettings {
     var names: Set<String> = []
     return elements.map { node, path in
       let stage = reader.section(node, path: path, pattern: "stages.N", under: node, reportsMissing: true) { section in
-        StageSettings(section, inheriting: training, unlabelled: unlabelled, monitors: monitors)
+        StageSettings(section, inheriting: training, unlabelled: unlabelled, task: task, monitors: monitors)
       }
       if !stage.name.isEmpty, !names.insert(stage.name).inserted {
         reader.report(
@@ -185,10 +185,11 @@ extension StageSettings {
   private init(
     _ section: ConfigurationSection, inheriting inherited: TrainingSettings,
     unlabelled inheritedTexts: UnlabelledSettings,
-    monitors: Bool
+    task: TaskKind, monitors: Bool
   ) {
     self.init(name: section.require("name", .stageName, "unique; names the stage's directory") ?? "")
     adaptors = Self.readAdaptors(section)
+    if !task.hasLoss { labelWeight = 0 }
     var weight = NumberOrSchedule(labelWeight)
     section.read(
       "labelWeight", .scheduled(.number(from: 0, to: 1e6)), into: &weight,
@@ -208,7 +209,7 @@ extension StageSettings {
       "which checkpoint of the previous stage this one starts from")
     training = TrainingSettings(section, inheriting: inherited)
     section.section("checkpoint", "which checkpoints are kept") { section in
-      checkpoint.monitor = monitors ? "val_loss" : nil
+      checkpoint.monitor = monitors ? task.usualMonitor : nil
       section.read(
         "monitor", .orNull(.text("a metric, such as val_loss", form: .text("metric"))), into: &checkpoint.monitor,
         "picks the best checkpoint; null without validation data")

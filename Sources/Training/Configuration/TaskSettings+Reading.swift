@@ -17,6 +17,9 @@ extension TaskSettings {
     else { return }
     let names = elements.compactMap { section.reader.read($0.node, name, path: $0.path) }
     guard names.count == elements.count else { return }
+    if kind.problem == .embedding {
+      section.report("does not go with kind: \(kind.name), whose outputs have no names", at: "labels")
+    }
     if names.count < kind.leastOutputs {
       let least = kind.leastOutputs == 1 ? "one name" : "two classes"
       section.report("expected at least \(least), found \(names.count)", at: "labels")
@@ -44,7 +47,15 @@ extension TaskSettings {
     section.read(
       "threshold", .number(above: 0, below: 1), into: &threshold,
       "with `multilabel`: the least probability of a class that is predicted")
-    for key in ["positiveWeights", "threshold"] where section.value(key) != nil && !kind.options.contains(key) {
+    section.read(
+      "pooling", .orNull(.choice), into: &pooling,
+      "with `embedding`: how the last layer's output becomes a vector; null as the student's directory says, else `mean`"
+    )
+    section.read(
+      "normalize", .orNull(.boolean), into: &normalize,
+      "with `embedding`: whether vectors are divided by their length; null as the student's directory says, else false")
+    for key in ["positiveWeights", "threshold", "pooling", "normalize"]
+    where section.value(key) != nil && !kind.options.contains(key) {
       section.report("does not go with kind: \(kind.name)", at: key)
     }
   }

@@ -107,14 +107,16 @@ struct Evaluation {
         arena: arena),
       counts: counts, into: &sums)
     let logits = taps.matrix(.logits)
-    sums.values[0] += objective.task.kind.hardLoss(
-      objective.task, HardLossTerms(logits: logits, batch: batch, dLogits: nil, scale: 0, arena: arena))
+    if let hardLoss = objective.task.kind.hardLoss {
+      sums.values[0] += hardLoss(
+        objective.task, HardLossTerms(logits: logits, batch: batch, dLogits: nil, scale: 0, arena: arena))
+    }
     return Part(logits: Array(logits.values), sums: sums)
   }
 
   /// Puts the ranks' results in the order of the rows, and adds up sums in the order of the micro-batches.
   private func assemble(_ results: [[UInt8]], parts: [[Int]], _ data: TokenizedDataset) -> Outcome {
-    let classes = student.configuration.labels.count
+    let classes = student.configuration.outputs
     let areOfTokens = student.configuration.problem == .tokens
     var logits = [[Float]](repeating: [], count: data.count)
     var sums = [StageObjective.Sums](repeating: objective.zero, count: parts.count)

@@ -21,7 +21,7 @@ extension ClassifierModel {
         "position", data.maximumLength, "max_position_embeddings", configuration.maxLength,
         "truncate texts to this length"
       ),
-      ("label", data.labelCount, "number of classes", configuration.labels.count, "use data of the model's task"),
+      ("label", data.labelCount, "number of classes", configuration.outputs, "use data of the model's task"),
     ]
     for (name, count, key, rows, remedy) in tables where count > rows {
       throw ModelError(

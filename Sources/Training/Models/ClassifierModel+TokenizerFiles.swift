@@ -20,4 +20,17 @@ extension ClassifierModel {
       return (file.name, JSON.object(members).bytes(.pretty) + [UInt8(ascii: "\n")])
     }
   }
+
+  /// What makes it a directory of sentence-transformers; nothing where it gives no sentence vectors.
+  ///
+  /// - Parameter maxLength: where texts are cut off, in tokens.
+  func sentenceFiles(maxLength: Int) -> [(name: String, bytes: [UInt8])] {
+    guard configuration.problem == .embedding else { return [] }
+    return configuration.vector.files(width: configuration.outputs, maxLength: maxLength)
+  }
+
+  /// What the columns of a table of its outputs are called.
+  package var outputNames: [String] {
+    configuration.labels.isEmpty ? (0..<configuration.outputs).map(String.init) : configuration.labels
+  }
 }

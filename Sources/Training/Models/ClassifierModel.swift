@@ -61,8 +61,14 @@ package struct ClassifierModel: Sendable {
     var configuration = try EncoderConfiguration(
       huggingFace: directory.configuration, path: directory.configurationPath, notices: &notices)
     let ownLabels = configuration.labels
-    // A head that nothing reads keeps classes of its own.
-    if head != .unread { configuration.take(task, labels: labels) }
+    let vector = try SentenceVectorShape(of: directory)
+    if let vector { configuration.vector = vector }
+    // A directory of sentence-transformers that is run as it is.
+    let isSentenceModel =
+      role == .alone && task == nil && vector != nil && Problem.stated(in: directory.configuration) == nil
+    let task = isSentenceModel ? .embedding : task
+    // A head that nothing reads keeps classes of its own; sentence vectors have none.
+    if head != .unread || task == .embedding { configuration.take(task, labels: labels) }
     if let layers { configuration = configuration.picking(layers: layers) }
     var layout = ParameterLayout()
     var encoder = Encoder(configuration, layout: &layout)
@@ -76,7 +82,9 @@ package struct ClassifierModel: Sendable {
     let new = report.new.compactMap { layout[$0] }
     weights.initialize(new, seed: seed)
     var hasTrainedHead = !new.contains { $0.role == .head }
-    if head == .unread {
+    if configuration.problem == .embedding {
+      hasTrainedHead = true
+    } else if head == .unread {
       let match = labels.flatMap { $0.count == ownLabels.count ? ClassMatch(ownLabels, in: $0) : nil }
       if let labels, let match, hasTrainedHead {
         weights.moveClasses(of: encoder, to: match)

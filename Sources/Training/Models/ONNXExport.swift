@@ -20,13 +20,15 @@ package struct ONNXExport {
   package init(_ model: ClassifierModel, precisions: [GraphPrecision], featuresOnly: Bool) {
     self.model = model
     self.precisions = precisions
-    output = featuresOnly ? .lastHiddenState : .logits
+    // sentence-transformers pools and normalises what a graph gives.
+    output = featuresOnly || model.configuration.problem == .embedding ? .lastHiddenState : .logits
   }
 
   /// Writes a directory, replacing an earlier export there.
   package func save(to path: String) throws -> [File] {
     try refuseToReplaceOtherThings(at: path)
-    let tokenizerFiles = model.tokenizerFiles(of: try model.tokenizer())
+    let tokenizerFiles =
+      model.tokenizerFiles(of: try model.tokenizer()) + model.sentenceFiles(maxLength: model.configuration.maxLength)
     let graphs = precisions.map { precision in
       (
         name: "onnx/model\(precision.suffix).onnx",
@@ -43,7 +45,12 @@ package struct ONNXExport {
         let bytes = try ModelFile(graph, producerVersion: programVersion).write(to: join(directory, name))
         files.append(File(name: name, bytes: bytes))
       }
-      for file in tokenizerFiles { try writeAtomically(file.bytes, to: join(directory, file.name)) }
+      for file in tokenizerFiles {
+        if let slash = file.name.lastIndex(of: "/") {
+          try createDirectories(join(directory, String(file.name[..<slash])))
+        }
+        try writeAtomically(file.bytes, to: join(directory, file.name))
+      }
       let configuration = model.configuration.huggingFaceJSON(preserving: model.configurationJSON)
       try writeAtomically(configuration.bytes(.pretty) + Array("\n".utf8), to: join(directory, "config.json"))
     }

@@ -25,7 +25,7 @@ extension ParameterBuffer {
   /// Moves each row of the classifier to the place that its class has in another list.
   func moveClasses(of encoder: Encoder, to match: ClassMatch) {
     guard !match.isIdentity else { return }
-    for slot in [encoder.parameters.classifier.weight, encoder.parameters.classifier.bias].compactMap(\.self) {
+    for slot in [encoder.parameters.classifier?.weight, encoder.parameters.classifier?.bias].compactMap(\.self) {
       // The weight has a row for each class, the bias a number.
       let width = slot.count / match.places.count
       let old = Array(values[slot.offset..<slot.offset + slot.count])

@@ -50,12 +50,16 @@ extension ClassifierModel {
             + "model starts far ahead"
         ], hasTrainedHead: false)
     }
-    self = try model.replacing(dropout: settings.dropout, tokenizer: settings.tokenizer)
+    self = try model.replacing(dropout: settings.dropout, tokenizer: settings.tokenizer, task: task)
   }
 
-  /// The same weights with other dropout probabilities, or another directory's tokenizer.
-  private func replacing(dropout: DropoutSettings, tokenizer: String?) throws -> ClassifierModel {
+  /// The same weights with other dropout probabilities, another directory's tokenizer, or vectors as the task says.
+  private func replacing(
+    dropout: DropoutSettings, tokenizer: String?, task: TaskSettings
+  ) throws -> ClassifierModel {
     var configuration = self.configuration
+    configuration.vector.pooling = task.pooling ?? configuration.vector.pooling
+    configuration.vector.normalizes = task.normalize ?? configuration.vector.normalizes
     if let hidden = dropout.hidden { configuration.setHiddenDropout(hidden) }
     configuration.attentionDropout = dropout.attention ?? configuration.attentionDropout
     configuration.classifierDropout = dropout.classifier ?? configuration.classifierDropout

@@ -25,7 +25,12 @@ package struct ModelShapes: Sendable, Equatable {
     let teacherPath = configuration.teacher?.model
     func read(_ path: String) throws -> EncoderConfiguration {
       let directory = try ModelDirectory(path)
-      return try EncoderConfiguration(huggingFace: directory.configuration, path: directory.configurationPath)
+      var shape = try EncoderConfiguration(huggingFace: directory.configuration, path: directory.configurationPath)
+      if configuration.task.kind == .embedding {
+        shape.vector = try SentenceVectorShape(of: directory) ?? shape.vector
+        shape.take(configuration.task)
+      }
+      return shape
     }
     var student: EncoderConfiguration
     let own: String?

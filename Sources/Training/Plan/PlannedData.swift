@@ -45,7 +45,8 @@ final class PlannedData {
       configuration, labels: shapes.student.labels, tokenizer: tokenizer, threads: threads)
     let validation = try configuration.data.validation.map { source in
       try TokenizedDataset(
-        source.read(targets), tokenizer: tokenizer, maxLength: configuration.data.maxLength,
+        configuration.task.kind.read(source, outputs: shapes.student.labels), tokenizer: tokenizer,
+        maxLength: configuration.data.maxLength,
         threads: threads)
     }
     known.append((reading, training, validation))

@@ -5,7 +5,7 @@ extension DatasetSource {
   /// - Parameters:
   ///   - labelsKey: what names the classes.
   ///   - areNeeded: whether anything in the run reads the labels.
-  func read(_ targets: Targets?, labelsKey: String, areNeeded: Bool) throws -> Examples {
+  func read(_ targets: Targets?, labelsKey: String?, areNeeded: Bool) throws -> Examples {
     do throws(DatasetError) {
       return try read(targets, labelsKey: labelsKey)
     } catch {

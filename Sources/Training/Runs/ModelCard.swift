@@ -46,7 +46,8 @@ struct ModelCard {
   /// YAML, in which a JSON text is a text.
   private var frontMatter: String {
     var lines = [
-      "---", "library_name: transformers", "pipeline_tag: \(task.card.pipelineTag)",
+      "---", "library_name: \(task == .embedding ? "sentence-transformers" : "transformers")",
+      "pipeline_tag: \(task.card.pipelineTag)",
       "# license: add yours before you publish; the teacher's may bind you", "tags:",
       "- \(model.configuration.family.modelType)", "- \(task.card.pipelineTag)",
     ]
@@ -107,7 +108,7 @@ struct ModelCard {
 
   private var making: String {
     var rows: [(String, String)] = [
-      (task.card.outputs, model.configuration.labels.joined(separator: ", ")),
+      (task.card.outputs, outputs),
       ("training data", Self.dataset(configuration.data.train).name),
     ]
     if !stage.unlabelled.sources.isEmpty {
@@ -138,6 +139,13 @@ struct ModelCard {
     ]
     return "## How it was made\n\n" + Self.table(("", ""), rows)
       + "\n\nEvery key is in the run's `config.yaml`, with which `distill-ddp --config config.yaml` makes it again."
+  }
+
+  private var outputs: String {
+    guard task == .embedding else { return model.configuration.labels.joined(separator: ", ") }
+    let shape = model.configuration.vector
+    return "\(model.configuration.outputs) numbers: \(shape.pooling.rawValue) of the last hidden states"
+      + (shape.normalizes ? ", normalized" : "")
   }
 
   private var start: String {
@@ -177,20 +185,33 @@ struct ModelCard {
   }
 
   private var usage: String {
-    """
-    ## How to load it
+    guard task != .embedding else {
+      return """
+        ## How to load it
 
-    ```python
-    from transformers import \(task.card.autoClass), AutoTokenizer, pipeline
+        ```python
+        from sentence_transformers import SentenceTransformer
 
-    tokenizer = AutoTokenizer.from_pretrained(DIRECTORY)
-    model = \(task.card.autoClass).from_pretrained(DIRECTORY)
-    predict = pipeline("\(task.card.pipelineTag)", model=model, tokenizer=tokenizer\(task.card.pipelineArguments))
-    ```
+        vectors = SentenceTransformer(DIRECTORY).encode(["A sentence.", "Another one."])
+        ```
 
-    \(model.configuration.problem == .tokens ? "" : "With sentence-transformers: `CrossEncoder(DIRECTORY)`. ")Without Python:
-    `distill-ddp predict --model DIRECTORY --input FILE --output predictions.jsonl`.
-    """
+        Without Python: `distill-ddp predict --model DIRECTORY --input FILE --output vectors.jsonl`.
+        """
+    }
+    return """
+      ## How to load it
+
+      ```python
+      from transformers import \(task.card.autoClass), AutoTokenizer, pipeline
+
+      tokenizer = AutoTokenizer.from_pretrained(DIRECTORY)
+      model = \(task.card.autoClass).from_pretrained(DIRECTORY)
+      predict = pipeline("\(task.card.pipelineTag)", model=model, tokenizer=tokenizer\(task.card.pipelineArguments))
+      ```
+
+      \(model.configuration.problem == .tokens ? "" : "With sentence-transformers: `CrossEncoder(DIRECTORY)`. ")Without Python:
+      `distill-ddp predict --model DIRECTORY --input FILE --output predictions.jsonl`.
+      """
   }
 
   // MARK: Markdown

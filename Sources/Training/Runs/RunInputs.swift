@@ -152,9 +152,8 @@ struct RunInputs: Sendable {
       stage.checkpoint.monitor.map(configuration.task.kind.metricKeys.contains) ?? false
     }
     guard let source = configuration.data.validation else { return (nil, nil) }
-    let examples = try source.read(
-      configuration.task.kind.targets(student.configuration.labels), labelsKey: "task.labels",
-      areNeeded: monitor != nil)
+    let examples = try configuration.task.kind.read(
+      source, outputs: student.configuration.labels, labelsKey: "task.labels", areNeeded: monitor != nil)
     guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
     let suffices = source.missingLabels == .unlabelled && examples.labels.contains { $0 >= 0 }
     if let monitor, !suffices, let row = examples.labels.firstIndex(where: { $0 < 0 }) {

@@ -162,8 +162,9 @@ package struct RunPreview: Sendable {
       + (configuration.data.validation.map {
         [("data.validation", $0)]
       } ?? [])
-    let targets = labels.map(configuration.task.kind.targets)
-    for (key, source) in sources where findFiles(of: source, key) { attempt(key) { try source.read(targets) } }
+    for (key, source) in sources where findFiles(of: source, key) {
+      attempt(key) { try configuration.task.kind.read(source, outputs: labels) }
+    }
     for source in configuration.texts where findFiles(of: source, "data.unlabelled") {
       attempt("data.unlabelled") { try source.read(nil) }
     }

@@ -62,7 +62,7 @@ extension StageRun {
     if let hard = losses.hard {
       let answers = Answers(
         objective.task, outputs: student.configuration.labels, logits: outcome.logits, data: data)
-      metrics.append((TaskMetric.loss.key, hard))
+      if objective.task.kind.hasLoss { metrics.append((TaskMetric.loss.key, hard)) }
       metrics += answers.metrics.map { ($0.metric.key, $0.value) }
     }
     if !objective.adaptors.isEmpty {
@@ -97,7 +97,9 @@ extension StageRun {
       step: step, epoch: epoch, sentences: progress.sentences, report: report)
     try ModelExport(
       configuration: student.configuration.huggingFaceJSON(preserving: student.configurationJSON),
-      parameters: weights, tokenizerFiles: student.tokenizerFiles(of: inputs.tokenizer), modelCard: card.text
+      parameters: weights,
+      tokenizerFiles: student.tokenizerFiles(of: inputs.tokenizer)
+        + student.sentenceFiles(maxLength: configuration.data.maxLength), modelCard: card.text
     ).save(to: path)
   }
 

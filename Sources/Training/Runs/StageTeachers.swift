@@ -20,7 +20,7 @@ struct StageTeachers {
       return
     }
     let inputs = session.inputs
-    let classes = inputs.student.configuration.labels.count
+    let classes = inputs.student.configuration.outputs
     var cached: [CachedTeacher] = []
     var members: [Member] = []
     for (teacher, model) in zip(inputs.teachers, session.teachers) {

@@ -26,7 +26,8 @@ struct TrainingData: Sendable {
     }
     let source = configuration.data.train
     let examples = try Self.read(
-      source, configuration.task.kind.targets(labels), areNeeded: configuration.stages.contains { $0.labelWeight != 0 })
+      source, configuration.task.kind, labels,
+      areNeeded: configuration.stages.contains { $0.labelWeight != 0 })
     try Self.check(examples, configuration)
     let train = try tokenize(examples)
     var parts = [train]
@@ -38,7 +39,7 @@ struct TrainingData: Sendable {
     hash(source, examples)
     var sources: [DatasetSource] = []
     for text in configuration.stages.flatMap(\.unlabelled.sources) where !sources.contains(text) {
-      let rows = try Self.read(text, nil)
+      let rows = try Self.read(text, configuration.task.kind, nil)
       guard rows.hasPairs == examples.hasPairs else {
         throw ModelError(
           "\(text.path): expected \(examples.hasPairs ? "pairs of texts" : "single texts"), as \(source.path) has; "
@@ -74,9 +75,9 @@ struct TrainingData: Sendable {
   }
 
   private static func read(
-    _ source: DatasetSource, _ targets: Targets?, areNeeded: Bool = false
+    _ source: DatasetSource, _ task: TaskKind, _ outputs: [String]?, areNeeded: Bool = false
   ) throws -> Examples {
-    let examples = try source.read(targets, labelsKey: "task.labels", areNeeded: areNeeded)
+    let examples = try task.read(source, outputs: outputs, labelsKey: "task.labels", areNeeded: areNeeded)
     guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
     return examples
   }

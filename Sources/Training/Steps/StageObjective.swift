@@ -54,8 +54,8 @@ package struct StageObjective: Sendable {
 
   /// Adds the gradients of a micro-batch's part of the objective to the student's taps, and its sums to `sums`.
   func accumulate(_ pair: TapPair, counts: GlobalCounts, into sums: inout Sums) {
-    if measuresLabels {
-      sums.values[0] += task.kind.hardLoss(
+    if measuresLabels, let hardLoss = task.kind.hardLoss {
+      sums.values[0] += hardLoss(
         task,
         HardLossTerms(
           logits: pair.student.matrix(.logits), batch: pair.batch, dLogits: pair.dStudent?.matrix(.logits),

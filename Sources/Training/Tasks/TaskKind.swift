@@ -24,7 +24,9 @@ package struct TaskKind: Sendable {
   package let metrics: [TaskMetric]
   /// Returns the hard loss's sum over a micro-batch's targets and, where gradients are wanted, adds `scale` times the
   /// sum's gradient to them. It is divided by the targets of the global batch (`TokenizedDataset.targets`).
-  let hardLoss: @Sendable (TaskSettings, HardLossTerms) -> Double
+  ///
+  /// `nil` where nothing is learned from labels.
+  let hardLoss: (@Sendable (TaskSettings, HardLossTerms) -> Double)?
   /// The metrics' values, over the rows that have a label.
   let measure: @Sendable (Answers) -> [Double]
   /// What `evaluate` tells besides.
@@ -34,7 +36,7 @@ package struct TaskKind: Sendable {
   /// The names of these fields in the order of a table's columns.
   let tableFields: [String]
 
-  package static let all: [TaskKind] = [.classification, .regression, .multilabel, .tokens]
+  package static let all: [TaskKind] = [.classification, .regression, .multilabel, .tokens, .embedding]
 
   package static func named(_ name: String) -> TaskKind? { all.first { $0.name == name } }
 
@@ -47,7 +49,11 @@ package struct TaskKind: Sendable {
   }
 
   /// What a log calls the loss and the metrics.
-  var metricKeys: [String] { ([TaskMetric.loss] + metrics).map(\.key) }
+  var metricKeys: [String] { ((hasLoss ? [TaskMetric.loss] : []) + metrics).map(\.key) }
+  /// Whether anything is learned from labels.
+  package var hasLoss: Bool { hardLoss != nil }
+  /// What picks the best checkpoint where nothing else is said.
+  var usualMonitor: String { hasLoss ? TaskMetric.loss.key : "val_distillation" }
 
   /// What a model card says of the task.
   struct Card: Sendable {

@@ -40,13 +40,16 @@ struct EvaluateCommand: ParsableCommand {
       if places.ranks.rank == 0 { for notice in classifier.notices + limits.notices { printError("Note: \(notice)") } }
       let task = try limits.task(of: classifier)
       let source = try data.source(RowInput(data.data[0], ranks: places.ranks))
-      let examples = try source.read(
-        classifier.task.kind.targets(classifier.configuration.labels), labelsKey: "id2label of the model's config.json")
+      let examples = try classifier.task.kind.read(
+        source, outputs: classifier.configuration.labels, labelsKey: "id2label of the model's config.json")
       if places.ranks.rank == 0 { for notice in examples.notices { printError("Note: \(notice)") } }
       let dataset = try limits.tokenize(examples, for: classifier, threads: places.pool.workers)
       guard dataset.count > 0 else { throw CommandError("\(data.data[0]): expected rows, found none") }
       if let row = dataset.labels.firstIndex(where: { $0 < 0 }) {
-        throw CommandError("\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row")
+        throw CommandError(
+          "\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row"
+            + (task.kind == .embedding ? ", and vectors are scored on pairs of texts: name the second with --pair" : "")
+        )
       }
       try RankAgreement.require(
         RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
@@ -79,7 +82,7 @@ private struct EvaluationResult {
     rows = dataset.count
     let answers = Answers(task, outputs: labels, logits: predictions.logits, data: dataset)
     details = answers.details
-    metrics = [(.loss, predictions.loss)] + answers.metrics + details.figures
+    metrics = (task.kind.hasLoss ? [(.loss, predictions.loss)] : []) + answers.metrics + details.figures
     secondsPer1000 = predictions.seconds / Double(dataset.count) * 1000
   }
 

@@ -57,12 +57,13 @@ struct PredictCommand: ParsableCommand {
       let examples = try input.read(
         RowInput(input.input, ranks: places.ranks), keeping: kept,
         for: classifier.task.kind == .tokens ? .tags(classifier.configuration.labels) : nil)
+      try Self.requireSingleTexts(examples, of: classifier)
       if isRoot { for notice in examples.notices { printError("Note: \(notice)") } }
       let tokenizer = try classifier.tokenizer()
       try RankAgreement.require(
         RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
       let rows = PredictionRows(
-        to: output, task: try limits.task(of: classifier), labels: classifier.configuration.labels, kept: kept)
+        to: output, task: try limits.task(of: classifier), labels: classifier.outputNames, kept: kept)
       let results = isRoot ? try ResultStream(destination) : nil
       try results?.write(rows.header)
       let progress = EvaluationProgress(rows: examples.count)
@@ -88,6 +89,14 @@ struct PredictCommand: ParsableCommand {
     throw CommandError(
       "\(model.escapedForDisplay): expected a model with a classification head, found none; fine-tune it first, "
         + "with distill-ddp --config configs/finetune.yaml --set student.model=\(model.escapedForDisplay)")
+  }
+
+  /// A vector is of one text.
+  static func requireSingleTexts(_ examples: Examples, of classifier: ClassifierModel) throws(CommandError) {
+    guard classifier.task.kind == .embedding, examples.hasPairs else { return }
+    throw CommandError(
+      "expected single texts, as the model gives a vector for each, found pairs; give the two columns one after the other"
+    )
   }
 
   /// Tokenised, predicted and written before the next, so that memory grows by no more than the texts.

@@ -63,7 +63,7 @@ private struct ModelServer {
     classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
     tokenizer = try classifier.tokenizer()
     rows = PredictionRows(
-      to: "-", task: try limits.task(of: classifier), labels: classifier.configuration.labels, kept: [])
+      to: "-", task: try limits.task(of: classifier), labels: classifier.outputNames, kept: [])
     try classifier.checkLength(limits.maxLength ?? classifier.configuration.maxLength, key: "--max-length")
   }
 
@@ -118,6 +118,7 @@ private struct ModelServer {
   /// As `predict` writes them, with commas between.
   private func predictions(_ examples: Examples) throws -> String {
     try PredictCommand.requireHead(of: classifier, model: model)
+    try PredictCommand.requireSingleTexts(examples, of: classifier)
     guard examples.count > 0 else { return "" }
     let dataset = try limits.tokenize(examples, by: tokenizer, for: classifier, threads: places.pool.workers)
     guard let predictions = try classifier.predict(dataset, places: places, precision: limits.precision) else {

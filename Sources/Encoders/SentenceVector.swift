@@ -1,0 +1,101 @@
+import Kernels
+
+/// How a sentence's vector is made of the last layer's output: the head of a model of sentence vectors, which has no
+/// parameters.
+package struct SentenceVectorShape: Sendable, Equatable {
+  package enum Pooling: String, Sendable, CaseIterable {
+    case mean
+    /// The first token.
+    case cls
+    /// The largest of each column.
+    case max
+  }
+
+  package var pooling = Pooling.mean
+  /// Whether vectors are divided by their length.
+  package var normalizes = false
+
+  package init() {}
+
+  /// What a shorter vector's length counts as, which PyTorch's `normalize` divides by.
+  private static let least = 1e-12
+
+  /// out = x, or x / max(‖x‖, 1e-12). (sentences, hidden)
+  func forward(out: Matrix, pooled x: Matrix) {
+    out.copy(from: x)
+    guard normalizes else { return }
+    for row in 0..<out.rows {
+      let values = out.rows(row..<row + 1).values
+      let length = max(sumOfSquares(UnsafeBufferPointer(values)).squareRoot(), Self.least)
+      for index in values.indices { values[index] = Float(Double(values[index]) / length) }
+    }
+  }
+
+  /// Adds to `dX` the gradient of what was pooled, given that of the vector.
+  func backward(dX: Matrix, dOut: Matrix, pooled x: Matrix) {
+    guard normalizes else { return add(dOut, to: dX) }
+    for row in 0..<x.rows {
+      let (dRow, dVector) = (dX.rows(row..<row + 1).values, dOut.rows(row..<row + 1).values)
+      let values = x.rows(row..<row + 1).values
+      let length = sumOfSquares(UnsafeBufferPointer(values)).squareRoot()
+      let divisor = max(length, Self.least)
+      var product = 0.0
+      for index in values.indices { product += Double(values[index]) * Double(dVector[index]) }
+      // out = x / ‖x‖: dx = (dOut − out·(out·dOut)) / ‖x‖; a shorter one is divided by a constant.
+      let along = length > Self.least ? product / (divisor * divisor) : 0
+      for index in values.indices {
+        dRow[index] += Float((Double(dVector[index]) - along * Double(values[index])) / divisor)
+      }
+    }
+  }
+}
+
+extension EncoderConfiguration {
+  /// How many numbers the head gives for a row.
+  package var outputs: Int { problem == .embedding ? hiddenSize : labels.count }
+
+  /// Whether the head reads more of the last layer's output than each sentence's first token.
+  var headReadsAllTokens: Bool {
+    switch problem {
+    case .tokens: true
+    case .embedding: vector.pooling != .cls
+    case .singleLabel, .multiLabel, .regression: head.pooling == .mean
+    }
+  }
+
+  private var headPooling: HeadShape.Pooling {
+    guard problem == .embedding else { return head.pooling }
+    return vector.pooling == .mean ? .mean : .cls
+  }
+
+  private var poolsByMaximum: Bool { problem == .embedding && vector.pooling == .max }
+
+  /// What the head reads of the last layer's output (tokens, hidden): (sentences, hidden).
+  func pooled(_ hidden: Matrix, _ context: PassContext) -> Matrix {
+    guard poolsByMaximum else { return headPooling.forward(hidden, context) }
+    let out = context.arena.matrix(context.batch.sentences, hidden.columns)
+    for (sentence, row) in largestTokens(hidden, context).enumerated() {
+      for (column, token) in row.enumerated() { out[sentence, column] = hidden[token, column] }
+    }
+    return out
+  }
+
+  /// Adds to the gradient of `hidden`.
+  func poolingBackward(dHidden: Matrix, dOut: Matrix, hidden: Matrix, _ context: PassContext) {
+    guard poolsByMaximum else { return headPooling.backward(dHidden: dHidden, dOut: dOut, context) }
+    // out[sentence, column] = hidden[token, column] of the first token with the largest.
+    for (sentence, row) in largestTokens(hidden, context).enumerated() {
+      for (column, token) in row.enumerated() { dHidden[token, column] += dOut[sentence, column] }
+    }
+  }
+
+  /// Of each sentence and column, the first token with the largest number.
+  private func largestTokens(_ hidden: Matrix, _ context: PassContext) -> [[Int]] {
+    (0..<context.batch.sentences).map { sentence in
+      let tokens = OutputRows.all.range(of: sentence, in: context.batch)
+      return (0..<hidden.columns).map { column in
+        tokens.dropFirst().reduce(tokens.lowerBound) { hidden[$1, column] > hidden[$0, column] ? $1 : $0 }
+      }
+    }
+  }
+}

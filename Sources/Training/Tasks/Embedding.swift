@@ -1,0 +1,66 @@
+import Distillation
+import JSON
+import Text
+
+extension TaskKind {
+  /// A vector for each text, learned from a teacher's.
+  package static let embedding = TaskKind(
+    name: "embedding", meaning: "a vector for each text", problem: .embedding, leastOutputs: 0, standardOutputs: [],
+    options: ["pooling", "normalize"], targets: { _ in .numbers(["score"]) },
+    card: Card(
+      pipelineTag: "sentence-similarity", title: "Sentence similarity", noun: "A model of sentence vectors",
+      outputs: "vector", pipelineArguments: "", autoClass: "AutoModel"),
+    metrics: [
+      TaskMetric("spearman", "Spearman", .max, hub: ("spearmanr", "Spearman correlation of cosines")),
+      TaskMetric("pearson", "Pearson", .max, hub: ("pearsonr", "Pearson correlation of cosines")),
+    ],
+    hardLoss: nil,
+    measure: { answers in
+      let scores = answers.similarities
+      return [scores.spearman, scores.pearson]
+    },
+    details: { _ in EvaluationDetails() },
+    answer: { [.numbers("vector", column: "vector", $0.logits)] },
+    tableFields: ["vector"])
+}
+
+extension Answers {
+  /// Of the cosines of pairs, whose texts are rows side by side, with the scores that they are labelled with.
+  var similarities: RegressionMetrics {
+    let first = stride(from: 0, to: data.count - 1, by: 2).filter { data.labels[$0] >= 0 }
+    return RegressionMetrics(
+      targets: first.map { Double(data.values($0).first ?? 0) },
+      predictions: first.map { cosine(logits[$0], logits[$0 + 1]) })
+  }
+}
+
+/// 0 where a vector has no direction.
+private func cosine(_ a: [Float], _ b: [Float]) -> Double {
+  var (product, ofA, ofB) = (0.0, 0.0, 0.0)
+  for (x, y) in zip(a, b) {
+    product += Double(x) * Double(y)
+    ofA += Double(x) * Double(x)
+    ofB += Double(y) * Double(y)
+  }
+  let lengths = (ofA * ofB).squareRoot()
+  return lengths > 0 ? product / lengths : 0
+}
+
+extension TaskKind {
+  /// Reads a source as the task has its rows: with the labels that go with it, and where texts are compared by their
+  /// vectors each text of a pair as a row of its own.
+  ///
+  /// - Parameters:
+  ///   - outputs: what outputs are called; `nil` for texts alone.
+  ///   - labelsKey: what names the classes.
+  package func read(
+    _ source: DatasetSource, outputs: [String]?, labelsKey: String? = nil, areNeeded: Bool = true
+  ) throws -> Examples {
+    let isVector = problem == .embedding
+    // A single text has no score.
+    let hasTargets = !isVector || source.pairColumn != nil && source.hasLabels
+    let targets = hasTargets ? outputs.map(self.targets) : nil
+    let examples = try source.read(targets, labelsKey: labelsKey, areNeeded: areNeeded)
+    return isVector ? examples.separated : examples
+  }
+}
