@@ -3,7 +3,7 @@ BERT, and BERT, DeBERTa-v3 and ModernBERT against PyTorch.
 
     python3 Benchmarks/families.py .build/release/distill-ddp --texts train_text.txt --tokenizer MODEL [--rounds 5] [--core 1]
 
-Times are processor time (user and system), which other programs lengthen little; this program and what it starts stay on
+Times are processor time in user mode, which other programs lengthen little; this program and what it starts stay on
 one core, with a higher priority where that is allowed. In each round a family and BERT run one after the other, by turns
 first, and so do the program and PyTorch; tables give the median of the rounds' ratios. Dropout is as each family's
 configuration has it by default: ModernBERT has none. What a run takes before its first batch is measured with one batch and subtracted.
@@ -19,7 +19,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
@@ -93,7 +92,11 @@ class Ours:
         if result.returncode:
             sys.exit(f"{' '.join(words)}: {result.stderr}")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return after.ru_utime - before.ru_utime
+
+
+def user_seconds() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_utime
 
 
 class PyTorch:
@@ -127,7 +130,7 @@ class PyTorch:
         started = 0.0
         for index, batch in enumerate(self.batches):
             if index == 1:
-                started = time.process_time()
+                started = user_seconds()
             if mode == "forward":
                 with torch.inference_mode():
                     model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
@@ -135,7 +138,7 @@ class PyTorch:
                 optimizer.zero_grad(set_to_none=True)
                 model(**batch).loss.backward()
                 optimizer.step()
-        return time.process_time() - started
+        return user_seconds() - started
 
 
 def main() -> None:
@@ -147,6 +150,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=8, help=f"measured batches of {BATCH} texts")
     parser.add_argument("--core", type=int, default=1)
     parser.add_argument("--only", choices=["bert", "pytorch"], help="one of the two comparisons")
+    parser.add_argument("--mode", choices=["forward", "training"], help="one of the two")
     options = parser.parse_args()
     os.sched_setaffinity(0, {options.core})
     try:
@@ -173,7 +177,7 @@ def main() -> None:
         ours, pytorch = Ours(options.binary, root, batches), PyTorch(root, ids)
         families = list(FAMILIES) if options.only is None else (
             list(AGAINST_PYTORCH) if options.only == "pytorch" else ["bert", "roberta", "distilbert", "mpnet", "electra"])
-        for mode in ("forward", "training"):
+        for mode in [options.mode] if options.mode else ["forward", "training"]:
             print(f"\n{mode:10} {'tokens/s':>9} {'of BERT':>8} {'range':>13} {'PyTorch':>9} {'ahead':>6} {'range':>11}")
             for family in families:
                 rates, ratios, theirs, ahead = [], [], [], []
