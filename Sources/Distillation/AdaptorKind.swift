@@ -76,6 +76,9 @@ struct AdaptorContext {
   }
 
   func requireEqualClasses() throws -> Int {
+    guard student.problem != .noHead else {
+      throw AdaptorError(name, "compares logits, and the task is none; use adaptors of hidden states or attention")
+    }
     guard student.problem != .embedding else {
       throw AdaptorError(name, "compares logits, and sentence vectors are none; use EmbeddingMSE or EmbeddingCosine")
     }

@@ -120,7 +120,7 @@ package struct EncoderParameters: Sendable {
     headNorm = hasDense && configuration.head.hasNorm ? builder.norm(keys.headNorm, width) : nil
     builder.role = .head
     classifier =
-      configuration.problem == .embedding
+      !configuration.problem.hasHead
       ? nil
       : builder.linear(
         configuration.problem == .tokens ? keys.tokenClassifier : keys.classifier, configuration.labels.count, width)

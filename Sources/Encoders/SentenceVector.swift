@@ -52,7 +52,13 @@ package struct SentenceVectorShape: Sendable, Equatable {
 
 extension EncoderConfiguration {
   /// How many numbers the head gives for a row.
-  package var outputs: Int { problem == .embedding ? hiddenSize : labels.count }
+  package var outputs: Int {
+    switch problem {
+    case .embedding: hiddenSize
+    case .noHead: 0
+    case .singleLabel, .multiLabel, .regression, .tokens: labels.count
+    }
+  }
 
   /// Whether the head reads more of the last layer's output than each sentence's first token.
   var headReadsAllTokens: Bool {
@@ -60,6 +66,7 @@ extension EncoderConfiguration {
     case .tokens: true
     case .embedding: vector.pooling != .cls
     case .singleLabel, .multiLabel, .regression: head.pooling == .mean
+    case .noHead: false
     }
   }
 

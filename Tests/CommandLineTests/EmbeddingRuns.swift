@@ -98,7 +98,7 @@ import Testing
     let workspace = try Self.workspace()
     let mistakes = [
       Mistake(set: ["stages.vectors.labelWeight=1"], message: "embedding learns from a teacher alone"),
-      Mistake(set: ["stages.vectors.update=head"], message: "a model of sentence vectors has no head"),
+      Mistake(set: ["stages.vectors.update=head"], message: "the model of embedding has no head"),
       Mistake(set: ["task.labels=[a]"], message: "task.labels: does not go with kind: embedding"),
       Mistake(
         set: ["stages.vectors.adaptors=[LogitMSE]"], message: "LogitMSE: compares logits, and sentence vectors are none"

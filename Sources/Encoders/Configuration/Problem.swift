@@ -12,13 +12,22 @@ package enum Problem: String, Sendable, CaseIterable {
   case tokens = "token_classification"
   /// A vector for each sentence; there is no head.
   case embedding = "sentence_embedding"
+  /// Nothing: there is an encoder alone.
+  case noHead = "none"
 }
 
 extension Problem {
   private static let tokenArchitecture = "ForTokenClassification"
 
   /// What stands in `config.json`; `nil` of what the architecture says.
-  package var problemType: String? { self == .tokens || self == .embedding ? nil : rawValue }
+  package var problemType: String? {
+    switch self {
+    case .singleLabel, .multiLabel, .regression: rawValue
+    case .tokens, .embedding, .noHead: nil
+    }
+  }
+  /// Whether a model for it has a head with parameters.
+  package var hasHead: Bool { self != .embedding && self != .noHead }
 
   /// What a `config.json` says of it; `nil` where it says nothing, or something else.
   package static func stated(in json: JSON) -> Problem? {
@@ -37,7 +46,7 @@ extension EncoderFamily {
     let name = architecture.dropLast("ForSequenceClassification".count)
     return switch problem {
     case .tokens: name + "ForTokenClassification"
-    case .embedding: name + "Model"
+    case .embedding, .noHead: name + "Model"
     case .singleLabel, .multiLabel, .regression: architecture
     }
   }
@@ -50,7 +59,7 @@ extension EncoderConfiguration {
   var hasHeadDense: Bool {
     switch problem {
     case .tokens: family.tokenHead.hasDense
-    case .embedding: false
+    case .embedding, .noHead: false
     case .singleLabel, .multiLabel, .regression: true
     }
   }

@@ -50,7 +50,9 @@ package struct ReportMeasurements: Sendable {
     let studentPath = "\(run.directory)/best"
     let learns = run.learns
     let student = attempt("The \(learns ? "student's " : "")model was not found") {
-      try ClassifierModel(directory: studentPath, head: .newIfMissing, role: .alone)
+      try ClassifierModel(
+        directory: studentPath, head: .newIfMissing,
+        task: configuration.task.kind.problem.hasHead ? nil : configuration.task.kind, role: .alone)
     }
     var teacher = (learns ? configuration.teacher?.model : nil).flatMap { model in
       attempt("The teacher's model was not found") {

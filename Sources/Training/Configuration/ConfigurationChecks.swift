@@ -113,9 +113,9 @@ extension RunConfiguration {
         at: reader.node("\(path).labelWeight"), path: "\(path).labelWeight")
       return
     }
-    if task.kind == .embedding, stage.update == .head || stage.unfreezeEvery != nil {
+    if !task.kind.problem.hasHead, stage.update == .head || stage.unfreezeEvery != nil {
       reader.report(
-        "a model of sentence vectors has no head; use update: all, encoder or {freeze: N}",
+        "the model of \(task.kind.name) has no head; use update: all, encoder or {freeze: N}",
         at: reader.node("\(path).update"), path: "\(path).update")
       return
     }

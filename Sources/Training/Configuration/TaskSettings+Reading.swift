@@ -17,7 +17,7 @@ extension TaskSettings {
     else { return }
     let names = elements.compactMap { section.reader.read($0.node, name, path: $0.path) }
     guard names.count == elements.count else { return }
-    if kind.problem == .embedding {
+    if !kind.problem.hasHead {
       section.report("does not go with kind: \(kind.name), whose outputs have no names", at: "labels")
     }
     if names.count < kind.leastOutputs {

@@ -16,6 +16,7 @@ struct Evaluation {
   private let objective: StageObjective
   private let places: Places
   private let packed: PackedWeights?
+  private let selection: TapSelection
   private let workers: [Worker]
 
   /// What rank 0 learns.
@@ -44,8 +45,9 @@ struct Evaluation {
     self.teacher = teacher
     self.objective = objective
     self.places = places
+    selection = student.configuration.outputs == 0 ? objective.studentTaps : objective.studentTaps.union([.logits])
     packed = PackedWeights(
-      student.linearWeights(for: objective.studentTaps.union([.logits])), of: weights, precision: precision)
+      student.linearWeights(for: selection), of: weights, precision: precision)
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: nil) }
   }
 
@@ -98,7 +100,6 @@ struct Evaluation {
   private func compute(_ batch: Batch, _ counts: GlobalCounts, _ arena: Arena) -> Part {
     arena.reset()
     let features = teacher?.features(of: batch, arena: arena) ?? Taps()
-    let selection = objective.studentTaps.union([.logits])
     let taps = student.infer(batch, weights: weights, packed: packed, taps: selection, arena: arena)
     var sums = objective.zero
     objective.accumulateAdaptors(
@@ -106,6 +107,7 @@ struct Evaluation {
         batch: batch, teacher: features, student: taps, dStudent: nil, weights: weights, gradient: nil,
         arena: arena),
       counts: counts, into: &sums)
+    guard selection.contains(.logits) else { return Part(logits: [], sums: sums) }
     let logits = taps.matrix(.logits)
     if let hardLoss = objective.task.kind.hardLoss {
       sums.values[0] += hardLoss(

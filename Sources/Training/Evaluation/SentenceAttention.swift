@@ -7,7 +7,7 @@ import Text
 package struct SentenceAttention: Sendable {
   /// By layer from 1 and head: (tokens, tokens) probabilities, row after row; a row is a query.
   package let layers: [Int: [[Float]]]
-  /// (classes)
+  /// (classes); empty where there is no head
   package let logits: [Float]
 
   /// - Parameters:
@@ -15,7 +15,8 @@ package struct SentenceAttention: Sendable {
   ///   - layers: from 1.
   init(_ encoder: Encoder, _ weights: ParameterBuffer, of batch: Batch, layers: Set<Int>) {
     let arena = Worker(gradient: nil).arena
-    let selection = TapSelection(.scores, layers: layers).union([.logits])
+    let hasHead = encoder.configuration.outputs > 0
+    let selection = TapSelection(.scores, layers: layers).union(hasHead ? [.logits] : [])
     let taps = encoder.infer(batch, weights: weights, taps: selection, arena: arena)
     self.layers = Dictionary(
       uniqueKeysWithValues: layers.map { layer in
@@ -27,7 +28,7 @@ package struct SentenceAttention: Sendable {
         }
         return (layer, maps)
       })
-    logits = taps.matrix(.logits).inOrder
+    logits = hasHead ? taps.matrix(.logits).inOrder : []
   }
 }
 

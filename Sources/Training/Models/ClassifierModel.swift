@@ -82,8 +82,8 @@ package struct ClassifierModel: Sendable {
     let new = report.new.compactMap { layout[$0] }
     weights.initialize(new, seed: seed)
     var hasTrainedHead = !new.contains { $0.role == .head }
-    if configuration.problem == .embedding {
-      hasTrainedHead = true
+    if !configuration.problem.hasHead {
+      hasTrainedHead = configuration.problem == .embedding
     } else if head == .unread {
       let match = labels.flatMap { $0.count == ownLabels.count ? ClassMatch(ownLabels, in: $0) : nil }
       if let labels, let match, hasTrainedHead {

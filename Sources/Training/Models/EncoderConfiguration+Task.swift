@@ -26,8 +26,8 @@ extension EncoderConfiguration {
   ///   - json: the file's `config.json`.
   ///   - labels: the file's classes.
   func checkTask(of json: JSON, labels: [String], path: String, _ role: ModelRole) throws {
-    // Any encoder gives sentence vectors.
-    guard problem != .embedding else { return }
+    // Any encoder gives sentence vectors, or is an encoder.
+    guard problem.hasHead else { return }
     let remedy = role.otherTaskRemedy
     let architectures = json["architectures"]?.array?.compactMap(\.string) ?? []
     let other = architectures.first { name in

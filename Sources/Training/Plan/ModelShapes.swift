@@ -26,7 +26,7 @@ package struct ModelShapes: Sendable, Equatable {
     func read(_ path: String) throws -> EncoderConfiguration {
       let directory = try ModelDirectory(path)
       var shape = try EncoderConfiguration(huggingFace: directory.configuration, path: directory.configurationPath)
-      if configuration.task.kind == .embedding {
+      if !configuration.task.kind.problem.hasHead {
         shape.vector = try SentenceVectorShape(of: directory) ?? shape.vector
         shape.take(configuration.task)
       }

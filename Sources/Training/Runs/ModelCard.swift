@@ -142,6 +142,7 @@ struct ModelCard {
   }
 
   private var outputs: String {
+    if task == .noTask { return "the last hidden states" }
     guard task == .embedding else { return model.configuration.labels.joined(separator: ", ") }
     let shape = model.configuration.vector
     return "\(model.configuration.outputs) numbers: \(shape.pooling.rawValue) of the last hidden states"
@@ -185,6 +186,20 @@ struct ModelCard {
   }
 
   private var usage: String {
+    if task == .noTask {
+      return """
+        ## How to load it
+
+        ```python
+        from transformers import AutoModel
+
+        model = AutoModel.from_pretrained(DIRECTORY)
+        ```
+
+        It has no head: fine-tune it, or distil a task into it. Its hidden states without Python:
+        `distill-ddp features --model DIRECTORY --input FILE --output features.safetensors`.
+        """
+    }
     guard task != .embedding else {
       return """
         ## How to load it

@@ -117,7 +117,9 @@ extension StageRun {
   /// The first layer of the teacher, else of the student, whose output for a sentence is not finite.
   private func origin(in row: Int) -> NonFiniteDiagnosis.Origin? {
     let batch = rows.batch([row])
-    let student = FrozenModel(student.encoder, weights: weights, taps: [.logits])
+    let shape = student.configuration
+    let student = FrozenModel(
+      student.encoder, weights: weights, taps: shape.outputs > 0 ? [.logits] : [.hidden(shape.layers)])
     if let teacher = session.teacher, !objective.adaptors.isEmpty,
       let place = firstNonFinitePlace(
         of: inputs.teachers.first { $0.model != nil }?.texts?.training[index].batch([row]) ?? batch, teacher)

@@ -58,7 +58,7 @@ extension TaskKind {
   ) throws -> Examples {
     let isVector = problem == .embedding
     // A single text has no score.
-    let hasTargets = !isVector || source.pairColumn != nil && source.hasLabels
+    let hasTargets = isVector ? source.pairColumn != nil && source.hasLabels : hasLoss
     let targets = hasTargets ? outputs.map(self.targets) : nil
     let examples = try source.read(targets, labelsKey: labelsKey, areNeeded: areNeeded)
     return isVector ? examples.separated : examples

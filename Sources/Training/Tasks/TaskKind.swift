@@ -36,7 +36,7 @@ package struct TaskKind: Sendable {
   /// The names of these fields in the order of a table's columns.
   let tableFields: [String]
 
-  package static let all: [TaskKind] = [.classification, .regression, .multilabel, .tokens, .embedding]
+  package static let all: [TaskKind] = [.classification, .regression, .multilabel, .tokens, .embedding, .noTask]
 
   package static func named(_ name: String) -> TaskKind? { all.first { $0.name == name } }
 
