@@ -12,7 +12,8 @@ struct ConfigTests {
     "two-step": "distillation_ts", "two-step-1st": "distillation_ts_1st", "two-step-2nd": "distillation_ts_2nd",
     "sweep": "sweep", "few-labels": "recipes/few-labels", "enough-labels": "recipes/enough-labels",
     "no-labels": "recipes/no-labels", "narrow-student": "recipes/narrow-student",
-    "several-teachers": "recipes/several-teachers", "two-step-text": "recipes/two-step-text",
+    "larger-teacher": "recipes/larger-teacher", "several-teachers": "recipes/several-teachers",
+    "two-step-text": "recipes/two-step-text",
     "regression": "recipes/regression", "multilabel": "recipes/multilabel", "tokens": "recipes/tokens",
   ]
 

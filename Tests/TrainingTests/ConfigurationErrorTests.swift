@@ -238,6 +238,14 @@ private func layerMap(from first: Int) -> String {
     Mistake(
       "student={tokenizer: d, config: {hidden_act: swish}}",
       #"student.config.hidden_act: expected gelu, gelu_new or relu, found "swish""#),
+    Mistake(
+      "student={model: m, layers: [3, 1]}",
+      "student.layers.1: expected layers in ascending order, found 1 after 3"),
+    Mistake(
+      "student={model: m, layers: []}", "student.layers: expected at least one of the model's layers, found none"),
+    Mistake(
+      "student={config: {}, tokenizer: d, layers: [2]}",
+      "student.layers: are those of `model`, which config stands in the place of; leave one of them out"),
     Mistake("student.head=old", #"student.head: expected required, newIfMissing or new, found "old""#),
     Mistake(
       "student.dropout.hidden=1", #"student.dropout.hidden: expected a number from 0, below 1, or null, found "1""#),

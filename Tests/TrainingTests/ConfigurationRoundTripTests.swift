@@ -17,8 +17,8 @@ private let shipped =
   ] + recipes
 
 private let recipes = [
-  "few-labels", "enough-labels", "no-labels", "narrow-student", "several-teachers", "two-step-text", "regression",
-  "multilabel", "tokens", "embedding", "plain-text",
+  "few-labels", "enough-labels", "no-labels", "narrow-student", "larger-teacher", "several-teachers", "two-step-text",
+  "regression", "multilabel", "tokens", "embedding", "plain-text",
 ].map { "recipes/\($0)" }
 
 @Suite struct ShippedConfigurations {

@@ -74,7 +74,7 @@ package struct ReportPage {
   /// What a student started from.
   private var source: Markup {
     switch run.configuration.student.source {
-    case .model(let path): " started from <b>\(path.portablePath)</b>"
+    case .model(let path): " started from \(part)<b>\(path.portablePath)</b>"
     case .teacherLayers(let layers): " started from \(layers.count == 1 ? "layer" : "layers") <b>\(listed(layers))</b>"
     case .fresh: " started from random weights"
     }
@@ -83,11 +83,17 @@ package struct ReportPage {
   /// What a model without a teacher was.
   private var origin: Markup {
     switch run.configuration.student.source {
-    case .model(let path): "<b>\(path.portablePath)</b>"
+    case .model(let path): "\(part)<b>\(path.portablePath)</b>"
     case .teacherLayers(let layers):
       "Layers <b>\(listed(layers))</b> of \(run.configuration.teacher?.model?.portablePath ?? "a teacher")"
     case .fresh: "A new model"
     }
+  }
+
+  /// Of a model that was not read as a whole: `layers 2 and 4 of `.
+  private var part: Markup {
+    guard let layers = run.configuration.student.layers else { return "" }
+    return "\(layers.count == 1 ? "layer" : "layers") <b>\(listed(layers))</b> of "
   }
 
   /// `2, 4 and 6`

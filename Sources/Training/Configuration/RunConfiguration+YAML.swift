@@ -132,6 +132,7 @@ extension StudentSettings {
     switch source {
     case .model(let directory):
       writer.write("model", directory)
+      writer.write("layers", flow: layers.map { YAMLWriter.list($0.map(String.init)) } ?? "null")
     case .teacherLayers(let layers):
       writer.section("fromTeacher") { $0.write("layers", flow: YAMLWriter.list(layers.map(String.init))) }
     case .fresh(let shape):

@@ -10,7 +10,11 @@ extension StudentSettings {
     let directory = section.read(
       "model", .text("a Hugging Face model directory"),
       "a Hugging Face [model directory](#model-directories), or a [name on the hub](models.md)")
-    let layers = section.sectionUnlessNull(
+    section.describe(
+      "layers", .orNull(.list(of: Self.layer.form, count: 1...Int.max)), default: .value(.null),
+      "of `model`, the layers that are read, from 1, ascending; null reads all")
+    if let node = section.value("layers"), !node.isNull { layers = Self.layers(section, of: "the model's") }
+    let picked = section.sectionUnlessNull(
       "fromTeacher", default: .none, "the teacher's embeddings, head and some of its layers"
     ) { Self.teacherLayers($0) }
     let shape = section.sectionUnlessNull(
@@ -20,12 +24,15 @@ extension StudentSettings {
     case 0: section.reportMissing("model", "a model directory, or fromTeacher or config in its place")
     case 1:
       if let directory { source = .model(directory) }
-      if let layers { source = .teacherLayers(layers) }
+      if let picked { source = .teacherLayers(picked) }
       if let shape { source = .fresh(shape) }
       if given != ["model"], section.node[given[0]]?.isNull == true {
         section.reportMissing(given[0], "its keys in { }")
       }
     default: section.reportAlternatives(given) { "{\($0): …}" }
+    }
+    if layers != nil, let other = given.first, other != "model" {
+      section.report("are those of `model`, which \(other) stands in the place of; leave one of them out", at: "layers")
     }
     section.read(
       "tokenizer", .orNull(.text("a Hugging Face model directory")), into: &tokenizer,
@@ -49,17 +56,22 @@ extension StudentSettings {
 
   fileprivate static let mostTokens = 4_000_000
 
+  private static var layer: Expected<Int> { .integer(1...256) }
+
   private static func teacherLayers(_ section: ConfigurationSection) -> [Int] {
     let key = "layers"
-    let layer = Expected<Int>.integer(1...256)
     section.describe(
       key, .list(of: layer.form, count: 1...Int.max), default: .required, "which layers, from 1, ascending")
-    guard let elements = section.elements(key, of: "the teacher's layers, such as [2, 4, 6]") else {
-      if section.value(key) == nil { section.reportMissing(key, "the teacher's layers, such as [2, 4, 6]") }
-      return []
-    }
+    if section.value(key) == nil { section.reportMissing(key, "the teacher's layers, such as [2, 4, 6]") }
+    return layers(section, of: "the teacher's") ?? []
+  }
+
+  /// Whose they are: `the teacher's`.
+  private static func layers(_ section: ConfigurationSection, of whose: String) -> [Int]? {
+    let key = "layers"
+    guard let elements = section.elements(key, of: "\(whose) layers, such as [2, 4, 6]") else { return nil }
     let layers = elements.compactMap { section.reader.read($0.node, layer, path: $0.path) }
-    if elements.isEmpty { section.report("expected at least one of the teacher's layers, found none", at: key) }
+    if elements.isEmpty { section.report("expected at least one of \(whose) layers, found none", at: key) }
     if layers.count == elements.count {
       for (index, (before, layer)) in zip(layers, layers.dropFirst()).enumerated() where layer <= before {
         let (node, path) = elements[index + 1]

@@ -23,6 +23,8 @@ package struct StudentSettings: Sendable, Equatable {
   }
 
   package var source: Source
+  /// Of `model`, the layers that are read, from 1, ascending; `nil` reads all.
+  package var layers: [Int]?
   /// The directory whose tokenizer the student uses; `nil` takes that of `model`, else the teacher's.
   package var tokenizer: String?
   /// Keeps a part of that tokenizer's tokens; `nil` keeps all.

@@ -13,20 +13,15 @@ extension ClassifierModel {
     let model: ClassifierModel
     switch settings.source {
     case .model(let path):
+      if let layers = settings.layers { try Self.check(layers, of: path, key: "student.layers") }
       model = try ClassifierModel(
-        directory: path, head: settings.head.policy, labels: task.labels, task: task.kind, seed: seed, role: .student)
+        directory: path, head: settings.head.policy, labels: task.labels, task: task.kind,
+        layers: settings.layers.map { $0.map { $0 - 1 } }, seed: seed, role: .student)
     case .teacherLayers(let layers):
       guard let teacherPath else {
         throw ModelError("student.fromTeacher: expected a teacher to take layers from; set teacher.model")
       }
-      let directory = try ModelDirectory(teacherPath)
-      let depth = try EncoderConfiguration(
-        huggingFace: directory.configuration, path: directory.configurationPath
-      ).layers
-      guard layers.allSatisfy({ (1...depth).contains($0) }) else {
-        throw ModelError(
-          "student.fromTeacher.layers: expected layers 1…\(depth), which \(teacherPath) has, found \(layers)")
-      }
+      try Self.check(layers, of: teacherPath, key: "student.fromTeacher.layers")
       model = try ClassifierModel(
         directory: teacherPath, head: settings.head.policy, labels: task.labels, task: task.kind,
         layers: layers.map { $0 - 1 }, seed: seed, role: .student)
@@ -53,6 +48,12 @@ extension ClassifierModel {
     self = try model.replacing(dropout: settings.dropout, tokenizer: settings.tokenizer, task: task)
   }
 
+  private static func check(_ layers: [Int], of path: String, key: String) throws {
+    let directory = try ModelDirectory(path)
+    try EncoderConfiguration(huggingFace: directory.configuration, path: directory.configurationPath)
+      .check(layers, of: path, key: key)
+  }
+
   /// The same weights with other dropout probabilities, another directory's tokenizer, or vectors as the task says.
   private func replacing(
     dropout: DropoutSettings, tokenizer: String?, task: TaskSettings
@@ -68,6 +69,15 @@ extension ClassifierModel {
     return ClassifierModel(
       encoder: encoder, weights: weights, configurationJSON: configurationJSON,
       tokenizerDirectory: tokenizer ?? tokenizerDirectory, notices: notices, hasTrainedHead: hasTrainedHead)
+  }
+}
+
+extension EncoderConfiguration {
+  /// Refuses layers, from 1, that a model does not have.
+  func check(_ picked: [Int], of path: String, key: String) throws {
+    guard picked.allSatisfy({ (1...layers).contains($0) }) else {
+      throw ModelError("\(key): expected layers 1…\(layers), which \(path) has, found \(picked)")
+    }
   }
 }
 

@@ -35,16 +35,18 @@ package struct ModelShapes: Sendable, Equatable {
     var student: EncoderConfiguration
     let own: String?
     switch configuration.student.source {
-    case .model(let path): (student, own) = (try read(path), path)
+    case .model(let path):
+      (student, own) = (try read(path), path)
+      if let layers = configuration.student.layers {
+        try student.check(layers, of: path, key: "student.layers")
+        student = student.picking(layers: layers.map { $0 - 1 })
+      }
     case .teacherLayers(let layers):
       guard let teacherPath else {
         throw ModelError("student.fromTeacher: expected a teacher to take layers from; set teacher.model")
       }
       let teacher = try read(teacherPath)
-      guard layers.allSatisfy({ (1...teacher.layers).contains($0) }) else {
-        throw ModelError(
-          "student.fromTeacher.layers: expected layers 1…\(teacher.layers), which \(teacherPath) has, found \(layers)")
-      }
+      try teacher.check(layers, of: teacherPath, key: "student.fromTeacher.layers")
       student = teacher.picking(layers: layers.map { $0 - 1 })
       own = teacherPath
     case .fresh(let shape): (student, own) = (shape, teacherPath)

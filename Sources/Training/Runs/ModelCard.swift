@@ -151,11 +151,16 @@ struct ModelCard {
 
   private var start: String {
     switch configuration.student.source {
-    case .model(let path): "started as \(path.portablePath)"
+    case .model(let path): "started as \(part(configuration.student.layers))\(path.portablePath)"
     case .teacherLayers(let layers):
-      "started as layers \(layers.map(String.init).joined(separator: ", ")) of \(configuration.teacher?.model?.portablePath ?? "")"
+      "started as \(part(layers))\(configuration.teacher?.model?.portablePath ?? "")"
     case .fresh: "started with random weights"
     }
+  }
+
+  /// `layers 2, 4, 6 of `
+  private func part(_ layers: [Int]?) -> String {
+    layers.map { "layers \($0.map(String.init).joined(separator: ", ")) of " } ?? ""
   }
 
   private var quality: String? {

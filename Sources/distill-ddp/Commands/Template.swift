@@ -13,6 +13,7 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
   case enoughLabels = "enough-labels"
   case noLabels = "no-labels"
   case narrowStudent = "narrow-student"
+  case largerTeacher = "larger-teacher"
   case severalTeachers = "several-teachers"
   case twoStepText = "two-step-text"
   case regression
@@ -32,6 +33,7 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
     case .enoughLabels: ("configs/recipes/enough-labels.yaml", PackageResources.enough_labels_yaml)
     case .noLabels: ("configs/recipes/no-labels.yaml", PackageResources.no_labels_yaml)
     case .narrowStudent: ("configs/recipes/narrow-student.yaml", PackageResources.narrow_student_yaml)
+    case .largerTeacher: ("configs/recipes/larger-teacher.yaml", PackageResources.larger_teacher_yaml)
     case .severalTeachers: ("configs/recipes/several-teachers.yaml", PackageResources.several_teachers_yaml)
     case .twoStepText: ("configs/recipes/two-step-text.yaml", PackageResources.two_step_text_yaml)
     case .regression: ("configs/recipes/regression.yaml", PackageResources.regression_yaml)
