@@ -11,9 +11,15 @@ package struct GlobalCounts: Sendable, Equatable {
   package let tokens: Int
   /// Σ length²: pairs of tokens of the same sentence.
   package let tokenPairs: Int
+  /// The same of words, where models with other tokens are compared by them.
+  private let words: (count: Int, pairs: Int)?
 
-  /// - Parameter targets: how many there are; nil for one of each sentence.
-  package init<Lengths: Sequence>(lengths: Lengths, targets: Int? = nil) where Lengths.Element == Int {
+  /// - Parameters:
+  ///   - targets: how many there are; nil for one of each sentence.
+  ///   - words: of each sentence; nil where nothing is compared by words.
+  package init<Lengths: Sequence>(
+    lengths: Lengths, targets: Int? = nil, words: [Int]? = nil
+  ) where Lengths.Element == Int {
     var (sentences, tokens, tokenPairs) = (0, 0, 0)
     for length in lengths {
       sentences += 1
@@ -22,6 +28,19 @@ package struct GlobalCounts: Sendable, Equatable {
     }
     (self.sentences, self.tokens, self.tokenPairs) = (sentences, tokens, tokenPairs)
     self.targets = targets ?? sentences
+    self.words = words.map { words in (words.reduce(0, +), words.reduce(0) { $0 + $1 * $1 }) }
+  }
+
+  /// With words in the place of tokens, where there are any.
+  var ofWords: GlobalCounts { words.map { GlobalCounts(self, tokens: $0.count, tokenPairs: $0.pairs) } ?? self }
+
+  private init(_ counts: GlobalCounts, tokens: Int, tokenPairs: Int) {
+    (sentences, targets) = (counts.sentences, counts.targets)
+    (self.tokens, self.tokenPairs, words) = (tokens, tokenPairs, nil)
+  }
+
+  package static func == (a: GlobalCounts, b: GlobalCounts) -> Bool {
+    (a.sentences, a.targets, a.tokens, a.tokenPairs) == (b.sentences, b.targets, b.tokens, b.tokenPairs)
   }
 
   /// The rows of logits: sentences, or tokens.

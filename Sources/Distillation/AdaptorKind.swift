@@ -30,7 +30,7 @@ package struct AdaptorKind: Sendable {
   ) {
     self.name = name
     self.meaning = meaning
-    self.options = options
+    self.options = trainsHead ? options : options + [.align]
     self.trainsHead = trainsHead
     self.comparesAttention = comparesAttention
     self.comparesSentences = comparesSentences
@@ -126,6 +126,6 @@ extension AdaptorSettings {
     var context = AdaptorContext(name: name, settings: self, student: student, teacher: teacher, layout: layout)
     let adaptor = try kind.make(&context)
     layout = context.layout
-    return WeightedAdaptor(adaptor: adaptor, weight: weight)
+    return WeightedAdaptor(adaptor: comparesWords ? WordAligned(adaptor) : adaptor, weight: weight)
   }
 }

@@ -47,6 +47,12 @@ extension AdaptorOption {
       "which student layer learns from which teacher layer")
   }
 
+  /// Of all kinds that compare token by token.
+  static let align = AdaptorOption(
+    "align", .word(["tokens", "words"]), default: .word("tokens"),
+    "what is compared where the models have other tokens: `words` that they have in common, or tokens, which must be the same"
+  )
+
   static func on(_ quantities: [String], default standard: String) -> AdaptorOption {
     AdaptorOption("on", .word(quantities), default: .word(standard), "what is compared")
   }
@@ -130,6 +136,9 @@ package struct AdaptorSettings: Sendable, Equatable {
 }
 
 extension AdaptorSettings {
+  /// Whether models are compared by words, which those with other tokens have in common.
+  package var comparesWords: Bool { !kind.trainsHead && self[.align] == .word("words") }
+
   /// What is compared where no layers are paired: `logits at temperature 4`.
   package var compared: String { kind.compared(self) }
 }

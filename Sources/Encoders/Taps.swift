@@ -6,8 +6,8 @@ package enum TapValue {
   case matrix(Matrix)
   case maps(AttentionMaps)
 
-  var matrix: Matrix? { if case .matrix(let matrix) = self { matrix } else { nil } }
-  var maps: AttentionMaps? { if case .maps(let maps) = self { maps } else { nil } }
+  package var matrix: Matrix? { if case .matrix(let matrix) = self { matrix } else { nil } }
+  package var maps: AttentionMaps? { if case .maps(let maps) = self { maps } else { nil } }
 }
 
 /// What a forward pass was asked to keep. Memory belongs to the pass's arena.
@@ -75,7 +75,7 @@ package final class TapGradients {
   }
 
   /// A gradient that some loss asked for.
-  subscript(tap: Tap) -> TapValue? { dValues[tap] }
+  package subscript(tap: Tap) -> TapValue? { dValues[tap] }
 
   /// The highest layer with a gradient; nothing above it needs a backward pass.
   var highestLayer: Int { dValues.keys.lazy.map(\.layer).max() ?? 0 }

@@ -13,8 +13,9 @@ struct ConfigTests {
     "sweep": "sweep", "few-labels": "recipes/few-labels", "enough-labels": "recipes/enough-labels",
     "no-labels": "recipes/no-labels", "narrow-student": "recipes/narrow-student",
     "larger-teacher": "recipes/larger-teacher", "several-teachers": "recipes/several-teachers",
-    "two-step-text": "recipes/two-step-text",
-    "regression": "recipes/regression", "multilabel": "recipes/multilabel", "tokens": "recipes/tokens",
+    "two-step-text": "recipes/two-step-text", "regression": "recipes/regression",
+    "multilabel": "recipes/multilabel", "tokens": "recipes/tokens", "embedding": "recipes/embedding",
+    "plain-text": "recipes/plain-text",
   ]
 
   @Test("init writes what is shipped", arguments: templates)

@@ -100,6 +100,23 @@ import Testing
     #expect(other.weightBytes("last") != weights)
   }
 
+  @Test("words that both have in common are compared, on any ranks and from a cache")
+  func comparesWords() throws {
+    let workspace = try workspace()
+    let adaptors =
+      "stages.0.adaptors=[LogitMSE, {AttnMiniLM: {align: words}}, {HidnTinyBERT: {align: words}}, "
+      + "{ValMiniLM: {align: words}}]"
+    let settings = Self.settings + [adaptors, "training.microBatches=3"]
+    let run = try workspace.train(.mixStep, set: settings)
+    let weights = try #require(run.weightBytes("last"))
+    for (name, more, ranks) in [("ranks", [], 2), ("cached", ["teacher.cache={path: cache, precision: fp32}"], 1)] {
+      let other = try workspace.train(.mixStep, set: settings + ["run.directory=\(name)"] + more, ranks: ranks)
+      #expect(other.weightBytes("last") == weights, "\(name)")
+    }
+    let tokens = try workspace.train(.mixStep, set: Self.settings + ["run.directory=logits-alone"])
+    #expect(tokens.weightBytes("last") != weights)
+  }
+
   @Test("a run of two stages is stopped and goes on to the same bytes")
   func resumed() throws {
     let workspace = try Resuming.workspace()

@@ -12,6 +12,8 @@ package struct Batch: Sendable {
   package var values: [Float] = []
   /// Of each word's first token the word's tag, −1 for all others; empty where rows are no lists of words. (tokens)
   package var tags: [Int32] = []
+  /// Where its words are in another tokenization, if its dataset knows one.
+  package var words: BatchWords?
   /// Each sentence's place in its dataset, which also keys its dropout. (sentences)
   package var samples: [Int] = []
 

@@ -20,6 +20,10 @@ package struct TokenizedDataset: Sendable {
   private let words: [Int32]
   /// The tag of the word that a token begins, −1 for all other tokens. (tokens), or empty
   private let tags: [Int32]
+  /// Which characters of its text each token covers. (tokens), or empty where they were not asked for
+  private let offsets: [Range<Int32>]
+  /// Where rows have the words of another tokenization of them.
+  package private(set) var alignment: WordAlignment?
   /// How many rows lost tokens to `maxLength`.
   package let truncatedRows: Int
   /// What the user should know of how the rows were read.
@@ -28,11 +32,12 @@ package struct TokenizedDataset: Sendable {
   /// Tokenises every row, or some.
   /// - Parameters:
   ///   - maxLength: The most tokens of a row, special ones included; nil for no limit.
+  ///   - keepsOffsets: Whether the rows are to be aligned with another tokenization of them.
   ///   - threads: How many work at it.
   /// - Throws: If `maxLength` has no room for the special tokens, or `truncation` cannot cut a row to it.
   package init(
     _ examples: Examples, rows: Range<Int>? = nil, tokenizer: Tokenizer, maxLength: Int?,
-    truncation: Truncation = .longestFirst, threads: Int = 1
+    truncation: Truncation = .longestFirst, keepsOffsets: Bool = false, threads: Int = 1
   ) throws(TokenizerError) {
     let wanted = rows ?? 0..<examples.count
     // Of each row its start, its class and two special tokens at least.
@@ -46,23 +51,28 @@ package struct TokenizedDataset: Sendable {
     var starts = [0]
     var words: [Int32] = []
     var tags: [Int32] = []
+    var offsets: [Range<Int32>] = []
     var truncatedRows = 0
     starts.reserveCapacity(wanted.count + 1)
     // A few chunks at a time, so that no more than these are there twice.
     for first in stride(from: wanted.lowerBound, to: wanted.upperBound, by: Self.chunkRows * Self.chunksTogether) {
       let rows = first..<min(first + Self.chunkRows * Self.chunksTogether, wanted.upperBound)
-      for chunk in Self.tokenize(examples, rows, tokenizer, maxLength, truncation, threads: max(1, threads)) {
+      let reading = Reading(
+        examples: examples, tokenizer: tokenizer, maxLength: maxLength, truncation: truncation,
+        keepsOffsets: keepsOffsets)
+      for chunk in reading.chunks(rows, threads: max(1, threads)) {
         if let error = chunk.error { throw error }
         starts.append(contentsOf: chunk.ends.lazy.map { [base = tokens.count] in base + $0 })
         tokens.append(contentsOf: chunk.tokens)
         types.append(contentsOf: chunk.types)
         words += chunk.words
         tags += chunk.tags
+        offsets += chunk.offsets
         truncatedRows += chunk.truncatedRows
       }
     }
     (self.tokens, self.types, self.starts, self.truncatedRows) = (tokens, types, starts, truncatedRows)
-    (self.words, self.tags) = (words, tags)
+    (self.words, self.tags, self.offsets) = (words, tags, offsets)
     labels = rows == nil ? examples.labels : Array(examples.labels[wanted])
     valuesPerRow = examples.valuesPerRow
     values = Array(examples.values[wanted.lowerBound * valuesPerRow..<wanted.upperBound * valuesPerRow])
@@ -92,9 +102,18 @@ package struct TokenizedDataset: Sendable {
     }
     (self.tokens, self.types, self.starts, self.labels) = (tokens, types, starts, labels)
     (self.values, valuesPerRow) = (values, width)
-    (self.words, self.tags) = (words, tags)
+    (self.words, self.tags, offsets) = (words, tags, parts.flatMap(\.offsets))
     truncatedRows = parts.reduce(0) { $0 + $1.truncatedRows }
     notices = parts.flatMap(\.notices)
+  }
+
+  /// The same rows, which know their words in another tokenization of them. Both were made with `keepsOffsets`.
+  package func aligned(with other: TokenizedDataset) -> TokenizedDataset {
+    precondition(count == other.count && offsets.count == tokens.count && other.offsets.count == other.tokens.count)
+    var aligned = self
+    aligned.alignment = WordAlignment(
+      own: offsets, ownStarts: starts, other: other.offsets, otherStarts: other.starts)
+    return aligned
   }
 
   package var count: Int { labels.count }
@@ -150,6 +169,7 @@ package struct TokenizedDataset: Sendable {
   /// The named rows, packed in the order given.
   package func batch(_ samples: some Sequence<Int>) -> Batch {
     var batch = Batch()
+    batch.words = alignment?.batch(samples)
     for sample in samples {
       let row = starts[sample]..<starts[sample + 1]
       batch.tokens.append(contentsOf: tokens[row])
@@ -171,46 +191,51 @@ package struct TokenizedDataset: Sendable {
     var ends: [Int] = []
     var words: [Int32] = []
     var tags: [Int32] = []
+    var offsets: [Range<Int32>] = []
     var truncatedRows = 0
     var error: TokenizerError?
   }
 
   /// Few enough rows that threads end at about the same time.
-  private static let chunkRows = 512
+  fileprivate static let chunkRows = 512
   private static let chunksTogether = 128
+}
 
-  private static func tokenize(
-    _ examples: Examples, _ range: Range<Int>, _ tokenizer: Tokenizer, _ maxLength: Int?, _ truncation: Truncation,
-    threads: Int
-  ) -> [Chunk] {
+/// What rows are made tokens of, and how.
+private struct Reading: Sendable {
+  let examples: Examples
+  let tokenizer: Tokenizer
+  let maxLength: Int?
+  let truncation: Truncation
+  let keepsOffsets: Bool
+
+  func chunks(_ range: Range<Int>, threads: Int) -> [TokenizedDataset.Chunk] {
+    let chunkRows = TokenizedDataset.chunkRows
     let count = (range.count + chunkRows - 1) / chunkRows
-    let chunks = Mutex([Chunk](repeating: Chunk(), count: count))
+    let chunks = Mutex([TokenizedDataset.Chunk](repeating: TokenizedDataset.Chunk(), count: count))
     DispatchQueue.concurrentPerform(iterations: min(threads, count)) { thread in
       var work = Tokenizer.Workspace()
       for index in stride(from: thread, to: count, by: threads) {
         let start = range.lowerBound + index * chunkRows
-        let rows = start..<min(start + chunkRows, range.upperBound)
-        let chunk = tokenize(examples, rows, tokenizer, maxLength, truncation, &work)
+        let chunk = chunk(start..<min(start + chunkRows, range.upperBound), &work)
         chunks.withLock { $0[index] = chunk }
       }
     }
     return chunks.withLock { $0 }
   }
 
-  private static func tokenize(
-    _ examples: Examples, _ rows: Range<Int>, _ tokenizer: Tokenizer, _ maxLength: Int?, _ truncation: Truncation,
-    _ work: inout Tokenizer.Workspace
-  ) -> Chunk {
-    var chunk = Chunk()
+  private func chunk(_ rows: Range<Int>, _ work: inout Tokenizer.Workspace) -> TokenizedDataset.Chunk {
+    var chunk = TokenizedDataset.Chunk()
     for row in rows {
       do {
         let encoding = try tokenizer.encode(
           examples.text(row), pair: examples.pair(row), maxLength: maxLength, truncation: truncation,
-          offsets: examples.areOfWords, &work)
+          offsets: examples.areOfWords || keepsOffsets, &work)
         chunk.tokens.append(contentsOf: encoding.ids)
         chunk.types.append(contentsOf: encoding.typeIds.lazy.map(UInt8.init))
         chunk.ends.append(chunk.tokens.count)
         chunk.truncatedRows += encoding.isTruncated ? 1 : 0
+        if keepsOffsets { chunk.offsets += encoding.offsets }
         if examples.areOfWords { chunk.appendWords(examples, row, encoding) }
       } catch {
         chunk.error = TokenizerError(nil, "row \(row + 1): \(error.reason)")

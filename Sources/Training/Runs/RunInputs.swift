@@ -54,15 +54,20 @@ struct RunInputs: Sendable {
     let tokenizers = try models.map { [student, tokenizer] model in
       try model.flatMap { try Self.ownTokenizer(of: $0, besides: tokenizer, of: student, configuration) }
     }
-    training = try TrainingData(
-      configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads)
-    let (validation, hashes) = try Self.validation(configuration, student, tokenizer, threads: threads)
-    self.validation = validation
-    let texts = try tokenizers.map { [student, training, validation] own in
+    // Several teachers are learned from by their logits.
+    let aligns = configuration.comparesWords && tokenizers.count == 1 && tokenizers[0] != nil
+    let read = try TrainingData(
+      configuration, labels: student.configuration.labels, tokenizer: tokenizer, keepsOffsets: aligns, threads: threads)
+    let (rows, hashes) = try Self.validation(
+      configuration, student, tokenizer, keepsOffsets: aligns, threads: threads)
+    let texts = try tokenizers.map { [student] own in
       try own.map {
-        try Self.texts(configuration, student, $0, like: training, validation, threads: threads)
+        try Self.texts(configuration, student, $0, keepsOffsets: aligns, like: read, rows, threads: threads)
       }
     }
+    let own = aligns ? texts[0] : nil
+    training = own.map { read.aligned(with: $0.training) } ?? read
+    validation = own?.validation.flatMap { rows?.aligned(with: $0) } ?? rows
     for (model, own) in [(student, nil)] + zip(models, texts).compactMap({ model, own in model.map { ($0, own) } }) {
       for data in [own?.training.all ?? training.all, own == nil ? validation : own?.validation].compactMap({ $0 }) {
         try model.check(data)
@@ -146,7 +151,8 @@ struct RunInputs: Sendable {
 
   /// - Returns: the validation rows, and their hashes where predictions are to be found by them.
   static func validation(
-    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, threads: Int
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, keepsOffsets: Bool = false,
+    threads: Int
   ) throws -> (TokenizedDataset?, [SHA256]?) {
     let monitor = configuration.stages.first { stage in
       stage.checkpoint.monitor.map(configuration.task.kind.metricKeys.contains) ?? false
@@ -163,7 +169,8 @@ struct RunInputs: Sendable {
     }
     return (
       try TokenizedDataset(
-        examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: threads),
+        examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, keepsOffsets: keepsOffsets,
+        threads: threads),
       configuration.hasPredictions ? examples.hashes : nil
     )
   }
@@ -179,25 +186,31 @@ struct RunInputs: Sendable {
     let other = try teacher.tokenizer()
     guard let differs = tokenizer.firstDifference(from: other) else { return nil }
     let goesByTokens = configuration.task.kind == .tokens
-    guard let adaptor = configuration.stages.flatMap(\.adaptors).first(where: { goesByTokens || !$0.kind.trainsHead })
+    let adaptors = configuration.stages.flatMap(\.adaptors)
+    guard
+      let adaptor = adaptors.first(where: { goesByTokens || !$0.kind.trainsHead && !$0.comparesWords })
     else { return other }
+    let remedy = goesByTokens ? "" : ", align: words in its entry,"
     func token(_ tokenizer: Tokenizer) -> String { tokenizer.token(of: differs).map { "\"\($0)\"" } ?? "none" }
     throw ModelError(
       "the student's tokenizer (\(student.tokenizerDirectory)\(student.ownTokenizer == nil ? "" : ", made smaller")) and "
         + "the teacher's (\(teacher.tokenizerDirectory)) differ at token \(differs): \(token(tokenizer)) and "
-        + "\(token(other)); \(adaptor.kind.name) compares token by token: use a student with the teacher's vocabulary, "
-        + "or adaptors of logits alone")
+        + "\(token(other)); \(adaptor.kind.name) compares token by token: use a student with the teacher's "
+        + "vocabulary\(remedy) or adaptors of logits alone")
   }
 
   /// The run's rows once more, in a teacher's own tokens.
   static func texts(
-    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, like training: TrainingData,
-    _ validation: TokenizedDataset?, threads: Int
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, keepsOffsets: Bool,
+    like training: TrainingData, _ validation: TokenizedDataset?, threads: Int
   ) throws -> TeacherTexts {
     let texts = TeacherTexts(
       training: try TrainingData(
-        configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads),
-      validation: try Self.validation(configuration, student, tokenizer, threads: threads).0)
+        configuration, labels: student.configuration.labels, tokenizer: tokenizer, keepsOffsets: keepsOffsets,
+        threads: threads),
+      validation: try Self.validation(
+        configuration, student, tokenizer, keepsOffsets: keepsOffsets, threads: threads
+      ).0)
     guard texts.training.all.labels == training.all.labels, texts.validation?.labels == validation?.labels else {
       throw ModelError(
         "\(configuration.data.train.path): the data changed while it was read; start again when it is complete")
@@ -207,6 +220,8 @@ struct RunInputs: Sendable {
 }
 
 extension RunConfiguration {
+  /// Whether some adaptor compares models by words.
+  fileprivate var comparesWords: Bool { stages.contains { $0.adaptors.contains(where: \.comparesWords) } }
   /// Whether rows are to be found in files of predictions.
   var hasPredictions: Bool { teachers.contains { !$0.predictions.isEmpty } }
 }

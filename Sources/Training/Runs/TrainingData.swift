@@ -19,10 +19,14 @@ struct TrainingData: Sendable {
   subscript(stage: Int) -> TokenizedDataset { sets[setOfStage[stage]] }
 
   /// Reads all sources, each once.
-  init(_ configuration: RunConfiguration, labels: [String], tokenizer: Tokenizer, threads: Int) throws {
+  /// - Parameter keepsOffsets: whether rows are to be aligned with another tokenization of them.
+  init(
+    _ configuration: RunConfiguration, labels: [String], tokenizer: Tokenizer, keepsOffsets: Bool = false, threads: Int
+  ) throws {
     func tokenize(_ examples: Examples) throws -> TokenizedDataset {
       try TokenizedDataset(
-        examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: threads)
+        examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, keepsOffsets: keepsOffsets,
+        threads: threads)
     }
     let source = configuration.data.train
     let examples = try Self.read(
@@ -66,6 +70,17 @@ struct TrainingData: Sendable {
     }
     trainRows = train.count
     self.hashes = hashes
+  }
+
+  /// The same rows, which know their words in another tokenization of them.
+  func aligned(with other: TrainingData) -> TrainingData {
+    TrainingData(self, sets: zip(sets, other.sets).map { $0.aligned(with: $1) })
+  }
+
+  private init(_ data: TrainingData, sets: [TokenizedDataset]) {
+    self.sets = sets
+    (setOfStage, all, texts) = (data.setOfStage, data.all, data.texts)
+    (hashes, trainRows) = (data.hashes, data.trainRows)
   }
 
   /// Where the rows of a stage are in `all`.

@@ -303,7 +303,9 @@ extension ParameterBuffer {
 extension GlobalCounts {
   /// Those of some rows.
   init(of rows: some Sequence<Int>, in data: TokenizedDataset) {
-    self.init(lengths: rows.lazy.map { data.length($0) }, targets: rows.reduce(0) { $0 + data.targets($1) })
+    self.init(
+      lengths: rows.lazy.map { data.length($0) }, targets: rows.reduce(0) { $0 + data.targets($1) },
+      words: data.alignment.map { alignment in rows.map(alignment.count) })
   }
 }
 
