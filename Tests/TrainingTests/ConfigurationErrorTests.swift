@@ -111,7 +111,8 @@ private func layerMap(from first: Int) -> String {
     Mistake("run.threads=0", #"run.threads: expected an integer from 1 to 1024, or null, found "0""#),
     Mistake("data.maxLength=2", #"data.maxLength: expected an integer from 3 to 65536, found "2""#),
     Mistake(
-      "task.kind=ranking", #"task.kind: expected classification, regression, multilabel or tokens, found "ranking""#),
+      "task.kind=ranking",
+      #"task.kind: expected classification, regression, multilabel, tokens, embedding or none, found "ranking""#),
     Mistake("task={kind: regression, labels: []}", "task.labels: expected at least one name, found 0"),
     Mistake("task.labels=[a]", "task.labels: expected at least two classes, found 1"),
     Mistake("task.labels=[a, b, a]", #"task.labels.2: expected each class once, found "a" again"#),
