@@ -14,6 +14,7 @@ struct RemedyTests {
     var remedy: @Sendable (TinyWorkspace) throws -> Void = { _ in }
     /// In place of `set`.
     var remedySet: [String]?
+    var remedyOptions: [String] = []
     var testDescription: String { name }
   }
 
@@ -131,13 +132,23 @@ struct RemedyTests {
       name: "a run that is there already", prepare: finish,
       messages: ["run.directory: run holds a run"], remedySet: ["run.overwrite=true"]),
     Case(
-      name: "a finished run with more epochs", prepare: finish, set: ["run.resume=auto", "training.maxSteps=3"],
-      messages: ["student.model=run/last", "run.directory"],
+      name: "a finished run with more steps", prepare: finish, set: ["run.resume=auto", "training.maxSteps=3"],
+      messages: ["stages.finetune.maxSteps: was 2, is 3", "give --allow-changes to go on from its last state"],
+      remedyOptions: ["--allow-changes"]),
+    Case(
+      name: "a finished run with more steps, without its state", prepare: finishWithoutState,
+      set: ["run.resume=auto", "training.maxSteps=3"],
+      messages: ["set student.model=run/last and another run.directory"],
       remedySet: ["student.model=run/last", "run.directory=more", "training.maxSteps=3"]),
   ]
 
   private static let finish: @Sendable (TinyWorkspace) throws -> Void = { workspace in
     let run = try workspace.attempt(.finetune, set: ["training.maxSteps=2"])
+    guard run.status == 0 else { throw ProgramFailure(description: "\(run)") }
+  }
+
+  private static let finishWithoutState: @Sendable (TinyWorkspace) throws -> Void = { workspace in
+    let run = try workspace.attempt(.finetune, set: ["training.maxSteps=2", "run.keepFinalState=false"])
     guard run.status == 0 else { throw ProgramFailure(description: "\(run)") }
   }
 
@@ -152,7 +163,8 @@ struct RemedyTests {
     try mistake.remedy(workspace)
     let set = mistake.remedySet ?? mistake.set
     let right = try workspace.attempt(
-      .finetune, set: (set.contains { $0.hasPrefix("training.") } ? [] : ["training.maxSteps=2"]) + set)
+      .finetune, set: (set.contains { $0.hasPrefix("training.") } ? [] : ["training.maxSteps=2"]) + set,
+      mistake.remedyOptions)
     #expect(right.status == 0, "\(right)")
   }
 

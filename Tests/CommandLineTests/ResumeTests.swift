@@ -90,13 +90,15 @@ import Testing
   @Test func finishedRunSaysSo() throws {
     let workspace = try Self.workspace()
     _ = try workspace.train(.twoStep)
-    #expect(!workspace.exists("run/state"))
+    #expect(try workspace.states() == ["stage=2-step=000303"])
+    #expect(try workspace.run(["verify", "run"]).output.contains("run/state/stage=2-step=000303: sound"))
     let before = try workspace.contents(of: "run")
     let again = try workspace.run(workspace.arguments() + ["--resume", "auto"])
     #expect(again.status == 0 && again.output.contains("has finished already"))
     #expect(try workspace.contents(of: "run") == before)
     let other = try workspace.run(workspace.arguments(set: ["training.epochs=4"]) + ["--resume", "auto"])
     #expect(other.status == 1 && other.errors.contains("stages.prediction.epochs: was 3, is 4"), "\(other)")
+    #expect(other.errors.contains("give --allow-changes to go on from its last state"), "\(other)")
   }
 
   /// A kill between the summary and the removal of what a finished run does not need.
@@ -114,7 +116,8 @@ import Testing
     let again = try workspace.run(workspace.arguments() + ["--resume", "auto"])
     #expect(again.status == 0 && again.output.contains("has finished already"), "\(again)")
     #expect(try workspace.contents(of: "run") == finished)
-    #expect(!workspace.exists("run/state") && !workspace.exists("run/stages/prediction/checkpoints/step=1"))
+    #expect(try workspace.states() == ["stage=2-step=000303"])
+    #expect(!workspace.exists("run/stages/prediction/checkpoints/step=1"))
   }
 
   @Test func changesAreRefusedByName() throws {

@@ -150,11 +150,12 @@ final class TinyWorkspace {
 
   /// The same for a run that may fail.
   func attempt(
-    _ configuration: Configuration, set overrides: [String] = [], ranks: Int = 1, threads: Int = 1
+    _ configuration: Configuration, set overrides: [String] = [], _ options: [String] = [], ranks: Int = 1,
+    threads: Int = 1
   ) throws -> ProgramRun {
     try write(configuration.yaml, to: "configuration.yaml")
     let arguments =
-      ["--config", "configuration.yaml", "--threads", "\(threads)"] + overrides.flatMap { ["--set", $0] }
+      ["--config", "configuration.yaml", "--threads", "\(threads)"] + overrides.flatMap { ["--set", $0] } + options
     return ranks == 1 ? try run(arguments) : try runOnRanks(ranks, arguments)
   }
 

@@ -28,7 +28,12 @@ def full_and_read_only(lab):
 def on_tmpfs(workspace, mount, place, kilobytes, policy, expected):
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", mount], check=True)
     try:
+        checked = workspace.validate(place, f"run.onFailedSave={policy}")
         job = workspace.attempt(place, f"run.onFailedSave={policy}")
+        if checked.status != 0 and (job.status == 0 or "bytes" not in checked.output):
+            return f"validate: {checked}"
+        if checked.status == 0 and kilobytes == 64:
+            return f"validate expects to get through: {checked}"
         if job.status == 0:
             return None if workspace.result() == expected or policy == "continue" else "finished with another result"
         if job.status != 1 or "Error" not in job.output or not ("space" in job.output or "bytes" in job.output):

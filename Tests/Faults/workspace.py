@@ -97,6 +97,11 @@ class Workspace:
         job.wait(timeout)
         return job
 
+    def validate(self, *overrides):
+        job = self.start(1, ["validate", *(part for part in self.arguments(*overrides) if part != "--quiet" and part != "--threads" and part != "1")])
+        job.wait(60)
+        return job
+
     def verify(self, path):
         result = subprocess.run([self.binary, "verify", str(path)], capture_output=True, text=True, timeout=60,
                                 env=self.environment())
@@ -139,6 +144,9 @@ class Workspace:
                 sums.update(f"{name} -> {os.readlink(path)}\n".encode())
             elif path.is_file() and name.startswith("stages/"):
                 sums.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            elif path.is_file() and name.startswith("state/"):
+                if name.endswith(".safetensors"):
+                    sums.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
             elif name.startswith("tensorboard/"):
                 continue  # made from the log, and named and filled with times
             elif path.is_file() and name not in ("metrics.jsonl", "metrics.csv", "config.yaml", "summary.json"):

@@ -104,7 +104,7 @@ final class RunWorkspace {
         // Named and dated by the process.
         continue
       } else if ["summary.json", "metrics.jsonl", "metrics.csv", "config.yaml"].contains(name)
-        || name.hasSuffix("README.md") || name.hasSuffix("manifest.json")
+        || ["README.md", "manifest.json", "state.json"].contains(where: name.hasSuffix)
       {
         lines.append(name)
       } else {

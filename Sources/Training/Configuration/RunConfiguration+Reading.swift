@@ -100,8 +100,12 @@ extension RunSettings {
       "steps between saves of the state; null saves it with each validation")
     section.read(
       "saveStateEveryMinutes", .orNull(.number(from: 0.01, to: 100_000)), into: &saveStateEveryMinutes,
-      "save the state this often besides")
+      "also save the state every so many minutes")
     section.read("keepStates", .integer(1...1000), into: &keepStates, "newest states kept")
+    section.read(
+      "keepFinalState", .boolean, into: &keepFinalState,
+      "keep the last state of a run that has finished, three times its student's size, so that it can train for more epochs"
+    )
     section.read(
       "onFailedSave", .choice, into: &onFailedSave, "what to do when a checkpoint or a state cannot be saved")
     section.read(

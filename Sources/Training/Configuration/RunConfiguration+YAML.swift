@@ -18,6 +18,7 @@ extension RunConfiguration {
       writer.write("saveStateEverySteps", number: run.saveStateEverySteps)
       writer.write("saveStateEveryMinutes", number: run.saveStateEveryMinutes)
       writer.write("keepStates", number: run.keepStates)
+      writer.write("keepFinalState", flag: run.keepFinalState)
       writer.write("onFailedSave", run.onFailedSave.rawValue)
       writer.write("maxFailedSaves", number: run.maxFailedSaves)
       writer.section("stuckRank") { writer in

@@ -55,6 +55,8 @@ package struct RunSettings: Sendable, Equatable {
   package var saveStateEveryMinutes: Double?
   /// The newest states kept, at least 1.
   package var keepStates = 2
+  /// Of a run that has ended, for one that is to go on.
+  package var keepFinalState = true
   package var onFailedSave = FailedSave.continue
   /// Saves that may fail one after the other before a run stops after all.
   package var maxFailedSaves = 3

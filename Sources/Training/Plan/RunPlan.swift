@@ -78,21 +78,31 @@ package struct RunPlan: Sendable {
   /// One of the student, tokenizer files not counted.
   package var checkpointBytes: Int { 4 * shapes.studentParameters }
 
-  /// The largest of the states that a run can go on from: weights, and the moments of what has been trained.
-  package var stateBytes: Int {
-    stages.map { stage in
-      let moments = stage.settings.training.optimizer.kind == .adamw ? 2 : 0
-      return 4 * (stage.parameters + moments * (stage.wholeValues + train.words.count * stage.rowWidth))
-    }.max() ?? 0
+  /// The largest of the states that a run can go on from.
+  package var stateBytes: Int { stages.map(stateBytes).max() ?? 0 }
+
+  /// Of a stage: weights, and the moments of what has been trained.
+  private func stateBytes(_ stage: StagePlan) -> Int {
+    let moments = stage.settings.training.optimizer.kind == .adamw ? 2 : 0
+    return 4 * (stage.parameters + moments * (stage.wholeValues + train.words.count * stage.rowWidth))
   }
 
+  private var checkpointsBytes: Int { stages.reduce(0) { $0 + keptCheckpoints($1) * checkpointBytes } }
+
   /// What stays in the run's directory when it has ended.
-  package var keptBytes: Int { stages.reduce(0) { $0 + keptCheckpoints($1) * checkpointBytes } }
+  package var keptBytes: Int {
+    checkpointsBytes + (configuration.run.keepFinalState ? stages.last.map(stateBytes) ?? 0 : 0)
+  }
 
   /// The most that its directory holds meanwhile: states, of which one more is being written, and the checkpoints
   /// that they refer to.
   package var mostBytes: Int {
-    keptBytes + (configuration.run.keepStates + 1) * (stateBytes + checkpointBytes)
+    checkpointsBytes + (configuration.run.keepStates + 1) * (stateBytes + checkpointBytes)
+  }
+
+  /// With less no run gets through: a checkpoint, and a state where the run may not go on without.
+  package var leastBytes: Int {
+    checkpointBytes + (configuration.run.onFailedSave == .stop ? stages.map(stateBytes).min() ?? 0 : 0)
   }
 
   private func keptCheckpoints(_ stage: StagePlan) -> Int {

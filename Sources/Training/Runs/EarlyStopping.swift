@@ -27,8 +27,13 @@ package struct EarlyStopping: Sendable, Equatable {
       } else {
         waited += 1
       }
-      return settings.patience.map { waited >= $0 } ?? false
+      return isOver(settings)
     }
+
+    private func isOver(_ settings: EarlyStopping) -> Bool { settings.patience.map { waited >= $0 } ?? false }
+
+    /// Goes on where more patience is given to a stage that it had ended.
+    mutating func resume(_ settings: EarlyStopping) { hasEnded = hasEnded && isOver(settings) }
   }
 }
 

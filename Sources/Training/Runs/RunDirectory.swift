@@ -3,7 +3,7 @@ import Glibc
 import JSON
 
 /// A run's directory: `config.yaml`, `metrics.jsonl` and what `LogExports` makes of it, `summary.json`,
-/// `stages/NAME/checkpoints/…`, `state/…` until it has ended, and the links `best` and `last`. Only rank 0 touches it.
+/// `stages/NAME/checkpoints/…`, `state/…`, and the links `best` and `last`. Only rank 0 touches it.
 struct RunDirectory {
   let path: String
 
@@ -101,6 +101,8 @@ struct RunDirectory {
       if index.map({ $0 > state.stageIndex }) ?? false { try removeTree("\(path)/stages/\(name)") }
     }
     try recoverInterruptedWrites()
+    // One that had ended goes on.
+    if isFinished { try removeTree("\(path)/\(Self.summaryName)") }
     try stage(state.stage).link(selection)
     for name in ["best", "last"] where exists("\(path)/\(name)") { try removeTree("\(path)/\(name)") }
     if state.stageIndex > 0 { try link(stage: stage(configuration.stages[state.stageIndex - 1].name)) }

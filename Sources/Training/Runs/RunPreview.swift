@@ -1,3 +1,4 @@
+import Checkpoints
 import Distillation
 import Encoders
 import Glibc
@@ -37,13 +38,18 @@ package struct RunPreview: Sendable {
 
   /// - Parameters:
   ///   - resume: where the run is to begin, in place of what the configuration says.
+  ///   - allowsChanges: whether a run may go on although its configuration, data or models have changed.
   ///   - hub: finds models by name in its cache; nothing is downloaded.
-  package init(_ configuration: RunConfiguration, resume: RunSettings.Resume? = nil, hub: Hub) {
-    checkDirectory(configuration, resume: resume ?? configuration.run.resume)
+  package init(
+    _ configuration: RunConfiguration, resume: RunSettings.Resume? = nil, allowsChanges: Bool = false, hub: Hub
+  ) {
+    let given = configuration.withPrecisionResolved
+    let beginning = Beginning(given, resume: resume ?? given.run.resume, allowsChanges: allowsChanges)
+    let prospect = checkDirectory(beginning)
     let locations = configuration.models.map { key, model in attempt(key) { try hub.locate(model, effort: .cache) } }
     let lacking = zip(configuration.models, locations).filter { $1 == nil }.map(\.0.key)
     let lacksTeacher = lacking.contains { $0.hasPrefix("teacher") }
-    let configuration = configuration.reading(locations.map { $0 ?? Hub.Location(path: "") })
+    let configuration = given.reading(locations.map { $0 ?? Hub.Location(path: "") })
     // What was not found has been told.
     let lacksStudent = lacking.contains { $0.hasPrefix("student") } || lacksTeacher && configuration.student.isOfTeacher
     let student =
@@ -71,21 +77,64 @@ package struct RunPreview: Sendable {
       readTexts(configuration, labels)
     }
     if let student { readStages(configuration, student, teacher) }
+    if problems.isEmpty, let prospect { readWhole(configuration, beginning, prospect) }
+  }
+
+  /// Where the run begins.
+  private struct Beginning {
+    let configuration: RunConfiguration
+    let resume: RunSettings.Resume
+    let allowsChanges: Bool
+    let directory: RunDirectory
+    let states: StateDirectory
+
+    init(_ configuration: RunConfiguration, resume: RunSettings.Resume, allowsChanges: Bool) {
+      self.configuration = configuration
+      self.resume = resume
+      self.allowsChanges = allowsChanges
+      directory = RunDirectory(path: configuration.run.directory)
+      states = StateDirectory(directory, configuration.run)
+    }
   }
 
   /// What the run would find in its directory before it loads anything.
-  private mutating func checkDirectory(_ configuration: RunConfiguration, resume: RunSettings.Resume) {
-    let directory = RunDirectory(path: configuration.run.directory)
-    let states = StateDirectory(directory, keep: configuration.run.keepStates)
-    attempt("run.directory") { try directory.checkIsFree() }
+  private mutating func checkDirectory(_ beginning: Beginning) -> Resumption.Prospect? {
+    attempt("run.directory") { try beginning.directory.checkIsFree() }
     let prospect = attempt("run.directory") {
-      try directory.prospect(configuration, resume: resume, states: states, allowsChanges: false)
+      try beginning.directory.prospect(
+        beginning.configuration, resume: beginning.resume, states: beginning.states,
+        allowsChanges: beginning.allowsChanges)
     }
-    switch prospect {
-    case .finished: notices.append("\(directory.path): the run has finished already; there is nothing to resume")
-    case .states(let candidates): notices.append("the run goes on from \(candidates.first ?? states.path)")
-    case .start, nil: break
+    if case .finished = prospect {
+      notices.append("\(beginning.directory.path): the run has finished already; there is nothing to resume")
     }
+    return prospect
+  }
+
+  /// What only all of it together tells: whether a state is of this run, and whether there is room for what it writes.
+  private mutating func readWhole(
+    _ configuration: RunConfiguration, _ beginning: Beginning, _ prospect: Resumption.Prospect
+  ) {
+    let threads = configuration.run.threads ?? 1
+    guard let inputs = attempt("run", { try RunInputs(configuration, threads: threads) }) else { return }
+    for (index, stage) in configuration.stages.enumerated() {
+      attempt("stages.\(stage.name)") { try StageRun.check(stage, index: index, inputs: inputs) }
+    }
+    let directory = beginning.directory
+    if case .states(let candidates) = prospect {
+      let choice = attempt("run.resume") {
+        try directory.choose(
+          candidates, from: beginning.states, resume: beginning.resume,
+          identity: try RunIdentity(beginning.configuration, inputs, threads: threads),
+          configuration: beginning.configuration, inputs: inputs, allowsChanges: beginning.allowsChanges)
+      }
+      notices += choice?.notices ?? []
+    }
+    // What a run that is replaced gives back is not counted.
+    let replaces = if case .start = prospect { directory.exists("\(directory.path)/config.yaml") } else { false }
+    if case .finished = prospect { return }
+    guard !replaces, let plan = attempt("run", { try RunPlan(configuration, inputs) }) else { return }
+    attempt("run.directory") { try requireDiskSpace(plan.leastBytes, at: directory.path) }
   }
 
   /// What `body` gives, or `nil` with its error among the problems.

@@ -103,6 +103,7 @@ final class StageRun {
   /// Collective: goes on from a state, which rank 0 reads and sends.
   func restore(_ state: RunState, from path: String?) throws {
     progress = state.progress
+    progress.earlyStopping.resume(settings.training.earlyStopping)
     secondsBefore = state.progress.seconds
     selection?.restore(state.selection)
     if let path { try session.states?.read(path, weights: weights, optimizer: optimizer) }

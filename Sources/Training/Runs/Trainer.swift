@@ -50,7 +50,7 @@ package struct Trainer {
   package func run() throws -> RunEnd {
     let journal = RunJournal(observe: isRoot ? observe : nil)
     let directory = RunDirectory(path: configuration.run.directory)
-    let states = StateDirectory(directory, keep: configuration.run.keepStates)
+    let states = StateDirectory(directory, configuration.run)
     // Ranks that would train different runs do not even agree on which models to look for.
     try RankAgreement.require(RunIdentity(job: configuration, resume: resume), among: places.ranks)
     var claim: FileLock?
@@ -58,8 +58,13 @@ package struct Trainer {
     // Looked at before anything is loaded, as that may take long.
     let prospect = try together {
       guard isRoot else { return nil as Resumption.Prospect? }
-      if !(resume == .auto && directory.isFinished) { claim = try directory.claim() }
-      return try directory.prospect(configuration, resume: resume, states: states, allowsChanges: allowsChanges)
+      func prospect() throws -> Resumption.Prospect {
+        try directory.prospect(configuration, resume: resume, states: states, allowsChanges: allowsChanges)
+      }
+      // A run that has ended is looked at first, perhaps where nothing can be written.
+      if resume == .auto, directory.isFinished, case .finished = try prospect() { return .finished }
+      claim = try directory.claim()
+      return try prospect()
     }
     var isFinished = [UInt8](repeating: 0, count: 1)
     if case .finished = prospect { isFinished = [1] }
@@ -87,7 +92,8 @@ package struct Trainer {
     try RankAgreement.require(identity, among: places.ranks)
     // Nobody writes before everybody has loaded.
     try places.ranks.barrier()
-    let (state, path) = try begin(prospect, directory, states, &claim, identity: identity, journal: journal)
+    let (state, path) = try begin(
+      prospect, directory, states, &claim, inputs: inputs, identity: identity, journal: journal)
     let attention = try isRoot ? watchAttention(inputs) : nil
     let session = RunSession(
       configuration, inputs: inputs, teachers: try freezeTeachers(inputs), identity: identity, places: places,
@@ -119,14 +125,13 @@ package struct Trainer {
   /// - Returns: the state to go on from, and on rank 0 its path.
   private func begin(
     _ prospect: Resumption.Prospect?, _ directory: RunDirectory, _ states: StateDirectory, _ claim: inout FileLock?,
-    identity: RunIdentity, journal: RunJournal
+    inputs: RunInputs, identity: RunIdentity, journal: RunJournal
   ) throws -> (RunState?, path: String?) {
     var resumption = Resumption.start
     let choice: (resumption: Resumption, notices: [String])? = try together {
       guard case .states(let candidates) = prospect else { return nil }
-      let isOnly = if case .path = resume { true } else { false }
       return try directory.choose(
-        candidates, from: states, isOnly: isOnly, identity: identity, configuration: configuration,
+        candidates, from: states, resume: resume, identity: identity, configuration: configuration, inputs: inputs,
         allowsChanges: allowsChanges)
     }
     if let choice {

@@ -22,6 +22,9 @@ struct ValidateCommand: ParsableCommand {
     completion: .list(["auto", "none"]))
   var resume: String?
 
+  @Flag(help: "Whether the run may go on although it has changed, as for train.")
+  var allowChanges = false
+
   @Flag(help: "Print the result as JSON.")
   var json = false
 
@@ -30,8 +33,7 @@ struct ValidateCommand: ParsableCommand {
       do {
         if let sweep = try source.sweep() { return try validate(sweep) }
         let configuration = try source.configuration()
-        let preview = RunPreview(
-          configuration, resume: resume.map { RunSettings.Resume($0) }, hub: try .ofEnvironment())
+        let preview = preview(configuration, hub: try .ofEnvironment())
         guard preview.problems.isEmpty else { return try fail(preview.problems) }
         if json { printLine(preview.json.text()) } else { show(preview, configuration) }
       } catch let error as ConfigurationError {
@@ -40,12 +42,15 @@ struct ValidateCommand: ParsableCommand {
     }
   }
 
+  private func preview(_ configuration: RunConfiguration, hub: Hub) -> RunPreview {
+    RunPreview(
+      configuration, resume: resume.map { RunSettings.Resume($0) }, allowsChanges: allowChanges, hub: hub)
+  }
+
   /// Every run, of which the first is shown.
   private func validate(_ sweep: Sweep) throws {
     let hub = try Hub.ofEnvironment()
-    let previews = sweep.runs.map {
-      RunPreview($0.configuration, resume: resume.map { RunSettings.Resume($0) }, hub: hub)
-    }
+    let previews = sweep.runs.map { preview($0.configuration, hub: hub) }
     let problems = zip(sweep.runs, previews).flatMap { run, preview in
       preview.problems.map { "\(run.configuration.run.directory.escapedForDisplay): \($0)" }
     }

@@ -32,12 +32,13 @@ extension RunDirectory {
       try check(configuration, replaces: configuration.run.overwrite)
       return .start
     case .auto:
+      let candidates = try states.candidates()
       if isFinished {
-        // Its states are gone, so that there is nothing to go on from with changes.
-        try requireSameConfiguration(configuration, allowsChanges: false, isFinished: true)
+        guard !(try changes(of: configuration)).isEmpty else { return .finished }
+        if allowsChanges, !candidates.isEmpty { return .states(candidates) }
+        try requireSameConfiguration(configuration, allowsChanges: false, states: candidates)
         return .finished
       }
-      let candidates = try states.candidates()
       if candidates.isEmpty {
         try requireSameConfiguration(configuration, allowsChanges: allowsChanges || configuration.run.overwrite)
         try check(configuration, replaces: true)
@@ -66,30 +67,72 @@ extension RunDirectory {
 
   /// Refuses to take another run's directory for this one's.
   private func requireSameConfiguration(
-    _ configuration: RunConfiguration, allowsChanges: Bool, isFinished: Bool = false
+    _ configuration: RunConfiguration, allowsChanges: Bool, states: [String] = []
   ) throws {
-    let path = "\(path)/config.yaml"
-    guard !allowsChanges, exists(path), let earlier = try? RunConfiguration(path: path) else { return }
-    let differences = try RunIdentity(configuration).differences(from: RunIdentity(earlier))
+    guard !allowsChanges else { return }
+    let differences = try changes(of: configuration)
     guard !differences.isEmpty else { return }
+    let remedy =
+      if !isFinished {
+        "choose another directory, restore what changed, or give --allow-changes"
+      } else if states.isEmpty {
+        "the run has finished and its last state was not kept (run.keepFinalState); to train its model further, set "
+          + "student.model=\(path)/last and another run.directory"
+      } else {
+        "the run has finished; give --allow-changes to go on from its last state, as for more epochs of its last stage, or "
+          + "choose another directory"
+      }
     throw ModelError(
-      "run.directory: \(self.path) holds a run of another configuration:"
-        + differences.map { "\n  \($0.description)" }.joined()
-        + (isFinished
-          ? "\nthe run has finished; to train its model further, set student.model=\(self.path)/last and another "
-            + "run.directory"
-          : "\nchoose another directory, restore what changed, or give --allow-changes"))
+      "run.directory: \(path) holds a run of another configuration:"
+        + differences.map { "\n  \($0.description)" }.joined() + "\n\(remedy)")
+  }
+
+  /// Against the configuration of the run in the directory.
+  private func changes(of configuration: RunConfiguration) throws -> [RunIdentity.Difference] {
+    let path = "\(path)/config.yaml"
+    guard exists(path), let earlier = try? RunConfiguration(path: path) else { return [] }
+    return try RunIdentity(configuration).differences(from: RunIdentity(earlier))
+  }
+
+  /// What a run that had finished does when it goes on from its last state.
+  ///
+  /// - Throws: where there is nothing more to train.
+  private func furtherTraining(
+    from state: RunState, _ configuration: RunConfiguration, _ inputs: RunInputs
+  ) throws -> String {
+    guard let index = configuration.stages.firstIndex(where: { $0.name == state.stage }) else { return "" }
+    let (stage, done) = (configuration.stages[index], state.progress.step)
+    let steps = try StageRun.epochBatches(stage.training, rows: inputs.training[index].count).reduce(0, +)
+    var stopping = state.progress.earlyStopping
+    stopping.resume(stage.training.earlyStopping)
+    if steps > done, !stopping.hasEnded {
+      return
+        "the run had finished: stage \(stage.name) goes on from step \(done) to \(steps); its schedules, such as the "
+        + "learning rate's, are those of \(steps) steps"
+    }
+    if index + 1 < configuration.stages.count {
+      return "the run had finished: it goes on with stage \(configuration.stages[index + 1].name)"
+    }
+    let key = if case .epochs = stage.training.duration { "epochs" } else { "maxSteps" }
+    throw ModelError(
+      "run.directory: \(path): the run has finished, and nothing is left to train: "
+        + (stopping.hasEnded
+          ? "stage \(stage.name) was stopped early; raise stages.\(stage.name).earlyStopping.patience"
+          : "stage \(stage.name), its last, has \(steps) steps, and \(done) are done; raise stages.\(stage.name).\(key)")
+        + ", or choose another directory")
   }
 
   /// Picks the state to go on from, and says why the others were not picked.
   ///
   /// - Parameters:
-  ///   - isOnly: whether the user named the state, so that no other will do.
+  ///   - inputs: of the configuration, as is `identity`.
   /// - Throws: where the state that would be used is of a run that differs.
   func choose(
-    _ candidates: [String], from states: StateDirectory, isOnly: Bool, identity: RunIdentity,
-    configuration: RunConfiguration, allowsChanges: Bool
-  ) throws -> (Resumption, notices: [String]) {
+    _ candidates: [String], from states: StateDirectory, resume: RunSettings.Resume, identity: RunIdentity,
+    configuration: RunConfiguration, inputs: RunInputs, allowsChanges: Bool
+  ) throws -> (resumption: Resumption, notices: [String]) {
+    // Of a state that the user named, and of a run that has finished, no other will do.
+    let isOnly = if case .path = resume { true } else { isFinished }
     var notices: [String] = []
     for candidate in candidates {
       let state: RunState
@@ -120,8 +163,9 @@ extension RunDirectory {
         throw ModelError("\(candidate): expected a stage \(state.stage.quoted) in the configuration, found none")
       }
       notices.append(
-        "resuming from \(candidate): \(notices.isEmpty ? "the newest state" : "the newest that can be used"), stage "
+        "resuming from \(candidate): \(candidate == candidates.first ? "the newest state" : "the newest that can be used"), stage "
           + "\(state.stage), step \(state.progress.step)")
+      if isFinished { notices.append(try furtherTraining(from: state, configuration, inputs)) }
       return (.state(state, path: candidate), notices)
     }
     try requireSameConfiguration(configuration, allowsChanges: allowsChanges || configuration.run.overwrite)

@@ -25,7 +25,8 @@ package struct RunIdentity: Sendable, Equatable {
   /// hashed, so that a run may be continued where its data has moved.
   private static let insignificant = [
     "run.directory", "run.overwrite", "run.threads", "run.logEverySeconds", "run.resume", "run.saveStateEverySteps",
-    "run.saveStateEveryMinutes", "run.keepStates", "run.onFailedSave", "run.maxFailedSaves", "run.stuckRank",
+    "run.saveStateEveryMinutes", "run.keepStates", "run.keepFinalState", "run.onFailedSave", "run.maxFailedSaves",
+    "run.stuckRank",
     "run.tensorboard", "run.csv", "data.train", "data.validation", "data.unlabelled", "data.mix", "teacher.model",
     "teacher.predictions", "teacher.cache.path",
     "teacher.cache.maxBytes", "student.model",
@@ -179,7 +180,7 @@ package struct RunIdentity: Sendable, Equatable {
 
 extension ConfigurationNode {
   /// Every scalar with its path; a list's elements go by their `name` where they have one, else by number from 0.
-  fileprivate func leaves(path: String) -> [RunIdentity.Trait] {
+  func leaves(path: String) -> [RunIdentity.Trait] {
     func below(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
     switch content {
     case .scalar(let text, _): return [RunIdentity.Trait(name: path, value: isNull ? "null" : text)]

@@ -11,12 +11,14 @@ final class StateDirectory {
   let path: String
   private let run: RunDirectory
   private let keep: Int
+  private let keepsFinal: Bool
   /// The states that are kept, oldest first, with the checkpoints they refer to.
   private var kept: [(name: String, checkpoints: [String])] = []
 
-  init(_ run: RunDirectory, keep: Int) {
+  init(_ run: RunDirectory, _ settings: RunSettings) {
     self.run = run
-    self.keep = keep
+    keep = settings.keepStates
+    keepsFinal = settings.keepFinalState
     path = "\(run.path)/\(RunDirectory.stateName)"
   }
 
@@ -66,15 +68,18 @@ final class StateDirectory {
   /// Reads a state after checking every file of it, and of the student's checkpoints it refers to.
   func verified(_ state: String) throws -> RunState {
     try CheckpointManifest.verify(state)
+    let result = try read(state)
+    for checkpoint in result.checkpoints { try CheckpointManifest.verify("\(run.path)/\(checkpoint)") }
+    return result
+  }
+
+  private func read(_ state: String) throws -> RunState {
     let path = "\(state)/\(RunState.fileName)"
-    let result: RunState
     do {
-      result = try RunState(json: JSON(contentsOf: path, limits: JSON.Limits(bytes: 16 << 20)))
+      return try RunState(json: JSON(contentsOf: path, limits: JSON.Limits(bytes: 16 << 20)))
     } catch let error as ModelError {
       throw ModelError("\(path): \(error)")
     }
-    for checkpoint in result.checkpoints { try CheckpointManifest.verify("\(run.path)/\(checkpoint)") }
-    return result
   }
 
   func read(_ state: String, weights: ParameterBuffer, optimizer: Optimizer) throws {
@@ -105,12 +110,18 @@ final class StateDirectory {
     return position < (state.stageIndex + 1, state.progress.step)
   }
 
-  /// Of a run that has ended: no state is needed any more, and no checkpoint but those its summary names. Does nothing
-  /// where that is done.
+  /// Of a run that has ended: no state is needed any more but the one at its end, for a run that is to go on, and no
+  /// checkpoint but those its summary names. Does nothing where that is done.
   func close() throws {
     try run.recoverInterruptedWrites()
     kept = []
-    try prune(keeping: try run.finishedCheckpoints())
-    if access(path, F_OK) == 0 { try removeTree(path) }
+    let checkpoints = try run.finishedCheckpoints()
+    try prune(keeping: checkpoints)
+    guard access(path, F_OK) == 0 else { return }
+    // One that could not be saved at the end leaves an older one, whose checkpoints are gone.
+    guard keepsFinal, let newest = try candidates().first, let state = try? read(newest),
+      Set(state.checkpoints).isSubset(of: checkpoints)
+    else { return try removeTree(path) }
+    for name in try entries(of: path) where name != state.name && name != "last" { try removeTree("\(path)/\(name)") }
   }
 }
