@@ -33,30 +33,32 @@ extension ConfigurationMembers {
 extension ConfigurationMembers {
   /// What BERT and most families after it call alike.
   func visitSizes(of configuration: inout EncoderConfiguration) {
-    integer("vocab_size", &configuration.vocabularySize, in: 1...4_000_000, "words of the tokenizer")
+    integer("vocab_size", &configuration.vocabularySize, in: 1...4_000_000, "size of the vocabulary")
     integer("hidden_size", &configuration.hiddenSize, in: 1...65_536, "width; a multiple of the heads")
     integer("num_hidden_layers", &configuration.layers, in: 1...256, "layers")
     integer("num_attention_heads", &configuration.heads, in: 1...65_536, "heads")
     integer("intermediate_size", &configuration.intermediateSize, in: 1...1_048_576, "feed-forward width")
     choice("hidden_act", &configuration.activation, "feed-forward activation")
-    probability("hidden_dropout_prob", &configuration.hiddenDropout, "as `student.dropout.hidden`, which wins")
     probability(
-      "attention_probs_dropout_prob", &configuration.attentionDropout, "as `student.dropout.attention`, which wins")
+      "hidden_dropout_prob", &configuration.hiddenDropout, "as `student.dropout.hidden`, which takes precedence")
+    probability(
+      "attention_probs_dropout_prob", &configuration.attentionDropout,
+      "as `student.dropout.attention`, which takes precedence")
   }
 
   func visitClassifierDropout(of configuration: inout EncoderConfiguration) {
     probabilityOrNull(
       "classifier_dropout", &configuration.classifierDropout,
-      "as `student.dropout.classifier`, which wins; null follows hidden")
+      "as `student.dropout.classifier`, which takes precedence; null follows hidden")
   }
 
   func visitMaxPositions(of configuration: inout EncoderConfiguration) {
     integer(
-      "max_position_embeddings", &configuration.maxPositions, in: 3...1_048_576, "rows of the table of positions")
+      "max_position_embeddings", &configuration.maxPositions, in: 3...1_048_576, "the most positions")
   }
 
   func visitTypes(of configuration: inout EncoderConfiguration) {
-    integer("type_vocab_size", &configuration.typeVocabularySize, in: 1...65_536, "segments")
+    integer("type_vocab_size", &configuration.typeVocabularySize, in: 1...65_536, "how many segment ids there are")
   }
 
   func visitNorm(of configuration: inout EncoderConfiguration) {

@@ -30,19 +30,21 @@ extension EncoderFamily {
         "embedding_size", &embeddingSize, in: 1...65_536, "width of the embeddings")
       configuration.embeddingSize = embeddingSize == configuration.hiddenSize ? nil : embeddingSize
       members.visitMaxPositions(of: &configuration)
-      members.integer("type_vocab_size", &configuration.typeVocabularySize, in: 0...65_536, "segments")
+      members.integer(
+        "type_vocab_size", &configuration.typeVocabularySize, in: 0...65_536, "how many segment ids there are")
       members.visitNorm(of: &configuration)
       members.visitInitialization(of: &configuration)
       members.visitPadding(of: &configuration)
       var hasPositions = configuration.positions != .none
-      members.flag("position_biased_input", &hasPositions, "whether a table of positions is added to the words")
+      members.flag(
+        "position_biased_input", &hasPositions, "whether absolute position embeddings are added to word embeddings")
       configuration.positions = hasPositions ? .fromZero : .none
       members.visitDisentanglement(of: &configuration)
       members.probabilityOrNull(
         "cls_dropout", &configuration.classifierDropout,
-        "as `student.dropout.classifier`, which wins; null follows hidden")
+        "as `student.dropout.classifier`, which takes precedence; null follows hidden")
       var poolerDropout = configuration.head.inputDropout ?? 0
-      members.probability("pooler_dropout", &poolerDropout, "of what the pooler reads")
+      members.probability("pooler_dropout", &poolerDropout, "dropout of the pooler's input")
       configuration.head.inputDropout = poolerDropout
       members.choice("pooler_hidden_act", &configuration.head.activation, "the pooler's activation")
       for (key, value) in [
@@ -58,20 +60,20 @@ extension EncoderFamily {
 extension ConfigurationMembers {
   fileprivate func visitDisentanglement(of configuration: inout EncoderConfiguration) {
     var own = configuration.disentanglement ?? Disentanglement()
-    flag("relative_attention", &own.isOn, "whether scores know of relative positions")
+    flag("relative_attention", &own.isOn, "whether attention scores use relative positions")
     var terms: [PositionTerm] = []
     if own.positionToContent { terms.append(.positionToContent) }
     if own.contentToPosition { terms.append(.contentToPosition) }
-    words("pos_att_type", &terms, "the terms of content and position")
+    words("pos_att_type", &terms, "which terms attention scores have besides content to content")
     own.positionToContent = terms.contains(.positionToContent)
     own.contentToPosition = terms.contains(.contentToPosition)
-    flag("share_att_key", &own.sharesProjections, "whether content's maps serve for positions too")
-    integer("position_buckets", &own.buckets, in: -1...65_536, "distances told apart on either side; -1 for all")
+    flag("share_att_key", &own.sharesProjections, "whether positions share the projections of content")
+    integer("position_buckets", &own.buckets, in: -1...65_536, "buckets of distances on either side; -1 for one each")
     integer(
       "max_relative_positions", &own.maxDistance, in: -1...1_048_576,
       "the farthest distance; -1 for `max_position_embeddings`")
     var norm = own.normalizesTable ? TableNorm.layerNorm : .none
-    choice("norm_rel_ebd", &norm, "the norm of the table of relative positions")
+    choice("norm_rel_ebd", &norm, "the norm of the relative position embeddings")
     own.normalizesTable = norm == .layerNorm
     configuration.attentionPositions = .disentangled(own)
   }

@@ -19,18 +19,19 @@ extension EncoderFamily {
       configuration.head.activation = .relu
     },
     visit: { configuration, members in
-      members.integer("vocab_size", &configuration.vocabularySize, in: 1...4_000_000, "words of the tokenizer")
+      members.integer("vocab_size", &configuration.vocabularySize, in: 1...4_000_000, "size of the vocabulary")
       members.integer("dim", &configuration.hiddenSize, in: 1...65_536, "width; a multiple of the heads")
       members.integer("n_layers", &configuration.layers, in: 1...256, "layers")
       members.integer("n_heads", &configuration.heads, in: 1...65_536, "heads")
       members.integer("hidden_dim", &configuration.intermediateSize, in: 1...1_048_576, "feed-forward width")
       members.choice("activation", &configuration.activation, "feed-forward activation")
-      members.probability("dropout", &configuration.hiddenDropout, "as `student.dropout.hidden`, which wins")
       members.probability(
-        "attention_dropout", &configuration.attentionDropout, "as `student.dropout.attention`, which wins")
+        "dropout", &configuration.hiddenDropout, "as `student.dropout.hidden`, which takes precedence")
+      members.probability(
+        "attention_dropout", &configuration.attentionDropout, "as `student.dropout.attention`, which takes precedence")
       var classifierDropout = configuration.classifierDropout ?? 0.2
       members.probability(
-        "seq_classif_dropout", &classifierDropout, "as `student.dropout.classifier`, which wins")
+        "seq_classif_dropout", &classifierDropout, "as `student.dropout.classifier`, which takes precedence")
       configuration.classifierDropout = classifierDropout
       members.visitMaxPositions(of: &configuration)
       members.visitInitialization(of: &configuration)

@@ -25,7 +25,8 @@ extension EncoderFamily {
       if case .buckets(let current) = configuration.attentionPositions { rows = current }
       // transformers sorts distances into 32 buckets, whatever the table has.
       members.integer(
-        "relative_attention_num_buckets", &rows, in: 32...65_536, "rows of the table of biases, of which 32 are used")
+        "relative_attention_num_buckets", &rows, in: 32...65_536,
+        "rows of the table of relative biases, of which 32 are used")
       configuration.attentionPositions = .buckets(rows: rows)
       members.visitPadding(of: &configuration)
     })

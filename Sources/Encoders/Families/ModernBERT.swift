@@ -35,7 +35,7 @@ extension EncoderFamily {
       configuration.head.hasNorm = true
     },
     visit: { configuration, members in
-      members.integer("vocab_size", &configuration.vocabularySize, in: 1...4_000_000, "words of the tokenizer")
+      members.integer("vocab_size", &configuration.vocabularySize, in: 1...4_000_000, "size of the vocabulary")
       members.integer("hidden_size", &configuration.hiddenSize, in: 1...65_536, "width; a multiple of the heads")
       members.integer("num_hidden_layers", &configuration.layers, in: 1...256, "layers")
       members.integer("num_attention_heads", &configuration.heads, in: 1...65_536, "heads")
@@ -43,35 +43,36 @@ extension EncoderFamily {
       members.choice("hidden_activation", &configuration.activation, "feed-forward activation")
       members.visitMaxPositions(of: &configuration)
       members.fraction("norm_eps", &configuration.layerNormEps, "added to LayerNorm's variance")
-      members.flag("norm_bias", &configuration.hasNormBias, "whether norms have a bias")
+      members.flag("norm_bias", &configuration.hasNormBias, "whether norms have biases")
       members.visitInitialization(of: &configuration)
       members.visitPadding(of: &configuration)
-      members.flag("attention_bias", &configuration.hasAttentionBias, "whether attention's maps have a bias")
-      members.flag("mlp_bias", &configuration.hasFeedForwardBias, "whether the feed-forward's maps have a bias")
+      members.flag("attention_bias", &configuration.hasAttentionBias, "whether the attention projections have biases")
+      members.flag("mlp_bias", &configuration.hasFeedForwardBias, "whether the feed-forward layers have biases")
       members.visitSights(of: &configuration)
       members.visitRotation(of: &configuration)
       var embeddingsDropout = configuration.embeddingsDropout ?? configuration.hiddenDropout
-      members.probability("embedding_dropout", &embeddingsDropout, "of the embeddings")
+      members.probability("embedding_dropout", &embeddingsDropout, "dropout of the embeddings")
       configuration.embeddingsDropout = embeddingsDropout
       members.probability(
         "attention_dropout", &configuration.attentionDropout,
-        "of attention's weights and output, as `student.dropout.attention`, which wins")
+        "of attention's weights and output, as `student.dropout.attention`, which takes precedence")
       members.probability(
         "mlp_dropout", &configuration.hiddenDropout,
-        "of the feed-forward's inner states, as `student.dropout.hidden`, which wins")
+        "of the feed-forward's inner states, as `student.dropout.hidden`, which takes precedence")
       var classifierDropout = configuration.classifierDropout ?? 0
       members.probability(
-        "classifier_dropout", &classifierDropout, "as `student.dropout.classifier`, which wins")
+        "classifier_dropout", &classifierDropout, "as `student.dropout.classifier`, which takes precedence")
       configuration.classifierDropout = classifierDropout
-      members.choice("classifier_pooling", &configuration.head.pooling, "what the head reads")
+      members.choice(
+        "classifier_pooling", &configuration.head.pooling, "what the head reads: the first token, or the mean of all")
       members.choice("classifier_activation", &configuration.head.activation, "the head's activation")
-      members.flag("classifier_bias", &configuration.head.hasBias, "whether the head's first map has a bias")
+      members.flag("classifier_bias", &configuration.head.hasBias, "whether the head's first layer has a bias")
     })
 }
 
 extension ConfigurationMembers {
   fileprivate func visitSights(of configuration: inout EncoderConfiguration) {
-    integer("local_attention", &configuration.window, in: 1...1_048_576, "tokens that a local layer's tokens see")
+    integer("local_attention", &configuration.window, in: 1...1_048_576, "the window of local layers, in tokens")
     // The older spelling: every so many layers are global, from the first on.
     func sights(every period: Int) -> [LayerSight] {
       (0..<configuration.layers).map { $0 % period == 0 ? .global : .local }
@@ -80,10 +81,12 @@ extension ConfigurationMembers {
     let current =
       known.isEmpty ? 3 : [3].first { sights(every: $0) == known } ?? (1...256).first { sights(every: $0) == known }
     if var period = current {
-      integer("global_attn_every_n_layers", &period, in: 1...65_536, "every so many layers see all tokens")
+      integer("global_attn_every_n_layers", &period, in: 1...65_536, "one in so many layers attends to all tokens")
       configuration.layerSights = sights(every: period)
     }
-    words("layer_types", &configuration.layerSights, "what each layer's tokens see; wins over the period")
+    words(
+      "layer_types", &configuration.layerSights,
+      "the attention of each layer; takes precedence over `global_attn_every_n_layers`")
   }
 
   fileprivate func visitRotation(of configuration: inout EncoderConfiguration) {

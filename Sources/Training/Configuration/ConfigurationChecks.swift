@@ -128,8 +128,9 @@ extension RunConfiguration {
     {
       let names = counted.map(\.kind.name).joined(separator: ", ")
       reader.report(
-        "nothing trains the head: \(names) learn inside the encoder; use update: encoder or all, add LogitMSE or LogitCE, "
-          + "or give a labelWeight above 0", at: reader.node("\(path).update"), path: "\(path).update")
+        "nothing trains the head: \(names) \(counted.count == 1 ? "learns" : "learn") inside the encoder; use update: encoder or "
+          + "all, add LogitMSE or LogitCE, or give a labelWeight above 0", at: reader.node("\(path).update"),
+        path: "\(path).update")
     }
   }
 

@@ -6,9 +6,9 @@ extension TrainingSettings {
   init(_ section: ConfigurationSection, inheriting inherited: TrainingSettings) {
     self = inherited
     section.read(
-      "batchSize", .integer(1...1_000_000), into: &batchSize, "sentences an optimizer step, over all ranks")
+      "batchSize", .integer(1...1_000_000), into: &batchSize, "sentences per optimizer step, over all ranks")
     readDuration(section)
-    section.section("optimizer", "the rule of the update") { section in
+    section.section("optimizer", "how parameters are updated") { section in
       optimizer = OptimizerSettings(section, inheriting: optimizer)
     }
     section.read("learningRate", .number(above: 0, atMost: 1000), into: &learningRate, "the schedule's peak")
@@ -25,7 +25,7 @@ extension TrainingSettings {
     section.read(
       "maxGradientNorm", .orNull(.number(above: 0, atMost: 1e9)), into: &maxGradientNorm,
       "gradients are scaled down to this global norm; null leaves them")
-    section.read("shuffle", .boolean, into: &shuffle, "an order of its own for every epoch")
+    section.read("shuffle", .boolean, into: &shuffle, "a new random order of the rows in every epoch")
     section.read(
       "microBatches", .microBatches, into: &microBatches,
       "into how many a batch is cut; auto: one for each worker thread of all ranks, or more where they would grow "
@@ -33,7 +33,7 @@ extension TrainingSettings {
         + "gives the same bits")
     section.read(
       "precision", .choice, into: &precision,
-      "what factors of the student's products are [rounded to](precision.md), forward and backward; weights, moments, "
+      "the [precision](precision.md) of the student's matrix products, forward and backward; weights, moments, "
         + "norms, losses and sums are 32-bit floats in any case")
     section.read(
       "wirePrecision", .choice, into: &wirePrecision,
@@ -93,7 +93,7 @@ extension OptimizerSettings {
     if case .adamW(let values) = inherited { settings = values }
     section.read(
       "weightDecay", .number(from: 0, to: 1000), into: &settings.weightDecay,
-      "decoupled; none on biases and LayerNorm")
+      "decoupled weight decay; biases and LayerNorm have none")
     section.read("eps", .number(above: 0, atMost: 1), into: &settings.eps, "added to Adam's denominator")
     var betas = (settings.beta1, settings.beta2)
     section.read("betas", .betas, into: &betas, "decay rates of the gradient's mean and of its square")

@@ -38,7 +38,7 @@ extension TeacherSettings {
     }
     section.read(
       "precision", .choice, into: &precision,
-      "what factors of the teacher's products are [rounded to](precision.md); `auto` is bfloat16 where the processor "
+      "the [precision](precision.md) of the teacher's matrix products; `auto` is bfloat16 where the processor "
         + "multiplies it faster, else float32")
     if precision != .float32, !predictions.isEmpty {
       section.report("predictions take the place of the model; remove it", at: "precision")
