@@ -181,6 +181,43 @@ struct RemedyTests {
     #expect(told.status == 0 && !told.output.contains("no effect"), "\(told)")
   }
 
+  @Test("and so is one of any other section, but not one that says what is so anyway")
+  func overridesOfAnySection() throws {
+    let workspace = try TinyWorkspace(trainRows: 20, validationRows: 8)
+    let without = [
+      ("teacher.cache.path=kept", "as no stage has adaptors; set stages.one.adaptors"),
+      ("average=probabilities", "as there is one teacher; give teachers"),
+      ("run.maxFailedSaves=7", "as run.onFailedSave is stop; set it to continue"),
+      ("stages.one.initialize=last", "as the first stage starts from student"),
+      ("training.maxSkippedSteps=9", "as nonFinite is stop; set stages.one.nonFinite=skip"),
+      ("training.earlyStopping.minDelta=0.5", "as no patience is set; set stages.one.earlyStopping.patience"),
+      ("training.learningRate=0.1", "as every stage has its own learningRate; set stages.one.learningRate"),
+      ("training.batchSize=4", "as training.batchSize=5 follows"),
+    ]
+    let with = [
+      "training.batchSize=5", "run.seed=7", "data.maxLength=16", "stages.one.labelWeight=2", "run.csv=false",
+      "run.onFailedSave=stop",
+    ]
+    let overrides = ["stages=[{name: one, epochs: 1, learningRate: 0.01}]"] + without.map(\.0) + with
+    try workspace.write(Configuration.finetune.yaml, to: "c.yaml")
+    let run = try workspace.run(["validate", "--config", "c.yaml"] + overrides.flatMap { ["--set", $0] })
+    #expect(run.status == 0, "\(run)")
+    for (override, why) in without { #expect(run.output.contains("\(override) has no effect, \(why)\n"), "\(run)") }
+    #expect(run.output.occurrences(of: "no effect") == without.count, "\(run)")
+    // Every run of this sweep has a learning rate of its own.
+    try workspace.write(
+      Configuration.finetune.yaml + "sweep: {grid: {training.learningRate: [0.1, 0.2]}}\n", to: "sweep.yaml")
+    let sweep = try workspace.run([
+      "validate", "--config", "sweep.yaml", "--set", "training.learningRate=0.3", "--set", "training.batchSize=5",
+    ])
+    #expect(
+      sweep.status == 0
+        && sweep.output.contains(
+          "training.learningRate=0.3 has no effect, as every run of the sweep has a value of its own"),
+      "\(sweep)")
+    #expect(sweep.output.occurrences(of: "no effect") == 1, "\(sweep)")
+  }
+
   @Test("a direction that keeps the worst model is told")
   func contraryDirections() throws {
     let workspace = try TinyWorkspace(trainRows: 20, validationRows: 8)

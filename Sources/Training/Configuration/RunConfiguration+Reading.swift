@@ -15,7 +15,14 @@ extension RunConfiguration {
     let (configuration, reader) = try Self.read(yaml: yaml, file: file, overrides: overrides)
     if let error = reader.error { throw error }
     self = configuration
-    overridesWithoutEffect = Self.withoutEffect(overrides, in: reader.root)
+    guard !overrides.isEmpty else { return }
+    let document = try ConfigurationNode(yaml: yaml, origin: visible(file), isFile: true)
+    overridesWithoutEffect =
+      OverridesWithoutEffect(overrides, of: document) { root in
+        let reader = ConfigurationReader(root: root)
+        let configuration = Self.read(reader)
+        return reader.error == nil ? [configuration] : nil
+      }.notices
   }
 
   /// The configuration, with defaults in place of what is wrong, and the reader that knows what is.
@@ -127,7 +134,7 @@ extension StuckRankLimits {
   fileprivate init(_ section: ConfigurationSection) {
     self.init()
     section.read(
-      "warnAfter", .number(from: 0.1, to: 1_000_000), into: &warnAfter, "seconds until it is named")
+      "warnAfter", .number(from: 0.1, to: 1_000_000), into: &warnAfter, "seconds until a warning names it")
     section.read(
       "abortAfter", .orNull(.number(from: 0.1, to: 1_000_000)), into: &abortAfter,
       "seconds until the job ends; null waits for ever")

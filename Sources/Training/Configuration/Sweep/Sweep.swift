@@ -3,18 +3,19 @@ package struct Sweep: Sendable {
   package struct Run: Sendable {
     /// What varies, as the name of the run's directory: `wide_learningRate=5e-5_seed=2`.
     package let name: String
-    package let configuration: RunConfiguration
+    package fileprivate(set) var configuration: RunConfiguration
   }
 
   /// Each run has a directory of its own in it.
   package let directory: String
   /// In the order in which they are to be run: seeds vary fastest, then the grid's last key.
-  package let runs: [Run]
+  package private(set) var runs: [Run]
 
   /// More would take longer than anybody waits for.
   private static let mostRuns = 1000
   private static let mostKeys = 32
   private static let mostProblems = 100
+  private static let mostRunsCompared = 100
 
   /// Reads a configuration file, with overrides as `--set` takes them applied in order.
   ///
@@ -56,6 +57,30 @@ package struct Sweep: Sendable {
     }
     guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
     self.runs = runs
+    // Each override costs reading all runs again.
+    guard !overrides.isEmpty, runs.count <= Self.mostRunsCompared else { return }
+    let document = try ConfigurationNode(yaml: yaml, origin: visible(file), isFile: true)
+    let notices = OverridesWithoutEffect(overrides, of: document, runs: Self.configurations).notices
+    for index in runs.indices { self.runs[index].configuration.overridesWithoutEffect = notices }
+  }
+
+  /// All runs of a document; `nil` where something is wrong with it.
+  private static func configurations(of root: ConfigurationNode) -> [RunConfiguration]? {
+    let reader = ConfigurationReader(root: root)
+    guard let section = root["sweep"] else { return nil }
+    let settings = reader.section(section, path: "sweep", pattern: "sweep", under: root, reportsMissing: true) {
+      SweepSettings($0)
+    }
+    guard reader.error == nil, settings.count <= mostRunsCompared else { return nil }
+    var base = root
+    base.remove("sweep")
+    var configurations: [RunConfiguration] = []
+    for combination in settings.combinations {
+      let (configuration, problems) = read(base, combination, in: "")
+      guard problems.isEmpty else { return nil }
+      configurations.append(configuration)
+    }
+    return configurations
   }
 
   private static let longestName = 200
