@@ -22,11 +22,8 @@ package final class SafetensorsWriter {
   /// Bytes of tensors that are written in parts.
   private var done: [String: Int] = [:]
 
-  /// Whether a tensor may have a shape.
-  package static func holds(_ shape: [Int]) -> Bool {
-    guard let count = product(shape) else { return false }
-    return count <= TensorDescription.maximumCount
-  }
+  /// Of a tensor.
+  package static let mostElements = TensorDescription.maximumCount
 
   /// - Parameter metadata: The `__metadata__`; transformers refuses a file whose metadata has no `format`.
   package init(

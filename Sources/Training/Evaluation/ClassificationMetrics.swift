@@ -5,7 +5,7 @@ package struct ClassificationMetrics: Sendable, Equatable {
   /// Rows by true class, then by predicted class.
   package let confusion: [[Int]]
 
-  package init(labels: [Int], predictions: [Int], classes: Int) {
+  package init(labels: some Collection<Int>, predictions: some Collection<Int>, classes: Int) {
     precondition(labels.count == predictions.count)
     var confusion = [[Int]](repeating: [Int](repeating: 0, count: classes), count: classes)
     for (label, prediction) in zip(labels, predictions) { confusion[label][prediction] += 1 }

@@ -160,5 +160,10 @@ extension StageRun {
 
 extension [Float] {
   /// The first of the largest; 0 of none.
-  package var indexOfLargest: Int { indices.max { (self[$0], $1) < (self[$1], $0) } ?? 0 }
+  package var indexOfLargest: Int { self[...].placeOfLargest }
+}
+
+extension ArraySlice<Float> {
+  /// The first of the largest, counted from the slice's start; 0 of none.
+  var placeOfLargest: Int { (indices.max { (self[$0], $1) < (self[$1], $0) } ?? startIndex) - startIndex }
 }

@@ -46,9 +46,8 @@ extension TaskKind {
 extension Answers {
   /// The confusion of labels and largest logits.
   package var classification: ClassificationMetrics {
-    let rows = labelled
-    return ClassificationMetrics(
-      labels: rows.map { Int(data.labels[$0]) }, predictions: rows.map { logits[$0].indexOfLargest },
+    ClassificationMetrics(
+      labels: labels.lazy.map(Int.init), predictions: labels.indices.lazy.map { logits(of: $0).placeOfLargest },
       classes: outputs.count)
   }
 }

@@ -27,15 +27,12 @@ extension TaskKind {
 extension Answers {
   /// Of the cosines of pairs, whose texts are rows side by side, with the scores that they are labelled with.
   var similarities: RegressionMetrics {
-    let first = stride(from: 0, to: data.count - 1, by: 2).filter { data.labels[$0] >= 0 }
-    return RegressionMetrics(
-      targets: first.map { Double(data.values($0).first ?? 0) },
-      predictions: first.map { cosine(logits[$0], logits[$0 + 1]) })
+    RegressionMetrics(targets: values.map(Double.init), predictions: cosines)
   }
 }
 
 /// 0 where a vector has no direction.
-private func cosine(_ a: [Float], _ b: [Float]) -> Double {
+func cosine(_ a: [Float], _ b: [Float]) -> Double {
   var (product, ofA, ofB) = (0.0, 0.0, 0.0)
   for (x, y) in zip(a, b) {
     product += Double(x) * Double(y)

@@ -59,9 +59,10 @@ extension TaskKind {
 
 extension Answers {
   var multilabel: MultilabelMetrics {
-    let rows = labelled
-    return MultilabelMetrics(
-      targets: rows.map { data.values($0).map { $0 > 0.5 } }, scores: rows.map { logits[$0] }, outputs: outputs.count,
+    MultilabelMetrics(
+      targets: labels.indices.map { values(of: $0).map { $0 > 0.5 } },
+      scores: labels.indices.map { Array(logits(of: $0)) },
+      outputs: outputs.count,
       isChosen: { [threshold = task.threshold] in sigmoid(Double($0)) >= threshold })
   }
 }

@@ -63,11 +63,10 @@ extension TaskKind {
 extension Answers {
   /// Of each output.
   var regressions: [RegressionMetrics] {
-    let rows = labelled
-    return outputs.indices.map { output in
+    let places = outputs.indices.map { output in labels.indices.lazy.map { $0 * outputs.count + output } }
+    return places.map { places in
       RegressionMetrics(
-        targets: rows.map { Double(data.values($0)[data.values($0).startIndex + output]) },
-        predictions: rows.map { Double(logits[$0][output]) })
+        targets: places.map { Double(values[$0]) }, predictions: places.map { Double(logits[$0]) })
     }
   }
 }

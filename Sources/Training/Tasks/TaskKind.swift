@@ -117,22 +117,63 @@ struct HardLossTerms {
   let arena: Arena
 }
 
-/// What a model said of a dataset's rows.
+/// What a model said of rows that have a label, beside what they are labelled with: numbers alone, which rows are added to
+/// a few at a time.
 package struct Answers: Sendable {
   let task: TaskSettings
   /// What outputs are called.
   let outputs: [String]
-  /// Of each row.
-  let logits: [[Float]]
-  let data: TokenizedDataset
+  /// Of each row, or of each word that has a tag. (rows or words, outputs)
+  private(set) var logits: [Float] = []
+  /// The class of each row, or 0 where targets are `values`; of words their tags. (rows or words)
+  private(set) var labels: [Int32] = []
+  /// Numbers to predict, row after row, or none.
+  private(set) var values: [Float] = []
+  /// Of pairs of texts that are compared by their vectors, in the place of `logits`.
+  private(set) var cosines: [Double] = []
+  /// Where each row's words begin, with the total at the end; of rows of words alone.
+  private(set) var wordStarts = [0]
+
+  package init(_ task: TaskSettings, outputs: [String]) { (self.task, self.outputs) = (task, outputs) }
 
   package init(_ task: TaskSettings, outputs: [String], logits: [[Float]], data: TokenizedDataset) {
-    precondition(logits.count == data.count)
-    (self.task, self.outputs, self.logits, self.data) = (task, outputs, logits, data)
+    self.init(task, outputs: outputs)
+    append(logits, of: data)
   }
 
-  /// The rows that have a label.
-  var labelled: [Int] { (0..<data.count).filter { data.labels[$0] >= 0 } }
+  /// Adds a dataset's rows.
+  package mutating func append(_ logits: [[Float]], of data: TokenizedDataset) {
+    precondition(logits.count == data.count)
+    if task.kind == .embedding { return appendCosines(logits, of: data) }
+    for row in 0..<data.count where data.labels[row] >= 0 {
+      if data.areOfWords {
+        for (place, tag) in data.tags(row).enumerated() where tag >= 0 {
+          self.logits += logits[row][place * outputs.count..<(place + 1) * outputs.count]
+          labels.append(tag)
+        }
+        wordStarts.append(labels.count)
+      } else {
+        self.logits += logits[row]
+        labels.append(data.labels[row])
+        values += data.values(row)
+      }
+    }
+  }
+
+  /// Pairs of texts are rows side by side, of which the first has the score.
+  private mutating func appendCosines(_ vectors: [[Float]], of data: TokenizedDataset) {
+    for first in stride(from: 0, to: data.count - 1, by: 2) where data.labels[first] >= 0 {
+      cosines.append(cosine(vectors[first], vectors[first + 1]))
+      labels.append(data.labels[first])
+      values.append(data.values(first).first ?? 0)
+    }
+  }
+
+  /// The outputs of a row, or of a word.
+  func logits(of index: Int) -> ArraySlice<Float> { logits[index * outputs.count..<(index + 1) * outputs.count] }
+
+  /// The numbers that are a row's target.
+  func values(of row: Int) -> ArraySlice<Float> { values[row * outputs.count..<(row + 1) * outputs.count] }
 
   /// The values of the task's metrics.
   package var metrics: [(metric: TaskMetric, value: Double)] {

@@ -62,15 +62,10 @@ extension TaskKind {
 extension Answers {
   /// Over the words that have a token: what was cut off is not scored.
   var tags: EntityMetrics {
-    let sequences = labelled.map { row -> (wanted: [String], found: [String]) in
-      var (wanted, found): ([String], [String]) = ([], [])
-      for (place, tag) in data.tags(row).enumerated() where tag >= 0 {
-        wanted.append(outputs[Int(tag)])
-        found.append(outputs[logits[row].tag(at: place, of: outputs.count)])
-      }
-      return (wanted, found)
-    }
-    return EntityMetrics(wanted: sequences.map(\.wanted), found: sequences.map(\.found))
+    let rows = zip(wordStarts, wordStarts.dropFirst()).map { $0..<$1 }
+    return EntityMetrics(
+      wanted: rows.map { $0.map { outputs[Int(labels[$0])] } },
+      found: rows.map { $0.map { outputs[logits(of: $0).placeOfLargest] } })
   }
 }
 
@@ -98,6 +93,6 @@ package struct AnsweredWords {
 extension [Float] {
   /// The first of the largest logits of a token.
   fileprivate func tag(at token: Int, of outputs: Int) -> Int {
-    Array(self[token * outputs..<(token + 1) * outputs]).indexOfLargest
+    self[token * outputs..<(token + 1) * outputs].placeOfLargest
   }
 }

@@ -43,9 +43,8 @@ struct EvaluateCommand: ParsableCommand {
       let examples = try classifier.task.kind.read(
         source, outputs: classifier.configuration.labels, labelsKey: "id2label of the model's config.json")
       if places.ranks.rank == 0 { for notice in examples.notices { printError("Note: \(notice)") } }
-      let dataset = try limits.tokenize(examples, for: classifier, threads: places.pool.workers)
-      guard dataset.count > 0 else { throw CommandError("\(data.data[0]): expected rows, found none") }
-      if let row = dataset.labels.firstIndex(where: { $0 < 0 }) {
+      guard examples.count > 0 else { throw CommandError("\(data.data[0]): expected rows, found none") }
+      if let row = examples.labels.firstIndex(where: { $0 < 0 }) {
         throw CommandError(
           "\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row"
             + (task.kind == .embedding ? ", and vectors are scored on pairs of texts: name the second with --pair" : "")
@@ -53,42 +52,61 @@ struct EvaluateCommand: ParsableCommand {
       }
       try RankAgreement.require(
         RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)
-      let progress = EvaluationProgress(rows: dataset.count)
-      guard
-        let predictions = try classifier.predict(
-          dataset, places: places, precision: limits.precision, progress: progress.show)
-      else { return }
-      progress.end()
-      let result = EvaluationResult(classifier, task, dataset, predictions)
-      printLine(json ? result.json.text() : result.text)
+      var result = EvaluationResult(classifier, task)
+      try limits.predict(examples, by: try classifier.tokenizer(), with: classifier, places: places) {
+        predictions, rows, _ in
+        result.add(predictions, of: rows)
+      }
+      if places.ranks.rank == 0 { printLine(json ? result.json.text() : result.text) }
     }
   }
 }
 
 /// What `evaluate` prints.
 private struct EvaluationResult {
-  let labels: [String]
-  let parameters: Int
-  let rows: Int
-  let metrics: [(metric: TaskMetric, value: Double)]
-  let details: EvaluationDetails
-  let secondsPer1000: Double
+  private let task: TaskKind
+  private let labels: [String]
+  private let parameters: Int
+  private var rows = 0
+  private var answers: Answers
+  /// Of the rows so far.
+  private var loss = 0.0
+  private var targets = 0
+  private var seconds = 0.0
 
-  init(
-    _ classifier: ClassifierModel, _ task: TaskSettings, _ dataset: TokenizedDataset, _ predictions: Predictions
-  ) {
+  init(_ classifier: ClassifierModel, _ task: TaskSettings) {
     labels = classifier.configuration.labels
     parameters = classifier.parameterCount
-    rows = dataset.count
-    let answers = Answers(task, outputs: labels, logits: predictions.logits, data: dataset)
-    details = answers.details
-    metrics = (task.kind.hasLoss ? [(.loss, predictions.loss)] : []) + answers.metrics + details.figures
-    secondsPer1000 = predictions.seconds / Double(dataset.count) * 1000
+    self.task = task.kind
+    answers = Answers(task, outputs: labels)
+  }
+
+  /// Takes what the model says of some rows; their tokens need not be kept.
+  mutating func add(_ predictions: Predictions, of data: TokenizedDataset) {
+    let own = (0..<data.count).reduce(0) { $0 + data.targets($1) }
+    // The mean over all targets; of one part it is the part's, to the last bit.
+    loss =
+      targets == 0
+      ? predictions.loss
+      : (loss * Double(targets) + predictions.loss * Double(own)) / Double(max(1, targets + own))
+    targets += own
+    rows += data.count
+    seconds += predictions.seconds
+    answers.append(predictions.logits, of: data)
+  }
+
+  private var details: EvaluationDetails { answers.details }
+
+  private var secondsPer1000: Double { seconds / Double(rows) * 1000 }
+
+  private func metrics(_ details: EvaluationDetails) -> [(metric: TaskMetric, value: Double)] {
+    (task.hasLoss ? [(.loss, loss)] : []) + answers.metrics + details.figures
   }
 
   var json: JSON {
+    let details = details
     var object = JSONObject(["rows": .integer(rows), "parameters": .integer(parameters)])
-    for (metric, value) in metrics { object[metric.name] = .number(value) }
+    for (metric, value) in metrics(details) { object[metric.name] = .number(value) }
     object["seconds_per_1000"] = .number(secondsPer1000)
     object["labels"] = .array(labels.map(JSON.string))
     for (name, value) in details.members { object[name] = value }
@@ -96,9 +114,10 @@ private struct EvaluationResult {
   }
 
   var text: String {
+    let details = details
     let facts = table(
       [["rows", grouped(rows)], ["parameters", grouped(parameters)]]
-        + metrics.map { [$0.metric.title, fixed($0.value, 4)] } + [["s/1,000 rows", fixed(secondsPer1000, 3)]])
+        + metrics(details).map { [$0.metric.title, fixed($0.value, 4)] } + [["s/1,000 rows", fixed(secondsPer1000, 3)]])
     return (facts + details.tables.flatMap { [""] + table($0) }).joined(separator: "\n")
   }
 }

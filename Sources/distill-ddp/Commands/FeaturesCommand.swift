@@ -19,9 +19,11 @@ struct FeaturesCommand: ParsableCommand {
                                            rows are queries
         pooled (texts, width), logits (texts, classes), if the model has a head for them
 
-      starts and attention_starts are 64-bit integers, all else 32-bit floats.
+      starts and attention_starts are 64-bit integers, all else 32-bit floats. More than the tensors of a file may hold is
+      written to several, F-00001-of-00003.safetensors and so on, each with first_row, the text that its first row is.
 
         distill-ddp features --model DIR --input tweets.txt --output F.safetensors
+        distill-ddp features --model DIR --input - --output - < tweets.txt | python use.py
       """)
 
   @Option(help: "A Hugging Face model directory, or a name on the hub.", completion: .directory)
@@ -29,14 +31,30 @@ struct FeaturesCommand: ParsableCommand {
 
   @OptionGroup var input: TextInputOptions
 
-  @Option(help: "The .safetensors file to write.", completion: .file(extensions: ["safetensors"]))
+  @Option(
+    help: "The .safetensors file to write; - is standard output, to which it goes when it is complete.",
+    completion: .file(extensions: ["safetensors"]))
   var output: String
+
+  @Option(help: "Write a file for each so many texts (default: one, or as many as tensors need).")
+  var rowsPerFile: Int?
 
   @OptionGroup var limits: InferenceOptions
 
+  func validate() throws {
+    if let rowsPerFile, rowsPerFile < 1 {
+      throw ValidationError("--rows-per-file: expected 1 or more, found \(rowsPerFile)")
+    }
+  }
+
   func run() throws {
     try onFirstRank(threads: limits.threads) { pool in
-      let claim = try ResultDestination(output).claim(allowsStreams: false)
+      let destination = ResultDestination(output)
+      if destination.isTerminal {
+        throw CommandError(
+          "--output: features are bytes, which a terminal cannot show; give a file, or a pipe behind -")
+      }
+      let claim = try destination.claim(allowsStreams: true)
       defer { withExtendedLifetime(claim) {} }
       let directory = try Hub.ofEnvironment().locate(model, effort: .download).path
       let classifier = try ClassifierModel(directory: directory, head: .newIfMissing, role: .alone)
@@ -46,10 +64,19 @@ struct FeaturesCommand: ParsableCommand {
         for notice in classifier.notices { printError("Note: \(notice)") }
       }
       for notice in limits.notices { printError("Note: \(notice)") }
-      let dataset = try limits.tokenize(
-        try input.read(RowInput(input.input, ranks: SingleProcess())), for: classifier, threads: pool.workers)
-      try classifier.writeFeatures(
-        of: dataset, to: ResultDestination.resolvingLinks(output), pool: pool, precision: limits.precision)
+      let examples = try input.read(RowInput(input.input, ranks: SingleProcess()))
+      let tokenizer = try classifier.tokenizer()
+      // A tensor's place in the file is known when those before it are complete.
+      try destination.withFile(named: "features.safetensors") { path, isStream in
+        let files = try classifier.writeFeatures(
+          rows: examples.count,
+          tokenize: { rows in
+            try limits.tokenize(examples, rows: rows, by: tokenizer, for: classifier, threads: pool.workers)
+          }, to: path, rowsPerFile: rowsPerFile, allowsSeveral: !isStream, pool: pool, precision: limits.precision)
+        if files.count > 1 {
+          printError("Note: written to \(files.count) files, \(files[0].escapedForDisplay) and those that follow")
+        }
+      }
     }
   }
 }

@@ -49,6 +49,30 @@ struct InferenceOptions: ParsableArguments {
     if let threads, threads < 1 { throw ValidationError("--threads: expected 1 or more, found \(threads)") }
   }
 
+  /// Tokenises rows and has them predicted a few at a time, so that memory grows by no more than the texts.
+  ///
+  /// - Parameter take: given on rank 0 what the model says of rows, the rows, and the place of the first, in order.
+  func predict(
+    _ examples: Examples, by tokenizer: Tokenizer, with model: ClassifierModel, places: Places,
+    _ take: (Predictions, TokenizedDataset, _ first: Int) throws -> Void
+  ) throws {
+    let progress = EvaluationProgress(rows: examples.count)
+    let all = Double(max(1, examples.count))
+    for first in stride(from: 0, to: max(1, examples.count), by: Self.rowsTogether) {
+      let dataset = try tokenize(
+        examples, rows: first..<min(first + Self.rowsTogether, examples.count), by: tokenizer, for: model,
+        threads: places.pool.workers)
+      let (before, count) = (Double(first), Double(dataset.count))
+      let predictions = try model.predict(dataset, places: places, precision: precision) { share in
+        progress.show((before + share * count) / all)
+      }
+      if let predictions { try take(predictions, dataset, first) }
+    }
+    progress.end()
+  }
+
+  private static let rowsTogether = 1 << 15
+
   /// - Parameters:
   ///   - rows: some of them; `nil` takes all.
   ///   - tokenizer: the model's, where it has been opened.

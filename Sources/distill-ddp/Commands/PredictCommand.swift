@@ -66,19 +66,9 @@ struct PredictCommand: ParsableCommand {
         to: output, task: try limits.task(of: classifier), labels: classifier.outputNames, kept: kept)
       let results = isRoot ? try ResultStream(destination) : nil
       try results?.write(rows.header)
-      let progress = EvaluationProgress(rows: examples.count)
-      for first in stride(from: 0, to: max(1, examples.count), by: Self.rowsTogether) {
-        let dataset = try limits.tokenize(
-          examples, rows: first..<min(first + Self.rowsTogether, examples.count), by: tokenizer, for: classifier,
-          threads: places.pool.workers)
-        let (before, count, all) = (Double(first), Double(dataset.count), Double(max(1, examples.count)))
-        let predictions = try classifier.predict(dataset, places: places, precision: limits.precision) { share in
-          progress.show((before + share * count) / all)
-        }
-        guard let predictions else { continue }
+      try limits.predict(examples, by: tokenizer, with: classifier, places: places) { predictions, dataset, first in
         try results?.write(try rows.bytes(predictions.logits, of: dataset, from: first, in: examples, model: model))
       }
-      progress.end()
       try results?.finish()
     }
   }
@@ -98,9 +88,6 @@ struct PredictCommand: ParsableCommand {
       "expected single texts, as the model gives a vector for each, found pairs; give the two columns one after the other"
     )
   }
-
-  /// Tokenised, predicted and written before the next, so that memory grows by no more than the texts.
-  private static let rowsTogether = 1 << 15
 
   private var kept: [String] { keep.flatMap { $0.split(separator: ",").map(String.init) } }
 }

@@ -135,9 +135,12 @@ private struct ModelServer {
     }
     let claim = try ResultDestination(path).claim(allowsStreams: false)
     defer { withExtendedLifetime(claim) {} }
-    let dataset = try limits.tokenize(examples, by: tokenizer, for: classifier, threads: places.pool.workers)
-    try classifier.writeFeatures(
-      of: dataset, to: ResultDestination.resolvingLinks(path), pool: places.pool, precision: limits.precision)
+    _ = try classifier.writeFeatures(
+      rows: examples.count,
+      tokenize: { rows in
+        try limits.tokenize(examples, rows: rows, by: tokenizer, for: classifier, threads: places.pool.workers)
+      }, to: ResultDestination.resolvingLinks(path), allowsSeveral: false, pool: places.pool,
+      precision: limits.precision)
     return path
   }
 }

@@ -17,6 +17,9 @@ struct ResultDestination {
   func claim(allowsStreams: Bool) throws -> FileLock? {
     guard let path else { return nil }
     let shown = path.escapedForDisplay
+    if path.lowercased().hasSuffix(".gz") {
+      throw CommandError("\(shown): results are not compressed; leave out .gz, or write to - and pipe it into gzip")
+    }
     switch kind(path) {
     case S_IFREG: break
     case S_IFDIR: throw CommandError("\(shown): expected a file to write, found a directory; choose another path")
@@ -36,6 +39,44 @@ struct ResultDestination {
     let parts = file.split(separator: "/", omittingEmptySubsequences: false)
     let lock = (parts.dropLast() + [".\(parts[parts.count - 1]).lock"]).joined(separator: "/")
     return try FileLock.claim(lock, what: shown, remedy: "choose another path")
+  }
+
+  /// Whether results go where they can only be written one after the other.
+  private var isStream: Bool {
+    guard let path else { return true }
+    return kind(path).map { $0 != S_IFREG && $0 != S_IFDIR } ?? false
+  }
+
+  var isTerminal: Bool { path == nil && isatty(1) == 1 }
+
+  /// Has `body` write the file. For a stream that is a temporary one, which is then copied.
+  ///
+  /// - Parameters:
+  ///   - name: of a temporary file, whose folder is TMPDIR.
+  ///   - body: told where to write, and whether that is for a stream.
+  func withFile(named name: String, _ body: (_ path: String, _ isStream: Bool) throws -> Void) throws {
+    if let path, !isStream { return try body(Self.resolvingLinks(path), false) }
+    var template = Array("\(environmentVariables()["TMPDIR"] ?? "/tmp")/distill-ddp-XXXXXX".utf8CString)
+    let shown = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self).escapedForDisplay
+    guard mkdtemp(&template) != nil else {
+      throw CommandError("\(shown): cannot be made: \(reason()); set TMPDIR to a directory with room for the file")
+    }
+    let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    defer { try? removeTree(folder) }
+    let file = "\(folder)/\(name)"
+    try body(file, true)
+    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw CommandError("\(file.escapedForDisplay): cannot be opened: \(reason())") }
+    defer { close(descriptor) }
+    let stream = try ResultStream(self)
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let received = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+      if received < 0, errno == EINTR { continue }
+      guard received >= 0 else { throw CommandError("\(file.escapedForDisplay): cannot be read: \(reason())") }
+      guard received > 0 else { return try stream.finish() }
+      try stream.write(Array(buffer[..<received]))
+    }
   }
 
   /// Writes everything there will be.
