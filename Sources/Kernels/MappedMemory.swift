@@ -12,9 +12,17 @@ struct MappedMemory {
   ///
   /// Where there is none left, the process ends with an error that says for what it was.
   ///
-  /// - Parameter hugePages: asks for 2 MiB pages, for memory that is used from end to end. Rows that are mostly never
-  ///   touched are better off with small ones.
-  init(count: Int, hugePages: Bool, for what: String) {
+  /// - Parameters:
+  ///   - hugePages: asks for 2 MiB pages, for memory that is used from end to end. Rows that are mostly never touched are
+  ///     better off with small ones.
+  ///   - used: how many of the floats will be used for certain; `nil` is all. The system gives more than it has, and ends
+  ///     the process when it is used.
+  init(count: Int, hugePages: Bool, used: Int? = nil, for what: String) {
+    do {
+      try OutOfMemory.check((used ?? count) * MemoryLayout<Float>.stride, for: what)
+    } catch {
+      error.fail()
+    }
     // A descriptor of −1 with MAP_ANONYMOUS: no file.
     guard let memory = Self(count: count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, descriptor: -1) else {
       OutOfMemory(what, bytes: Self.bytes(count)).fail()

@@ -11,7 +11,8 @@ package final class ParameterBuffer: @unchecked Sendable {
   /// - Parameter what: what they are, for the error where there is no memory left.
   package init(_ layout: ParameterLayout, for what: String = "parameters") {
     self.layout = layout
-    memory = MappedMemory(count: layout.count, hugePages: false, for: what)
+    let used = layout.entries.reduce(0) { $0 + ($1.isLookup ? 0 : $1.slot.count) }
+    memory = MappedMemory(count: layout.count, hugePages: false, used: used, for: what)
     values = UnsafeMutableBufferPointer(start: memory.base, count: layout.count)
   }
 

@@ -1,4 +1,4 @@
-import Dispatch
+import Limits
 import Synchronization
 
 extension SHA256 {
@@ -10,7 +10,7 @@ extension SHA256 {
     let digests = Mutex([UInt8](repeating: 0, count: count * SHA256.byteCount))
     // Read only, until all threads have ended.
     nonisolated(unsafe) let bytes = bytes
-    DispatchQueue.concurrentPerform(iterations: max(1, threads)) { thread in
+    concurrently(max(1, threads)) { thread in
       for index in Swift.stride(from: thread, to: count, by: max(1, threads)) {
         let part = index * stretch..<min((index + 1) * stretch, bytes.count)
         let digest = SHA256(of: UnsafeRawBufferPointer(rebasing: bytes[part]))

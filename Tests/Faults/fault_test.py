@@ -13,6 +13,7 @@ import disks
 import forms
 import kills
 import launching
+import memory
 import nonfinite
 import ranks
 import saves
@@ -30,6 +31,7 @@ FAULTS = {
     "disk": disks.full_and_read_only,
     "damage": damage.flipped_and_cut,
     "fallback": damage.older_state_is_used,
+    "memory": memory.limited,
     "numbers": nonfinite.nan_and_infinity,
     "signals": signals.each_to_each,
     "launching": launching.restarts_and_closed_output,

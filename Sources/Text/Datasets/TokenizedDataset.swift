@@ -1,4 +1,3 @@
-import Dispatch
 import Limits
 import Synchronization
 
@@ -213,7 +212,7 @@ private struct Reading: Sendable {
     let chunkRows = TokenizedDataset.chunkRows
     let count = (range.count + chunkRows - 1) / chunkRows
     let chunks = Mutex([TokenizedDataset.Chunk](repeating: TokenizedDataset.Chunk(), count: count))
-    DispatchQueue.concurrentPerform(iterations: min(threads, count)) { thread in
+    concurrently(min(threads, count)) { thread in
       var work = Tokenizer.Workspace()
       for index in stride(from: thread, to: count, by: threads) {
         let start = range.lowerBound + index * chunkRows

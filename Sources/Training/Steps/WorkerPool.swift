@@ -1,6 +1,6 @@
 import Collectives
-import Dispatch
 import Kernels
+import Limits
 import Synchronization
 
 /// A rank's worker threads. Work is handed out by index, and nothing runs between calls.
@@ -15,7 +15,7 @@ package struct WorkerPool: Sendable {
   /// Calls `body` once for each worker, from 0, and waits for all.
   package func run(_ body: @Sendable (Int) -> Void) {
     if workers == 1 { return withDenormalsFlushed { body(0) } }
-    DispatchQueue.concurrentPerform(iterations: workers) { worker in withDenormalsFlushed { body(worker) } }
+    concurrently(workers) { worker in withDenormalsFlushed { body(worker) } }
   }
 
   /// Calls `body` with a worker and an index for every index, each worker taking the next as soon as it is free.

@@ -1,5 +1,6 @@
 import Collectives
 import Kernels
+import Limits
 import MPICollectives
 import Training
 
@@ -20,6 +21,7 @@ func onEveryRank<Result>(
     body: { ranks in
       try requireMatrixProduct()
       let allotment = try CoreAllotment(requested: threads, among: ranks)
+      try WorkerThreads.check(allotment.threads)
       return try body(Places(pool: WorkerPool(workers: allotment.threads), ranks: ranks))
     })
 }
@@ -38,6 +40,8 @@ func onFirstRank(_ body: () throws -> Void) throws {
 func onFirstRank(threads: Int?, _ body: (WorkerPool) throws -> Void) throws {
   try onFirstRank {
     try requireMatrixProduct()
-    try body(WorkerPool(workers: try CoreAllotment(requested: threads, among: SingleProcess()).threads))
+    let allotment = try CoreAllotment(requested: threads, among: SingleProcess())
+    try WorkerThreads.check(allotment.threads)
+    try body(WorkerPool(workers: allotment.threads))
   }
 }
