@@ -148,6 +148,23 @@ def added_directory(root):
     return built
 
 
+# Code points are normalised in blocks of so many, in the planes that have any to speak of.
+BLOCK = 1024
+PLANES = [0, 1, 2, 3, 14]
+
+
+def code_points(variant):
+    """The FNV-1a hash of what each block becomes, a code point at a time between two letters that keep them apart."""
+    hashes = []
+    for start in (start for plane in PLANES for start in range(plane << 16, (plane + 1) << 16, BLOCK)):
+        text = "".join(f"a{chr(c)}b" for c in range(start, start + BLOCK) if not 0xD800 <= c <= 0xDFFF)
+        value = 0xCBF29CE484222325
+        for byte in variant.normalize_str(text).encode():
+            value = (value ^ byte) * 0x100000001B3 % 2**64
+        hashes.append(f"{value:016x}")
+    return hashes
+
+
 def main():
     assert (tokenizers.__version__, transformers.__version__) == ("0.23.3", "5.23.0")
     arguments = argparse.ArgumentParser()
@@ -168,6 +185,10 @@ def main():
             results.setdefault(result, {"variants": [], "normalized": result})["variants"].append(name)
         normalized.append({"text": text, "results": list(results.values())})
     rows(f"{root}/normalized.jsonl", normalized)
+
+    with open(f"{root}/code_points.json", "w") as out:
+        json.dump({name: code_points(VARIANTS[name]) for name in ("uncased", "cased")}, out, indent=0)
+        out.write("\n")
 
     encodings = []
     directories = {"uncased": uncased_directory, "cased": cased_directory, "added": added_directory}

@@ -19,6 +19,35 @@ struct NormalizerTests {
     }
   }
 
+  @Test("every code point becomes what the library makes of it", arguments: ["uncased", "cased"])
+  func codePoints(_ variant: String) throws {
+    let normalizer = try #require(Fixtures.normalizers[variant])
+    let hashes = try #require(
+      try JSON.parse(RegularFile.contents("\(Fixtures.directory)/code_points.json"))[variant]?.array?.compactMap(
+        \.string))
+    let planes: [UInt32] = [0, 1, 2, 3, 14]
+    let size: UInt32 = 1024
+    let blocks = planes.flatMap { stride(from: $0 << 16, to: ($0 + 1) << 16, by: Int(size)) }
+    try #require(hashes.count == blocks.count)
+    for (start, hash) in zip(blocks, hashes) {
+      var text: [UInt8] = []
+      for scalar in (start..<start + size).lazy.compactMap(Unicode.Scalar.init) {
+        text.append(UInt8(ascii: "a"))
+        text += UTF8.encode(scalar)!
+        text.append(UInt8(ascii: "b"))
+      }
+      var output: [UInt8] = []
+      normalizer.normalize(text[...], into: &output)
+      var value: UInt64 = 0xCBF2_9CE4_8422_2325
+      for byte in output { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
+      let digits = String(value, radix: 16)
+      #expect(
+        String(repeating: "0", count: 16 - digits.count) + digits == hash,
+        "U+\(String(start, radix: 16)) and those behind it"
+      )
+    }
+  }
+
   @Test func decomposesHangulByArithmetic() {
     let classes = CharacterClasses.shared
     #expect(classes.decomposition(0xAC00) == [0x1100, 0x1161])
