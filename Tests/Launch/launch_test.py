@@ -136,6 +136,20 @@ def pbs_to_its_end(lab):
     return None
 
 
+def pbs_arguments(lab):
+    """pbs.sh: ARGUMENTS are split where a shell would split them, and not expanded"""
+    for text, name in [("'runs/my $HOME run'", "my $HOME run"), (r"runs/an\ older\ one", "an older one"),
+                       ("runs/\"it's *\"", "it's *")]:
+        problem = lab.problem(
+            lab.pbs(arguments=f"--quiet --set training.maxSteps=3 --set  run.directory={text}"), result=False)
+        if problem:
+            return problem
+        if not (lab.workspace.root / "runs" / name / "summary.json").exists():
+            return f"no run in runs/{name}: {sorted((lab.workspace.root / 'runs').iterdir())}"
+    return lab.problem(
+        lab.pbs(arguments="--set run.directory='runs/open"), 1, said="ARGUMENTS: expected every quote to be closed")
+
+
 def pbs_walltime(lab):
     """pbs.sh: a run is saved ahead of the walltime, and the next job goes on"""
     job = lab.pbs("training.maxSteps=100000", STAND_IN_WALLTIME="00:00:12")
@@ -179,7 +193,7 @@ def hosts_that_differ(lab):
 
 
 CASES = [slurm_to_its_end, slurm_preempted, slurm_limits, slurm_without_pmix, array_of_seeds, pbs_to_its_end,
-         pbs_walltime, hosts, hosts_that_differ]
+         pbs_arguments, pbs_walltime, hosts, hosts_that_differ]
 
 
 def main():
