@@ -43,6 +43,14 @@ class Checks:
     def fail(self, place, problem):
         self.problems.append(f"{place}: {problem}")
 
+    # Where readers come from
+
+    def beginning(self, path):
+        """A document whose commands name what it does not make says, ahead of the first, where that is made."""
+        before, *commands = path.read_text().split("```sh\n")
+        if commands and path.name not in ("README.md", "first-run.md") and "(first-run.md)" not in before:
+            self.fail(path.relative_to(REPOSITORY), "expected a link to first-run.md ahead of the first command")
+
     # Blocks
 
     def document(self, path, sandbox):
@@ -163,6 +171,7 @@ def main():
         for path in documents:
             print(path.relative_to(REPOSITORY))
             checks.problems += broken_links(path)
+            checks.beginning(path)
             sandbox = whole.bare() if path.name == "first-run.md" else whole.copy()
             try:
                 checks.document(path, sandbox)
