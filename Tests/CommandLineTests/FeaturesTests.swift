@@ -61,6 +61,40 @@ struct FeaturesTests {
     #expect(inspected.contains("15 tensors") && inspected.contains("9000 × 18"), "\(inspected)")
   }
 
+  @Test("they go through pipes as they go into a file, and no file is left behind")
+  func pipes() throws {
+    _ = try features("student")
+    let run = try workspace.runInShell(
+      "mkdir here; TMPDIR=here $0 features --model student --input - --output - < texts.txt | cat > piped && rmdir here",
+      [])
+    #expect(run.status == 0, "\(run)")
+    #expect(bytes(of: "\(workspace.path)/piped") == bytes(of: "\(workspace.path)/f.safetensors"))
+  }
+
+  @Test("what is too much for one file goes to several, which together hold the same")
+  func severalFiles() throws {
+    let whole = try features("student")
+    let run = try workspace.run([
+      "features", "--model", "student", "--input", "texts.txt", "--output", "g.safetensors", "--rows-per-file", "2",
+    ])
+    #expect(run.status == 0 && run.errors.contains("written to 2 files, g-00001-of-00002.safetensors"), "\(run)")
+    let parts = try ["g-00001-of-00002", "g-00002-of-00002"].map {
+      try SafetensorsFile("\(workspace.path)/\($0).safetensors")
+    }
+    #expect(!workspace.exists("g.safetensors"))
+    #expect(try parts.map { try integers($0, "first_row") } == [[0], [2]])
+    #expect(try parts.map { try integers($0, "starts") } == [[0, 5, 7], [0, 4]])
+    #expect(try parts.map { try integers($0, "attention_starts") } == [[0, 75, 87], [0, 48]])
+    for tensor in whole.tensors where !tensor.name.hasSuffix("starts") {
+      let joined = try parts.flatMap { try $0.floats(try #require($0[tensor.name])) }
+      #expect(try joined == whole.floats(tensor), "\(tensor.name)")
+    }
+    let refused = try workspace.run([
+      "features", "--model", "student", "--input", "texts.txt", "--output", "/dev/null", "--rows-per-file", "2",
+    ])
+    #expect(refused.status == 1 && refused.errors.contains("than the tensors of one file may have"), "\(refused)")
+  }
+
   @Test("rows of attention are probabilities, and logits are those predicted")
   func isConsistent() throws {
     let file = try features("student")
@@ -116,7 +150,10 @@ struct FeaturesTests {
       (["--model", "none", "--input", "texts.txt", "--output", "f"], "none: does not exist"),
       (["--model", "student", "--input", "none.txt", "--output", "f"], "none.txt: cannot be opened"),
       (["--model", "student", "--input", "texts.txt", "--output", "student"], "student: expected a file to write"),
-      (["--model", "student", "--input", "texts.txt", "--output", "/dev/null"], "/dev/null: expected a regular file"),
+      (
+        ["--model", "student", "--input", "texts.txt", "--output", "/dev/full"],
+        "/dev/full: cannot be written: No space"
+      ),
     ])
   func reports(arguments: [String], message: String) throws {
     let run = try workspace.run(["features"] + arguments)

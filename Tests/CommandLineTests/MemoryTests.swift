@@ -53,7 +53,24 @@ struct MemoryTests {
     #expect(lines.count == count)
     #expect((3..<count).allSatisfy { lines[$0] == lines[$0 % 3] })
     #expect(Set(lines).count == 3)
-    _ = try workspace.output(["predict", "--model", "teacher", "--input", "many.txt", "--output", "many.jsonl"])
-    #expect(workspace.text("many.jsonl") == lines.map { $0 + "\n" }.joined())
+    // The mean over all parts is the mean over one of each.
+    try workspace.write(texts.joined(), to: "few.txt")
+    for (name, rows) in [("many", count), ("few", 3)] {
+      try workspace.write((0..<rows).map { "\($0 % 3)\n" }.joined(), to: "\(name)_labels.txt")
+    }
+    let (many, few) = try (evaluate("many"), evaluate("few"))
+    #expect(many["rows"] == .integer(count))
+    for key in ["loss", "accuracy", "macro_f1"] {
+      let (all, each) = (try #require(many[key]?.double), try #require(few[key]?.double))
+      #expect(abs(all - each) < 1e-6, "\(key): \(all), \(each)")
+    }
+  }
+
+  private func evaluate(_ name: String) throws -> JSON {
+    try JSON.parse(
+      Array(
+        workspace.output(["evaluate", "--model", "teacher", "--data", "\(name).txt", "\(name)_labels.txt", "--json"])
+          .utf8
+      ))
   }
 }
