@@ -48,7 +48,7 @@ struct WordAlignedTests {
     let expected = try #require(golden["loss"]?.double)
     #expect(abs(loss - expected) < 1e-5 * abs(expected), "\(loss), expected \(expected)")
     for tap in adaptor.studentTaps.inOrder {
-      let wanted = try #require(golden["gradient"]?["\(tap.kind.rawValue).\(tap.layer)"]?.elements.compactMap(\.double))
+      let wanted = try #require(golden["gradient"]?["\(tap.kind.rawValue).\(tap.layer)"]).elements.compactMap(\.double)
       let found = numbers(tap.kind == .scores ? .maps(d.maps(tap)) : .matrix(d.matrix(tap)), batch)
       #expect(found.count == wanted.count)
       let largest = wanted.map(abs).max() ?? 0

@@ -58,6 +58,8 @@ package struct BatchWords: Sendable {
   package var other: [Int32] = []
   /// Where each sentence starts in `other`, with the total at the end. (sentences + 1)
   package var otherStarts: [Int] = [0]
+
+  package init() {}
 }
 
 /// The words of one row.
