@@ -103,8 +103,15 @@ class Study:
             "data.train": json.dumps({"jsonl": str(data / ("all.jsonl" if arm.plain else "train.jsonl"))}),
             "data.validation": json.dumps({"jsonl": str(data / "validation.jsonl")}),
         }
-        if arm.name == "teacher":
-            settings["student.model"] = self.arguments.model
+        if arm.is_teacher:
+            settings["student.model"] = self.arguments.large_model if arm.large else self.arguments.model
+        elif arm.large:
+            teacher = {"predictions": str(self.predictions(place))}
+            if not arm.whole:
+                teacher["model"] = str(place / "teacher" / "best")
+            settings["teacher"] = json.dumps(teacher)
+            if arm.whole:
+                settings["student"] = json.dumps({"model": str(self.arguments.model)})
         else:
             settings["teacher.model"] = place / "teacher" / "best"
             if arm.distils:
@@ -118,6 +125,21 @@ class Study:
         _, seconds = self.command("--config", arm.configuration, *overrides)
         summary = json.loads((run / "summary.json").read_text())
         return summary["stages"][-1]["best"][f"val_{setting.metric}"], seconds
+
+    def predictions(self, place):
+        """What the larger teacher says of all rows that students of a seed read: made once."""
+        answers = place / "large-teacher.jsonl"
+        if not answers.exists():
+            rows = place / "rows.jsonl"
+            rows.write_bytes(b"".join((place / "data" / f"{name}.jsonl").read_bytes() for name in ("all", "validation")))
+            partial = place / "partial.jsonl"
+            model = place / "large-teacher" / "best"
+            _, seconds = self.command(
+                "predict", "--model", model, "--input", rows, "--output", partial, "--threads", self.arguments.threads
+            )
+            (place / "large-teacher.seconds").write_text(str(seconds))
+            partial.replace(answers)
+        return answers
 
     def run(self, setting, arm, seed):
         result = self.folder / "results" / setting.name / arm.name / f"{seed}.json"
@@ -134,9 +156,9 @@ class Study:
             total += seconds
             tried.append((validation, -number, variant, run, seconds))
         validation, _, variant, run, seconds = max(tried, key=lambda entry: entry[:2])
-        if arm.name == "teacher":  # the students start from it
-            shutil.rmtree(place / "teacher", ignore_errors=True)
-            run = run.rename(place / "teacher")
+        if arm.is_teacher:  # the students start from it
+            shutil.rmtree(place / arm.name, ignore_errors=True)
+            run = run.rename(place / arm.name)
         test, _ = self.command("evaluate", "--json", "--model", run / "best", "--data", place / "data" / "test.jsonl")
         test = json.loads(test)
         record = {
@@ -162,6 +184,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=pathlib.Path, help="the folder of the datasets")
     parser.add_argument("--model", type=pathlib.Path, help="the checkpoint that teachers start from")
+    parser.add_argument("--large-model", type=pathlib.Path, help="a checkpoint for a larger teacher, several times its size")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("runs/study"), help="where results go")
     parser.add_argument("--binary", default=".build/release/distill-ddp")
     parser.add_argument("--settings", help="which, separated by commas; all unless given")
@@ -186,7 +209,7 @@ def main():
         for name in names:
             for seed in range(1, 1 + (1 if arguments.short else arguments.seeds)):
                 for arm in dict.fromkeys(["teacher", *arm_names]):
-                    if settings[name].has(study_arms.ARMS[arm]):
+                    if settings[name].has(study_arms.ARMS[arm], arguments.large_model is not None):
                         study.run(settings[name], study_arms.ARMS[arm], seed)
     elif not arguments.report:
         parser.error("expected --data and --model to train, or --report to write the table")

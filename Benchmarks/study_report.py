@@ -60,16 +60,17 @@ def rows(results, setting):
             other = {seed: run["test"][setting.metric] for seed, run in runs.get(name, {}).items()}
             return [(score[seed], other[seed]) for seed in sorted(score) if seed in other]
 
-        gains = [100 * (mine - theirs) for mine, theirs in against("labels")]
-        shares = [100 * mine / theirs for mine, theirs in against("teacher")]
-        p = None if arm.name in ("labels", "teacher") else paired(gains)
+        gains = [100 * (mine - theirs) for mine, theirs in against(arm.labels_alone)]
+        shares = [100 * mine / theirs for mine, theirs in against(arm.teacher)]
+        p = paired(gains)
         yield (
             arm.title,
+            f"{statistics.mean(run['parameters'] for run in runs.values()) / 1e6:.1f}",
             len(score),
             *(spread([run["test"][key] for run in runs.values()]) for key in METRICS),
-            "" if arm.name in ("labels", "teacher") or not gains else f"{statistics.mean(gains):+.1f}",
+            "" if not gains else f"{statistics.mean(gains):+.1f}",
             "" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001",
-            "" if arm.name == "teacher" or not shares else f"{statistics.mean(shares):.1f} %",
+            "" if not shares else f"{statistics.mean(shares):.1f} %",
             f"{statistics.mean(run['cpu_seconds'] for run in runs.values()) / 60:.1f}",
         )
 
@@ -84,8 +85,9 @@ def table(results, settings):
         out += [
             f"### {setting.dataset}, {setting.labels:,} labels{text}",
             "",
-            f"| student | seeds | {' | '.join(METRICS.values())} | over labels only | p | of teacher | CPU minutes |",
-            "|---|---|---|---|---|---|---|---|---|",
+            f"| model | million parameters | seeds | {' | '.join(METRICS.values())} | over labels only | p | of teacher "
+            "| CPU minutes |",
+            "|---|---|---|---|---|---|---|---|---|---|",
             *("| " + " | ".join(map(str, row)) + " |" for row in body),
             "",
             f"Gain, p and share are of {METRICS[setting.metric]}.",
