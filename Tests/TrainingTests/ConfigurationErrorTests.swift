@@ -321,10 +321,11 @@ private func layerMap(from first: Int) -> String {
     Mistake("{LogitMES: {weight: 1}}", #": expected \#(everyAdaptor), found "LogitMES"; did you mean LogitMSE?"#),
     Mistake(
       "{AttnMiniLM: {temperature: 2}}",
-      ".AttnMiniLM.temperature: AttnMiniLM has no such option; it has weight, layers"),
+      ".AttnMiniLM.temperature: AttnMiniLM has no such option; it has weight, layers, align"),
     Mistake(
       "{EmbdTinyBERT: {layers: last}}",
-      ".EmbdTinyBERT.layers: EmbdTinyBERT has no such option; it has weight, projection, projectionLearningRate"),
+      ".EmbdTinyBERT.layers: EmbdTinyBERT has no such option; it has weight, projection, projectionLearningRate, "
+        + "align"),
     Mistake(
       "{LogitCE: {on: logits}}",
       ".LogitCE.on: LogitCE has no such option; it has weight, temperature, temperatureScaling, temperatureBy, "
