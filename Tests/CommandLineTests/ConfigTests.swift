@@ -53,7 +53,7 @@ struct ConfigTests {
     let updated = workspace.text("mine.md")
     #expect(
       updated.contains(
-        "| `task.kind` | `classification`, `regression`, `multilabel`, `tokens` | classification | what is predicted; see [tasks](tasks.md) |\n"
+        "| `task.kind` | `classification`, `regression`, `multilabel`, `tokens`, `embedding`, `none` | classification | what is predicted; see [tasks](tasks.md) |\n"
       ))
     #expect(updated.hasPrefix("# Mine\n") && updated.hasSuffix("\nend\n") && !updated.contains("\nold\n"))
     let none = try workspace.run(["config", "reference", "none.md"])

@@ -19,6 +19,8 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
   case regression
   case multilabel
   case tokens
+  case embedding
+  case plainText = "plain-text"
 
   private var source: (path: String, bytes: [UInt8]) {
     switch self {
@@ -39,6 +41,8 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
     case .regression: ("configs/recipes/regression.yaml", PackageResources.regression_yaml)
     case .multilabel: ("configs/recipes/multilabel.yaml", PackageResources.multilabel_yaml)
     case .tokens: ("configs/recipes/tokens.yaml", PackageResources.tokens_yaml)
+    case .embedding: ("configs/recipes/embedding.yaml", PackageResources.embedding_yaml)
+    case .plainText: ("configs/recipes/plain-text.yaml", PackageResources.plain_text_yaml)
     }
   }
 
