@@ -31,8 +31,8 @@ import Testing
         other: [(special, 0), (0..<2, 1), (special, 2)], count: 3),
       Case(
         name: "a pair, with other special tokens between its texts",
-        own: [(special, 0), (0..<3, 1), (special, -1), (0..<2, 2), (2..<4, 3), (special, 4)],
-        other: [(special, 0), (0..<3, 1), (special, -1), (special, -1), (0..<2, 2), (2..<4, 3), (special, 4)],
+        own: [(special, 0), (0..<3, 1), (special, -1), (90..<92, 2), (92..<94, 3), (special, 4)],
+        other: [(special, 0), (0..<3, 1), (special, -1), (special, -1), (90..<92, 2), (92..<94, 3), (special, 4)],
         count: 5),
       Case(
         name: "bytes of one character",
@@ -56,5 +56,22 @@ import Testing
     let alignment = WordAlignment(own: row + row, ownStarts: [0, 3, 6], other: row + row, otherStarts: [0, 3, 6])
     let batch = alignment.batch([1, 0])
     #expect(batch.own == [0, 1, 2, 3, 4, 5] && batch.starts == [0, 3, 6] && batch.otherStarts == [0, 3, 6])
+  }
+
+  /// ModernBERT's tokens have the blanks, BERT's leave them out.
+  @Test("a second text is found whatever it or the first begins with")
+  func secondTexts() throws {
+    var examples = Examples(hasPairs: true)
+    examples.append("film".utf8, pair: "    good film".utf8, target: .label(0))
+    examples.append("".utf8, pair: "good".utf8, target: .label(0))
+    func rows(_ tokenizer: Tokenizer) throws -> TokenizedDataset {
+      try TokenizedDataset(examples, tokenizer: tokenizer, maxLength: nil, keepsOffsets: true)
+    }
+    let (own, other) = (try TokenizerTests.tokenizer("uncased"), try PipelineTests.tokenizer("modernbert"))
+    for (own, other) in [(own, other), (other, own)] {
+      let words = try #require(try rows(own).aligned(with: rows(other)).batch(0..<2).words)
+      // A beginning, an end, and the words film, good and film; then good alone.
+      #expect(words.starts == [0, 5, 8])
+    }
   }
 }

@@ -14,7 +14,8 @@ package struct WordAlignment: Sendable {
   private let counts: [Int32]
 
   /// - Parameters:
-  ///   - own, other: of each token the characters of its text that it covers, none of special tokens.
+  ///   - own, other: of each token the characters that it covers, a pair's second text behind the first; none of special
+  ///     tokens.
   ///   - ownStarts, otherStarts: where each row starts, with the total at the end.
   init(own: [Range<Int32>], ownStarts: [Int], other: [Range<Int32>], otherStarts: [Int]) {
     precondition(ownStarts.count == otherStarts.count)
@@ -89,23 +90,14 @@ private struct RowWords {
 
   private struct Place {
     let index: Int
-    /// Of its text, the second of a pair behind the first.
     let characters: Range<Int64>
   }
 
-  /// Tokens with characters. Behind a special token that is followed by earlier characters the second text begins.
+  /// Tokens with characters, in these' order: a template may have the second text in front.
   private static func inTexts(_ places: ArraySlice<Range<Int32>>) -> [Place] {
-    var (found, base, end, followsSpecial) = ([Place](), Int64(0), Int32(0), false)
-    for (index, place) in places.enumerated() {
-      guard !place.isEmpty else {
-        followsSpecial = true
-        continue
-      }
-      if followsSpecial, place.lowerBound < end { base = Int64(Int32.max) }
-      (end, followsSpecial) = (place.upperBound, false)
-      found.append(Place(index: index, characters: base + Int64(place.lowerBound)..<base + Int64(place.upperBound)))
-    }
-    return found
+    places.enumerated().compactMap { index, place in
+      place.isEmpty ? nil : Place(index: index, characters: Int64(place.lowerBound)..<Int64(place.upperBound))
+    }.sorted { ($0.characters.lowerBound, $0.index) < ($1.characters.lowerBound, $1.index) }
   }
 
   /// Sweeps over both, in the order of their characters.

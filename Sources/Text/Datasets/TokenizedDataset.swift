@@ -234,7 +234,7 @@ private struct Reading: Sendable {
         chunk.types.append(contentsOf: encoding.typeIds.lazy.map(UInt8.init))
         chunk.ends.append(chunk.tokens.count)
         chunk.truncatedRows += encoding.isTruncated ? 1 : 0
-        if keepsOffsets { chunk.offsets += encoding.offsets }
+        if keepsOffsets { chunk.offsets += encoding.places }
         if examples.areOfWords { chunk.appendWords(examples, row, encoding) }
       } catch {
         chunk.error = TokenizerError(nil, "row \(row + 1): \(error.reason)")
@@ -264,4 +264,18 @@ extension TokenizedDataset.Chunk {
       next += 1
     }
   }
+}
+
+extension Encoding {
+  /// `offsets` with the second sentence behind the first, however long that is.
+  fileprivate var places: [Range<Int32>] {
+    var places = offsets
+    for token in second {
+      let (start, end) = (places[token].lowerBound, places[token].upperBound)
+      places[token] = Int32(clamping: Int(start) + Self.secondStart)..<Int32(clamping: Int(end) + Self.secondStart)
+    }
+    return places
+  }
+
+  private static let secondStart = 1 << 30
 }

@@ -6,6 +6,8 @@ package struct Encoding: Sendable, Equatable {
   /// Which characters (code points) of its text each token covers, as the library gives them; none for special tokens.
   /// Empty unless asked for.
   package var offsets: [Range<Int32>] = []
+  /// Which tokens are those of the second sentence; none without one.
+  package var second = 0..<0
   /// Whether tokens were left out for the sake of `maxLength`.
   package var isTruncated = false
 

@@ -128,7 +128,9 @@ package struct Tokenizer: Sendable {
         encoding.append(ids[...], type)
         if offsets { encoding.offsets.append(contentsOf: repeatElement(0..<0, count: ids.count)) }
       case .first(let type): encoding.append(work.first, first, type)
-      case .second(let type): encoding.append(work.second, second, type)
+      case .second(let type):
+        encoding.second = encoding.ids.count..<encoding.ids.count + second.count
+        encoding.append(work.second, second, type)
       }
     }
     return encoding
