@@ -107,6 +107,10 @@ import Testing
       settings + [
         "teacher.model=first/best", "student={fromTeacher: {layers: [2, 4]}, dropout: {classifier: 0.1}}",
       ]
+    let constant = try workspace.train(
+      .finetune,
+      set: settings + ["run.directory=constant", "student.head=new", "stages.finetune.labelWeight={from: 1, to: 1}"])
+    #expect(constant.weightBytes("last") == first.weightBytes("last"), "a schedule that stays as it is")
     let runs = try (1...4).map { ranks in
       try workspace.train(
         .mixStep,

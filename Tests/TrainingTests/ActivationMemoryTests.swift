@@ -70,7 +70,7 @@ struct ActivationMemoryTests {
       try #require(AdaptorSettings(named: $0)).makeAdaptor(
         name: $0, student: student, teacher: teacher, layout: &layout)
     }
-    let objective = StageObjective(labelWeight: stage.labelWeight, adaptors: adaptors)
+    let objective = StageObjective(task: TaskSettings(), labelWeight: stage.labelWeight, adaptors: adaptors)
     let (weights, gradient) = (ParameterBuffer(layout), ParameterBuffer(layout))
     var teacherLayout = ParameterLayout()
     let frozen = Encoder(teacher, layout: &teacherLayout)

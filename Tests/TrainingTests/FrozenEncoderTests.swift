@@ -22,7 +22,7 @@ struct FrozenEncoderTests {
       defer { withExtendedLifetime(weights) {} }
       try GoldenFixtures.load("student", into: weights)
       let updated = UpdatedParameters(layout) { $0.role.isOfHead }
-      let objective = StageObjective(labelWeight: 1, adaptors: [])
+      let objective = StageObjective(task: TaskSettings(), labelWeight: 1, adaptors: [])
       let outputs = FrozenEncoderOutputs.forHead(of: student, taps: objective.studentTaps, rows: data.dataset.count)
       #expect(outputs != nil)
       let places = try Places(pool: WorkerPool(workers: workers), ranks: SingleProcess())

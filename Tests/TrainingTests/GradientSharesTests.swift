@@ -34,7 +34,7 @@ struct GradientSharesTests {
       }
       weights = ParameterBuffer(layout)
       try GoldenFixtures.load("student", into: weights)
-      let objective = StageObjective(labelWeight: 1, adaptors: made)
+      let objective = StageObjective(task: TaskSettings(), labelWeight: 1, adaptors: made)
       self.teacher = LiveTeacher(
         FrozenModel(teacher, weights: teacherWeights, taps: objective.teacherTaps), taps: objective.teacherTaps)
       updated = UpdatedParameters(layout) { update($0.key) }

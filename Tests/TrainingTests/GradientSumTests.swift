@@ -44,7 +44,7 @@ struct GradientSumTests {
     let weights = ParameterBuffer(layout)
     defer { withExtendedLifetime(weights) {} }
     try GoldenFixtures.load("student", into: weights)
-    let objective = StageObjective(labelWeight: 1, adaptors: adaptors)
+    let objective = StageObjective(task: TaskSettings(), labelWeight: 1, adaptors: adaptors)
     let step = GradientStep(
       student: student,
       teacher: LiveTeacher(

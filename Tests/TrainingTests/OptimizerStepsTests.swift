@@ -44,7 +44,7 @@ struct OptimizerStepsTests {
 
     let places = try Places(pool: WorkerPool(workers: sharing.workers), ranks: SingleProcess())
     let labelWeight = try #require(run["labelWeight"]?.double)
-    let objective = StageObjective(labelWeight: labelWeight, adaptors: adaptors)
+    let objective = StageObjective(task: TaskSettings(), labelWeight: labelWeight, adaptors: adaptors)
     let gradientStep = GradientStep(
       student: student,
       teacher: LiveTeacher(

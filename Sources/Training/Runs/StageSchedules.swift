@@ -60,6 +60,7 @@ struct StageSchedules: Sendable {
         adaptor: adaptor, weight: own.weightSchedule?.value(at: step, of: steps) ?? weighted.weight)
     }
     return StageObjective(
+      task: base.task,
       labelWeight: settings.labelWeightSchedule?.value(at: step, of: steps) ?? base.labelWeight, adaptors: adaptors,
       measuresLabels: base.measuresLabels)
   }

@@ -236,7 +236,7 @@ package struct Trainer {
   private func freezeTeachers(_ inputs: RunInputs) throws -> [FrozenModel?] {
     var taps = TapSelection()
     for adaptors in try adaptors(inputs) {
-      taps.formUnion(StageObjective(labelWeight: 0, adaptors: adaptors).teacherTaps)
+      taps.formUnion(StageObjective(task: inputs.task, labelWeight: 0, adaptors: adaptors).teacherTaps)
     }
     return try zip(inputs.teachers, configuration.teachers).map { teacher, settings in
       guard let model = teacher.model else { return nil }

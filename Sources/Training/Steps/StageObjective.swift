@@ -14,7 +14,7 @@ package struct StageObjective: Sendable {
 
   /// - Parameter measuresLabels: nil where the weight says so.
   package init(
-    task: TaskSettings = TaskSettings(), labelWeight: Double, adaptors: [WeightedAdaptor], measuresLabels: Bool? = nil
+    task: TaskSettings, labelWeight: Double, adaptors: [WeightedAdaptor], measuresLabels: Bool? = nil
   ) {
     self.task = task
     self.labelWeight = labelWeight
