@@ -75,6 +75,24 @@ struct AdaptorContext {
     return student.heads
   }
 
+  /// Refuses pairs of layers whose tokens see different parts of their sentence, where what is compared is not finite
+  /// outside of a window: scores, and the divergence of attention that the student cannot pay.
+  ///
+  /// - Parameter studentMaySeeMore: whether a window of the teacher alone does no harm.
+  func requireSameSight(_ pairs: [LayerPair], _ what: String, studentMaySeeMore: Bool) throws {
+    for pair in pairs {
+      let own = student.reach(ofLayer: pair.student - 1)
+      let other = teacher.reach(ofLayer: pair.teacher - 1)
+      if own == other || studentMaySeeMore && (own ?? .max) >= (other ?? .max) { continue }
+      func sight(_ reach: Int?) -> String { reach.map { "\($0) tokens on either side" } ?? "the whole sentence" }
+      throw AdaptorError(
+        name,
+        "compares \(what), and the student's layer \(pair.student) sees \(sight(own)), the teacher's layer "
+          + "\(pair.teacher) \(sight(other)); pair layers that see the same in layers, or use AttnTinyBERT with on: "
+          + "probabilities")
+    }
+  }
+
   func requireEqualClasses() throws -> Int {
     guard student.problem != .noHead else {
       throw AdaptorError(name, "compares logits, and the task is none; use adaptors of hidden states or attention")

@@ -10,8 +10,9 @@ struct AttentionDivergence: Adaptor {
   static let kind = AdaptorKind(
     "AttnMiniLM", learns: "attention probabilities, by KL divergence", options: [layers], comparesAttention: true
   ) { context in
-    AttentionDivergence(
-      name: context.name, pairs: try context.pairs(layers), heads: try context.requireEqualHeads())
+    let pairs = try context.pairs(layers)
+    try context.requireSameSight(pairs, "attention", studentMaySeeMore: true)
+    return AttentionDivergence(name: context.name, pairs: pairs, heads: try context.requireEqualHeads())
   }
 
   let name: String

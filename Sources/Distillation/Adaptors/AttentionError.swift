@@ -10,9 +10,10 @@ struct AttentionError: Adaptor {
   static let kind = AdaptorKind(
     "AttnTinyBERT", learns: "attention, by mean squared error", options: [layers, on], comparesAttention: true
   ) { context in
-    AttentionError(
-      name: context.name, pairs: try context.pairs(layers), heads: try context.requireEqualHeads(),
-      onScores: context.settings[on] == .word("scores"))
+    let (pairs, onScores) = (try context.pairs(layers), context.settings[on] == .word("scores"))
+    if onScores { try context.requireSameSight(pairs, "scores", studentMaySeeMore: false) }
+    return AttentionError(
+      name: context.name, pairs: pairs, heads: try context.requireEqualHeads(), onScores: onScores)
   }
 
   let name: String

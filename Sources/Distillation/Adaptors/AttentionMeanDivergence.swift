@@ -9,7 +9,11 @@ struct AttentionMeanDivergence: Adaptor {
   static let kind = AdaptorKind(
     "AttnMeanMiniLM", learns: "attention averaged over heads, by KL divergence", options: [layers],
     comparesAttention: true
-  ) { context in AttentionMeanDivergence(name: context.name, pairs: try context.pairs(layers)) }
+  ) { context in
+    let pairs = try context.pairs(layers)
+    try context.requireSameSight(pairs, "attention", studentMaySeeMore: true)
+    return AttentionMeanDivergence(name: context.name, pairs: pairs)
+  }
 
   let name: String
   let pairs: [LayerPair]

@@ -11,8 +11,9 @@ struct AttentionSumError: Adaptor {
     "AttnSumTinyBERT", learns: "attention summed over heads, by mean squared error", options: [layers, on],
     comparesAttention: true
   ) { context in
-    AttentionSumError(
-      name: context.name, pairs: try context.pairs(layers), onScores: context.settings[on] == .word("scores"))
+    let (pairs, onScores) = (try context.pairs(layers), context.settings[on] == .word("scores"))
+    if onScores { try context.requireSameSight(pairs, "scores", studentMaySeeMore: false) }
+    return AttentionSumError(name: context.name, pairs: pairs, onScores: onScores)
   }
 
   let name: String

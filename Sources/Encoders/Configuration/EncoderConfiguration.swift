@@ -81,7 +81,7 @@ package struct EncoderConfiguration: Sendable, Equatable {
   }
 
   /// How far from itself a token of a layer, from 0, sees; `nil` for everywhere.
-  func reach(ofLayer layer: Int) -> Int? { layerSights[layer, default: .global] == .local ? window / 2 : nil }
+  package func reach(ofLayer layer: Int) -> Int? { layerSights[layer, default: .global] == .local ? window / 2 : nil }
   package var embeddingWidth: Int { embeddingSize ?? hiddenSize }
 
   /// The most tokens of a sentence.
