@@ -60,6 +60,45 @@ import Testing
     #expect(inspected.output.contains(family), "\(inspected)")
   }
 
+  @Test("a student of fewer hidden dimensions than its teacher", arguments: ["bert"] + shapes.keys.sorted())
+  func narrowerStudents(family: String) throws {
+    let workspace = try TinyWorkspace()
+    let training = "training={batchSize: 10, maxSteps: 3, learningRate: 5.0e-3, microBatches: 3}"
+    if let shape = Self.shapes[family] {
+      _ = try workspace.train(
+        .finetune,
+        set: [
+          "run.directory=first", training, "task={labels: [bad, neutral, good]}",
+          "student={tokenizer: teacher, config: {model_type: \(family), vocab_size: 31, \(shape)}}",
+        ])
+    }
+    // Heads of four dimensions; ModernBERT's of its own size.
+    let runs = try [1, 3].map { ranks in
+      try workspace.train(
+        .mixStep,
+        set: [
+          "run.directory=ranks-\(ranks)", training, "teacher.model=\(family == "bert" ? "teacher" : "first/best")",
+          "student={fromTeacher: {layers: [1, 2], hidden: \(family == "bert" ? 4 : 8)}}",
+          "stages.mix.adaptors=[HidnTinyBERT, {RelationMiniLM: {heads: 2}}, LogitMSE]",
+        ], ranks: ranks)
+    }
+    #expect(runs[0].weightBytes("last") == runs[1].weightBytes("last"))
+    let result = try workspace.run(["predict", "--model", "ranks-1/best", "--input", "val_text.txt"])
+    #expect(result.status == 0 && result.output.split(separator: "\n").count == 37, "\(result)")
+    let plan = try workspace.run(["plan", "--config", "\(runs[0].directory)/config.yaml"])
+    #expect(plan.status == 0, "\(plan)")
+    guard family == "roberta" else { return }
+    let mistake = try workspace.attempt(
+      .mixStep,
+      set: [
+        "run.directory=wrong", "teacher.model=first/best", "student={fromTeacher: {layers: [1], hidden: 6}}",
+      ])
+    #expect(
+      mistake.errors.contains(
+        "student.fromTeacher.hidden: expected a multiple of 4, the size of a head, below 12, which first/best has, found 6; "
+          + "4 keeps half of its 3 heads"), "\(mistake)")
+  }
+
   @Test("pairs are refused where a model has one segment, and texts longer than its positions")
   func refusesWhatATableHasNoRowFor() throws {
     let workspace = try TinyWorkspace()

@@ -75,9 +75,14 @@ package struct ReportPage {
   private var source: Markup {
     switch run.configuration.student.source {
     case .model(let path): " started from \(part)<b>\(path.portablePath)</b>"
-    case .teacherLayers(let layers): " started from \(layers.count == 1 ? "layer" : "layers") <b>\(listed(layers))</b>"
+    case .teacherLayers(let layers):
+      " started from \(layers.count == 1 ? "layer" : "layers") <b>\(listed(layers))</b>\(narrowed)"
     case .fresh: " started from random weights"
     }
+  }
+
+  private var narrowed: Markup {
+    run.configuration.student.hidden.map { ", with <b>\($0)</b> of the hidden dimensions" } ?? ""
   }
 
   /// What a model without a teacher was.

@@ -135,7 +135,10 @@ extension StudentSettings {
       writer.write("model", directory)
       writer.write("layers", flow: layers.map { YAMLWriter.list($0.map(String.init)) } ?? "null")
     case .teacherLayers(let layers):
-      writer.section("fromTeacher") { $0.write("layers", flow: YAMLWriter.list(layers.map(String.init))) }
+      writer.section("fromTeacher") { writer in
+        writer.write("layers", flow: YAMLWriter.list(layers.map(String.init)))
+        if let hidden = hidden { writer.write("hidden", number: hidden) }
+      }
     case .fresh(let shape):
       writer.section("config") { shape.write(to: &$0) }
     }

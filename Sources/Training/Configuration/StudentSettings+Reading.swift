@@ -16,7 +16,15 @@ extension StudentSettings {
     if let node = section.value("layers"), !node.isNull { layers = Self.layers(section, of: "the model's") }
     let picked = section.sectionUnlessNull(
       "fromTeacher", default: .none, "the teacher's embeddings, head and some of its layers"
-    ) { Self.teacherLayers($0) }
+    ) { section in
+      let layers = Self.teacherLayers(section)
+      var width: Int?
+      section.read(
+        "hidden", .orNull(.integer(1...65_536)), into: &width,
+        "the hidden dimensions that a [narrower student](#narrower-students) keeps, with as many heads as fit; null keeps "
+          + "all")
+      return (layers, width)
+    }
     let shape = section.sectionUnlessNull(
       "config", default: .none, "new random weights of this shape; such students learn slowly"
     ) { EncoderConfiguration($0) }
@@ -24,7 +32,7 @@ extension StudentSettings {
     case 0: section.reportMissing("model", "a model directory, or fromTeacher or config in its place")
     case 1:
       if let directory { source = .model(directory) }
-      if let picked { source = .teacherLayers(picked) }
+      if let picked { (source, hidden) = (.teacherLayers(picked.0), picked.1) }
       if let shape { source = .fresh(shape) }
       if given != ["model"], section.node[given[0]]?.isNull == true {
         section.reportMissing(given[0], "its keys in { }")

@@ -25,6 +25,8 @@ package struct StudentSettings: Sendable, Equatable {
   package var source: Source
   /// Of `model`, the layers that are read, from 1, ascending; `nil` reads all.
   package var layers: [Int]?
+  /// Of `fromTeacher`, the hidden dimensions that are kept; `nil` keeps all.
+  package var hidden: Int?
   /// The directory whose tokenizer the student uses; `nil` takes that of `model`, else the teacher's.
   package var tokenizer: String?
   /// Keeps a part of that tokenizer's tokens; `nil` keeps all.

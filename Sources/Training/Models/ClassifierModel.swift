@@ -78,6 +78,12 @@ package struct ClassifierModel: Sendable {
     let weights = ParameterBuffer(layout, for: "\(path): its weights")
     let report = try files.load(into: weights, head: head, layers: layers, remedies: role.headRemedies)
     notices += report.notices(path: path)
+    if configuration.normPlace == .beforeBlocks, let first = layers?.first, first > 0 {
+      notices.append(
+        "\(path.escapedForDisplay): layer \(first + 1) becomes the first, which reads the embeddings as they are in "
+          + "\(configuration.family.modelType): its attn_norm is left out; a student whose layers "
+          + "begin with 1 keeps all norms")
+    }
     try Self.checkFinite(weights, path: files.path)
     let new = report.new.compactMap { layout[$0] }
     weights.initialize(new, seed: seed)

@@ -24,7 +24,8 @@ extension ClassifierModel {
       try Self.check(layers, of: teacherPath, key: "student.fromTeacher.layers")
       model = try ClassifierModel(
         directory: teacherPath, head: settings.head.policy, labels: task.labels, task: task.kind,
-        layers: layers.map { $0 - 1 }, seed: seed, role: .student)
+        layers: layers.map { $0 - 1 }, seed: seed, role: .student
+      ).narrowed(to: settings.hidden)
     case .fresh(var configuration):
       guard let tokenizer = settings.tokenizer ?? teacherPath else {
         throw ModelError("student.config: expected a tokenizer; set student.tokenizer or teacher.model")

@@ -48,6 +48,7 @@ package struct ModelShapes: Sendable, Equatable {
       let teacher = try read(teacherPath)
       try teacher.check(layers, of: teacherPath, key: "student.fromTeacher.layers")
       student = teacher.picking(layers: layers.map { $0 - 1 })
+      if let hidden = configuration.student.hidden { student = try student.narrowed(to: hidden, of: teacherPath) }
       own = teacherPath
     case .fresh(let shape): (student, own) = (shape, teacherPath)
     }

@@ -154,6 +154,7 @@ struct ModelCard {
     case .model(let path): "started as \(part(configuration.student.layers))\(path.portablePath)"
     case .teacherLayers(let layers):
       "started as \(part(layers))\(configuration.teacher?.model?.portablePath ?? "")"
+        + (configuration.student.hidden.map { ", with \($0) of its hidden dimensions" } ?? "")
     case .fresh: "started with random weights"
     }
   }
