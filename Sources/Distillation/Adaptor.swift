@@ -6,8 +6,8 @@ import Text
 /// before anything is computed, and so the same on every rank.
 package struct GlobalCounts: Sendable, Equatable {
   package let sentences: Int
-  /// What the hard loss counts: sentences with a label, or all numbers that these have.
-  package let targets: Int
+  /// What the hard loss counts: sentences with a label, each as much as its class, or all numbers that these have.
+  package let targets: Double
   package let tokens: Int
   /// Σ length²: pairs of tokens of the same sentence.
   package let tokenPairs: Int
@@ -18,7 +18,7 @@ package struct GlobalCounts: Sendable, Equatable {
   ///   - targets: how many there are; nil for one of each sentence.
   ///   - words: of each sentence; nil where nothing is compared by words.
   package init<Lengths: Sequence>(
-    lengths: Lengths, targets: Int? = nil, words: [Int]? = nil
+    lengths: Lengths, targets: Double? = nil, words: [Int]? = nil
   ) where Lengths.Element == Int {
     var (sentences, tokens, tokenPairs) = (0, 0, 0)
     for length in lengths {
@@ -27,7 +27,7 @@ package struct GlobalCounts: Sendable, Equatable {
       tokenPairs += length * length
     }
     (self.sentences, self.tokens, self.tokenPairs) = (sentences, tokens, tokenPairs)
-    self.targets = targets ?? sentences
+    self.targets = targets ?? Double(sentences)
     self.words = words.map { words in (words.reduce(0, +), words.reduce(0) { $0 + $1 * $1 }) }
   }
 

@@ -3,17 +3,27 @@ import Glibc
 import Kernels
 import Text
 
-/// Cross-entropy between a model's logits and the labels of the rows that have one, summed over a micro-batch.
+/// Cross-entropy between a model's logits and the labels of the rows that have one, summed over a micro-batch: with
+/// class weights w and smoothing ε, −Σ (1 − ε)·w_y·log p_y + ε/C · Σ_c w_c·log p_c, as PyTorch's `CrossEntropyLoss` before
+/// it divides by Σ w_y.
 ///
-/// Returns the sum; where gradients are wanted, adds `scale` times softmax(z) − onehot(label).
+/// Returns the sum; where gradients are wanted, adds `scale` times ((1 − ε)·w_y + ε/C · Σ_c w_c)·softmax(z) −
+/// (1 − ε)·w_y·onehot(y) − ε/C · w.
+///
+/// - Parameter weights: of each class; empty for 1.
 package func crossEntropy(
-  logits: Matrix, labels: [Int32], dLogits: Matrix?, scale: Double, arena: Arena
+  logits: Matrix, labels: [Int32], weights: [Double] = [], smoothing: Double = 0, dLogits: Matrix?, scale: Double,
+  arena: Arena
 ) -> Double {
+  precondition(weights.isEmpty || weights.count == logits.columns, "each class has a weight")
   let mark = arena.mark
   defer { arena.reset(to: mark) }
   let p = arena.tile(logits.rows, logits.columns)
   gatherTile(p, from: logits)
   softmaxForward(out: p, scores: p)
+  let weights = weights.isEmpty ? [Double](repeating: 1, count: logits.columns) : weights
+  let share = smoothing / Double(logits.columns)
+  let allWeights = weights.reduce(0, +)
   var total = 0.0
   for row in 0..<logits.rows {
     let label = Int(labels[row])
@@ -24,10 +34,17 @@ package func crossEntropy(
     let largest = values.max() ?? 0
     var sum = 0.0
     for value in values { sum += exp(Double(value - largest)) }
-    total += log(sum) - Double(values[label] - largest)
+    let own = (1 - smoothing) * weights[label]
+    total += own * (log(sum) - Double(values[label] - largest))
+    if smoothing > 0 {
+      for (value, weight) in zip(values, weights) { total += share * weight * (log(sum) - Double(value - largest)) }
+    }
     guard let dLogits else { continue }
-    add(p.rows(row..<row + 1), to: dLogits.rows(row..<row + 1), scale: Float(scale))
-    dLogits[row, label] -= Float(scale)
+    add(p.rows(row..<row + 1), to: dLogits.rows(row..<row + 1), scale: Float(scale * (own + share * allWeights)))
+    dLogits[row, label] -= Float(scale * own)
+    if smoothing > 0 {
+      for (column, weight) in weights.enumerated() { dLogits[row, column] -= Float(scale * share * weight) }
+    }
   }
   return total
 }

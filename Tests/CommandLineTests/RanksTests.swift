@@ -141,7 +141,7 @@ import Testing
       let json = try JSON.parse(Array(result.output.utf8))
       for (key, metric) in [
         ("loss", "val_loss"), ("accuracy", "val_accuracy"), ("macro_f1", "val_macro_f1"),
-        ("macro_recall", "val_macro_recall"),
+        ("macro_recall", "val_macro_recall"), ("matthews", "val_matthews"), ("auroc", "val_auroc"),
       ] {
         #expect(json[key]?.double == best[metric]?.double, "\(key) on \(ranks) ranks, \(threads) threads")
       }

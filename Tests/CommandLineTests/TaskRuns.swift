@@ -53,6 +53,12 @@ import Testing
       },
       logitAdaptor: "{LogitCE: {temperature: 2}}", problem: "ForTokenClassification", monitor: "val_f1",
       fields: ["words", "tags", "entities"], csvHeader: "words,tags,entities"),
+    Case(
+      task: "{kind: classification, labels: [low, middle, high], classWeights: balanced, labelSmoothing: 0.1}",
+      columns: "labelColumn: label", label: { _, label in #""label": \#(label)"# },
+      logitAdaptor: "{LogitCE: {temperature: 2}}", problem: "single_label_classification", monitor: "val_auroc",
+      fields: ["label", "logits", "probabilities"],
+      csvHeader: "label,probability_low,probability_middle,probability_high,logit_low,logit_middle,logit_high"),
   ]
 
   private static func list(_ words: [some StringProtocol]) -> String {
@@ -99,18 +105,18 @@ import Testing
     let monitored = String(item.monitor.dropFirst(4))
     #expect(result[monitored]?.double == validation[item.monitor]?.double, "\(evaluated)")
     // A model does not know what weights it was trained with.
-    let isWeighted = item.task.contains("positiveWeights")
+    let isWeighted = item.task.contains("Weights")
     #expect(isWeighted || result["loss"]?.double == validation["val_loss"]?.double)
+    let constant = try workspace.train(
+      .finetune,
+      set: settings + ["run.directory=constant", "student.head=new", "stages.finetune.labelWeight={from: 1, to: 1}"])
+    #expect(constant.weightBytes("last") == first.weightBytes("last"), "a schedule that stays as it is")
 
     // Mixed and in two steps, on one to four ranks.
     let distil =
       settings + [
         "teacher.model=first/best", "student={fromTeacher: {layers: [2, 4]}, dropout: {classifier: 0.1}}",
       ]
-    let constant = try workspace.train(
-      .finetune,
-      set: settings + ["run.directory=constant", "student.head=new", "stages.finetune.labelWeight={from: 1, to: 1}"])
-    #expect(constant.weightBytes("last") == first.weightBytes("last"), "a schedule that stays as it is")
     let runs = try (1...4).map { ranks in
       try workspace.train(
         .mixStep,
@@ -194,6 +200,18 @@ import Testing
     Mistake(
       name: "too few weights", item: cases[2], set: ["task.positiveWeights=[1, 2]"],
       message: "task.positiveWeights: expected 3 numbers, one for each label, found 2"),
+    Mistake(
+      name: "too few class weights", item: cases[4], set: ["task.classWeights=[1, 2]"],
+      message: "task.classWeights: expected 3 numbers, one for each label, found 2"),
+    Mistake(
+      name: "class weights in words", item: cases[4], set: ["task.classWeights=even"],
+      message: #"task.classWeights: expected balanced, or a list of numbers, found "even""#),
+    Mistake(
+      name: "smoothing of tags", item: cases[3], set: ["task.labelSmoothing=0.1"],
+      message: "task.labelSmoothing: does not go with kind: tokens"),
+    Mistake(
+      name: "a class without rows to balance", item: cases[4], set: ["task.labels=[low, middle, high, none]"],
+      message: "task.classWeights: balanced: expected rows of every class in train.jsonl, found none of none; "),
     Mistake(
       name: "fewer tags than words", item: cases[3], label: #""words": ["good", "film"], "tags": ["O"]"#,
       message: "train.jsonl:1: tags: expected 2 tags, one for each word, found 1"),

@@ -91,7 +91,7 @@ struct GradientGoldenTests {
 
     let batch = try GoldenFixtures.batch(try #require(json["batch"]))
     let counts = GlobalCounts(
-      lengths: (0..<batch.sentences).map(batch.length), targets: batch.labels.count { $0 >= 0 })
+      lengths: (0..<batch.sentences).map(batch.length), targets: Double(batch.labels.count { $0 >= 0 }))
     let labelWeight = try #require(json["labelWeight"]?.double)
     var studentTaps = TapSelection()
     var teacherTaps = TapSelection()

@@ -19,7 +19,14 @@ from seqeval.metrics import classification_report as entity_report
 from seqeval.metrics import f1_score as entity_f1
 from seqeval.metrics import precision_score as entity_precision
 from seqeval.metrics import recall_score as entity_recall
-from sklearn.metrics import accuracy_score, average_precision_score, f1_score, mean_absolute_error, mean_squared_error
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    mean_absolute_error,
+    mean_squared_error,
+    roc_auc_score,
+)
 
 
 def rounded(values: np.ndarray) -> list:
@@ -28,6 +35,61 @@ def rounded(values: np.ndarray) -> list:
 
 
 # Hard losses: the sum over a micro-batch over the count of a larger batch, and its gradient.
+
+
+def classification_losses(random: np.random.Generator) -> list[dict]:
+    """As CrossEntropyLoss has them: the batch's sum over the weights of its labels."""
+    cases = []
+    for rows, classes, weighted, smoothing in [
+        (1, 2, False, 0.0),
+        (6, 3, True, 0.0),
+        (6, 3, False, 0.1),
+        (7, 4, True, 0.2),
+    ]:
+        logits = rounded(random.normal(size=(rows, classes)) * 3)
+        logits[0][0] = 100.0  # where the others' probabilities vanish
+        labels = random.integers(0, classes, rows).tolist()
+        if rows > 2:
+            labels[1] = -1  # a row without a label
+        weights = rounded(random.uniform(0.2, 8, classes)) if weighted else []
+        z = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+        own = [row for row in range(rows) if labels[row] >= 0]
+        loss = torch.nn.functional.cross_entropy(
+            z[own],
+            torch.tensor(labels)[own],
+            weight=torch.tensor(weights, dtype=torch.float64) if weighted else None,
+            label_smoothing=smoothing,
+        )
+        loss.backward()
+        cases.append(
+            {"logits": logits, "labels": labels, "weights": weights, "smoothing": smoothing}
+            | {"loss": loss.item(), "gradient": z.grad.tolist()}
+        )
+    return cases
+
+
+def areas_under_roc(random: np.random.Generator) -> list[dict]:
+    """Of two classes the second's; of more, each against the rest, averaged over those that some rows are of."""
+    cases = []
+    for rows, classes, step in [(40, 2, 0.0), (40, 2, 0.5), (2, 2, 0.0), (60, 3, 0.0), (60, 4, 0.5)]:
+        logits = random.normal(size=(rows, classes)) * 2
+        if step:
+            logits = np.round(logits / step) * step  # ties
+        logits = np.asarray(rounded(logits))
+        labels = [0, 1] if rows == 2 else random.integers(0, min(classes, 3), rows).tolist()
+        if classes == 2:
+            area = roc_auc_score(labels, logits[:, 1] - logits[:, 0])
+        else:
+            probabilities = torch.softmax(torch.tensor(logits), dim=-1).numpy()
+            own = [
+                roc_auc_score(np.equal(labels, one), probabilities[:, one])
+                for one in range(classes)
+                if one in labels
+            ]
+            area = float(np.mean(own))
+        cases.append({"logits": logits.tolist(), "labels": labels, "area": float(area)})
+    cases.append({"logits": [[0.0, 1.0], [2.0, 1.0]], "labels": [1, 1], "area": 0.5})
+    return cases
 
 
 def regression_losses(random: np.random.Generator) -> list[dict]:
@@ -345,6 +407,8 @@ def main() -> None:
         "binary_divergences": binary_divergences(np.random.default_rng(4)),
         "multilabel_metrics": multilabel_metrics(np.random.default_rng(5)),
         "entity_metrics": entity_metrics(np.random.default_rng(6)),
+        "classification_losses": classification_losses(np.random.default_rng(9)),
+        "areas_under_roc": areas_under_roc(np.random.default_rng(10)),
     }
     output.mkdir(parents=True, exist_ok=True)
     files["token_models"] = [

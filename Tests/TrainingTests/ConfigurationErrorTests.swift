@@ -298,11 +298,11 @@ private func layerMap(from first: Int) -> String {
       "stages.0.adaptors=[LogitMSE]", "stages.0.adaptors: adaptors need a teacher to learn from; give teacher.model"),
     Mistake(
       "stages.0.checkpoint.monitor=val_distillation",
-      "stages.0.checkpoint.monitor: expected val_loss, val_accuracy, val_macro_f1 or val_macro_recall, "
+      "stages.0.checkpoint.monitor: expected val_loss, val_accuracy, val_macro_f1, val_macro_recall, val_matthews or val_auroc, "
         + #"found "val_distillation"; the stage has no adaptors"#),
     Mistake(
       "stages.0.checkpoint.monitor=val_acuracy",
-      "stages.0.checkpoint.monitor: expected val_loss, val_accuracy, val_macro_f1 or val_macro_recall, "
+      "stages.0.checkpoint.monitor: expected val_loss, val_accuracy, val_macro_f1, val_macro_recall, val_matthews or val_auroc, "
         + #"found "val_acuracy"; did you mean val_accuracy?"#),
     Mistake("stages.0.checkpoint.mode=most", #"stages.0.checkpoint.mode: expected min or max, found "most""#),
     Mistake(

@@ -65,6 +65,7 @@ func configuration(_ yaml: String, _ overrides: String...) throws(ConfigurationE
 
   @Test(arguments: [
     ("val_accuracy", CheckpointSettings.Mode.max), ("val_macro_f1", .max), ("val_macro_recall", .max),
+    ("val_matthews", .max), ("val_auroc", .max),
     ("val_loss", .min), ("val_distillation", .min), ("val_AttnMiniLM", .min),
   ])
   func modeFollowsTheMetric(monitor: String, mode: CheckpointSettings.Mode) throws {
@@ -191,7 +192,8 @@ func configuration(_ yaml: String, _ overrides: String...) throws(ConfigurationE
     #expect(adaptors[10]["projectionLearningRate"] == .number(1e-3) && adaptors[10]["with"] == .word("next"))
     #expect(
       read.stages[0].monitors(of: .classification) == [
-        "val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall", "val_distillation", "val_AttnMiniLM",
+        "val_loss", "val_accuracy", "val_macro_f1", "val_macro_recall", "val_matthews", "val_auroc",
+        "val_distillation", "val_AttnMiniLM",
         "val_ValMiniLM", "val_AttnTinyBERT", "val_HidnTinyBERT", "val_HidnPKD", "val_EmbdTinyBERT", "val_LogitMSE",
         "val_LogitCE", "val_AttnMiniLM_2", "val_RelationMiniLM", "val_Gram",
       ])

@@ -39,6 +39,48 @@ struct TaskGoldenTests {
     }
   }
 
+  @Test("cross-entropy with class weights and smoothing, divided by the weights of the labels")
+  func classificationLosses() throws {
+    for item in try Self.cases("classification_losses") {
+      let arena = Arena()
+      let logits = try Self.matrix(item["logits"], arena)
+      let dLogits = arena.zeros(logits.rows, logits.columns)
+      let labels = try Self.numbers(item["labels"]).map { Int32($0) }
+      let weights = try Self.numbers(item["weights"])
+      let count = labels.filter { $0 >= 0 }.reduce(0) { $0 + (weights.isEmpty ? 1 : weights[Int($1)]) }
+      let sum = crossEntropy(
+        logits: logits, labels: labels, weights: weights, smoothing: try #require(item["smoothing"]?.double),
+        dLogits: dLogits, scale: 1 / count, arena: arena)
+      let wanted = try #require(item["loss"]?.double)
+      #expect(abs(sum / count - wanted) <= 1e-6 * wanted)
+      try Self.expectClose(dLogits, item["gradient"])
+    }
+  }
+
+  @Test func areasUnderROC() throws {
+    for item in try Self.cases("areas_under_roc") {
+      let logits = try (item["logits"]?.array ?? []).map { try Self.numbers($0).map { Float($0) } }
+      let found = AreaUnderROC.ofClasses(
+        try Self.numbers(item["labels"]).map { Int32($0) }, logits: logits.flatMap { $0 }, classes: logits[0].count)
+      let wanted = try #require(item["area"]?.double)
+      #expect(abs(found - wanted) <= 1e-12, "\(found), not \(wanted)")
+    }
+  }
+
+  @Test func balancedClassesWeighAlike() throws {
+    let labels: [Int32] = [0, 0, 0, -1, 1, 0, 2, 1]
+    // compute_class_weight("balanced", …) of scikit-learn: 7 / (3 · rows)
+    #expect(
+      try ClassWeights.balanced.resolved(labels, classes: ["a", "b", "c"], path: "f")
+        == .list([7 / (3.0 * 4), 7 / (3.0 * 2), 7 / 3.0]))
+    let error = #expect(throws: ModelError.self) {
+      try ClassWeights.balanced.resolved([0, 0], classes: ["a", "b"], path: "train.csv")
+    }
+    #expect(
+      error?.description.hasPrefix(
+        "task.classWeights: balanced: expected rows of every class in train.csv, found none of b; ") == true)
+  }
+
   @Test func regressionLosses() throws {
     for item in try Self.cases("regression_losses") {
       let arena = Arena()

@@ -32,6 +32,12 @@ extension RunConfiguration {
     writer.section("task") { writer in
       writer.write("kind", task.kind.name)
       writer.write("labels", flow: task.labels.map { YAMLWriter.list($0.map(YAMLWriter.scalar)) } ?? "null")
+      switch task.classWeights {
+      case .balanced: writer.write("classWeights", "balanced")
+      case .list(let weights): writer.write("classWeights", flow: YAMLWriter.list(weights.map(YAMLWriter.number)))
+      case nil: break
+      }
+      if task.labelSmoothing > 0 { writer.write("labelSmoothing", number: task.labelSmoothing) }
       if !task.positiveWeights.isEmpty {
         writer.write("positiveWeights", flow: YAMLWriter.list(task.positiveWeights.map(YAMLWriter.number)))
       }

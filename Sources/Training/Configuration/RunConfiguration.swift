@@ -108,6 +108,10 @@ package struct TaskSettings: Sendable, Equatable {
   package var kind = TaskKind.classification
   /// What the head's outputs are called: the classes in order of their id; `nil` takes those of the student's model.
   package var labels: [String]?
+  /// How much a row of each class counts; `nil` for 1.
+  package var classWeights: ClassWeights?
+  /// The share of a row's label that all classes get in equal parts.
+  package var labelSmoothing = 0.0
   /// How much each class counts where a row has it; empty for 1.
   package var positiveWeights: [Double] = []
   /// The least probability of a class that is predicted.

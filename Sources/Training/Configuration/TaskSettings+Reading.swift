@@ -33,16 +33,28 @@ extension TaskSettings {
 
   private mutating func readOptions(_ section: ConfigurationSection) {
     let weight = Expected<Double>.number(above: 0, atMost: 1_000_000)
+    let weights = ValueForm.list(of: weight.form, count: 1...Int.max)
     section.describe(
-      "positiveWeights", .list(of: weight.form, count: 1...Int.max), default: .words("1 for each class"),
-      "with `multilabel`: how much each class counts in the loss where a row has it")
-    if section.value("positiveWeights") != nil, let elements = section.elements("positiveWeights", of: "numbers") {
-      let weights = elements.compactMap { section.reader.read($0.node, weight, path: $0.path) }
-      if weights.count == elements.count, let labels, weights.count != labels.count {
-        section.report(
-          "expected \(labels.count) numbers, one for each label, found \(weights.count)", at: "positiveWeights")
+      "classWeights", .either([.words(["balanced"]), weights]), default: .words("1 for each class"),
+      "with `classification`: how much a row of each class counts in the loss on labels; `balanced` counts every class as "
+        + "much as all others")
+    if let node = section.value("classWeights") {
+      if case .scalar("balanced", _) = node.content {
+        classWeights = .balanced
+      } else if case .scalar = node.content {
+        section.report("expected balanced, or a list of numbers, found \(node.summary)", at: "classWeights")
+      } else {
+        classWeights = readWeights(section, "classWeights", weight).map(ClassWeights.list)
       }
-      positiveWeights = weights
+    }
+    section.read(
+      "labelSmoothing", .number(from: 0, below: 1), into: &labelSmoothing,
+      "with `classification`: the share of each label that all classes get in equal parts")
+    section.describe(
+      "positiveWeights", weights, default: .words("1 for each class"),
+      "with `multilabel`: how much each class counts in the loss where a row has it")
+    if section.value("positiveWeights") != nil {
+      positiveWeights = readWeights(section, "positiveWeights", weight) ?? []
     }
     section.read(
       "threshold", .number(above: 0, below: 1), into: &threshold,
@@ -54,18 +66,30 @@ extension TaskSettings {
     section.read(
       "normalize", .orNull(.boolean), into: &normalize,
       "with `embedding`: whether vectors are divided by their length; null as the student's directory says, else false")
-    for key in ["positiveWeights", "threshold", "pooling", "normalize"]
+    for key in ["classWeights", "labelSmoothing", "positiveWeights", "threshold", "pooling", "normalize"]
     where section.value(key) != nil && !kind.options.contains(key) {
       section.report("does not go with kind: \(kind.name)", at: key)
     }
   }
 
+  /// A number for each label.
+  private func readWeights(
+    _ section: ConfigurationSection, _ key: String, _ weight: Expected<Double>
+  ) -> [Double]? {
+    guard let elements = section.elements(key, of: "numbers") else { return nil }
+    let weights = elements.compactMap { section.reader.read($0.node, weight, path: $0.path) }
+    if weights.count == elements.count, let labels, weights.count != labels.count {
+      section.report("expected \(labels.count) numbers, one for each label, found \(weights.count)", at: key)
+    }
+    return weights
+  }
+
   /// What only the student's outputs can tell.
   func check(outputs: Int) throws {
-    guard positiveWeights.isEmpty || positiveWeights.count == outputs else {
+    for (key, weights) in [("classWeights", classWeights?.numbers ?? []), ("positiveWeights", positiveWeights)]
+    where !weights.isEmpty && weights.count != outputs {
       throw ModelError(
-        "task.positiveWeights: expected \(outputs) numbers, one for each class of the student, found \(positiveWeights.count)"
-      )
+        "task.\(key): expected \(outputs) numbers, one for each class of the student, found \(weights.count)")
     }
   }
 }

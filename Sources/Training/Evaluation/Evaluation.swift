@@ -56,7 +56,7 @@ struct Evaluation {
   func run(_ data: TokenizedDataset, progress: (@Sendable (Double) -> Void)? = nil) throws -> Outcome? {
     let parts = cut(data)
     if let packed { places.pool.pack(packed) }
-    let counts = GlobalCounts(of: 0..<data.count, in: data)
+    let counts = objective.counts(of: 0..<data.count, in: data)
     let own = indices(ofRank: places.ranks.rank, of: parts.count)
     var results = [[UInt8]](repeating: [], count: own.count)
     let done = Atomic(0)

@@ -11,6 +11,8 @@ struct RunInputs: Sendable {
   let tokenizer: Tokenizer
   let training: TrainingData
   let validation: TokenizedDataset?
+  /// As the configuration has it, with numbers for balanced classes.
+  let task: TaskSettings
   let notices: [String]
 
   /// One of those that are learned from.
@@ -73,6 +75,10 @@ struct RunInputs: Sendable {
         try model.check(data)
       }
     }
+    var task = configuration.task
+    task.classWeights = try task.classWeights?.resolved(
+      read.all.labels, classes: student.configuration.labels, path: configuration.data.train.path)
+    self.task = task
     let predictions = try Self.predictions(
       configuration, labels: student.configuration.labels, training: training, validation: hashes)
     teachers = configuration.teachers.indices.prefix(models.count).map { index in
@@ -84,8 +90,18 @@ struct RunInputs: Sendable {
         weight: settings.weight, model: model, cache: cache, predictions: predictions[index], texts: texts[index])
     }
     notices =
-      configuration.notices + student.notices + models.flatMap { $0?.notices ?? [] } + training.all.notices
+      configuration.notices + Self.notices(ofWeights: task, configuration, student.configuration.labels)
+      + student.notices + models.flatMap { $0?.notices ?? [] } + training.all.notices
       + (validation?.notices ?? []) + (validation.map(training.duplicates) ?? [])
+  }
+
+  /// What balanced classes weigh.
+  private static func notices(
+    ofWeights task: TaskSettings, _ configuration: RunConfiguration, _ classes: [String]
+  ) -> [String] {
+    guard configuration.task.classWeights == .balanced, let weights = task.classWeights?.numbers else { return [] }
+    let shown = zip(classes, weights).map { "\($0.escapedForDisplay) \(fixed($1, 3))" }
+    return ["task.classWeights: balanced: \(shown.joined(separator: ", "))"]
   }
 
   static func usesTeacherLogits(_ configuration: RunConfiguration) -> Bool {

@@ -57,7 +57,7 @@ extension StageRun {
     let start = clock.now
     guard let outcome = try evaluation.run(data) else { return nil }
     let losses = objective.losses(
-      outcome.sums, counts: GlobalCounts(of: 0..<data.count, in: data), hasLabels: data.labelledRows > 0)
+      outcome.sums, counts: objective.counts(of: 0..<data.count, in: data), hasLabels: data.labelledRows > 0)
     var metrics: [(name: String, value: Double)] = []
     if let hard = losses.hard {
       let answers = Answers(

@@ -70,7 +70,7 @@ final class StageRun {
     var layout = ParameterLayout()
     let encoder = Encoder(student.configuration, layout: &layout)
     let adaptors = try Self.makeAdaptors(settings, inputs: inputs, layout: &layout)
-    objective = StageObjective(task: configuration.task, labelWeight: settings.labelWeight, adaptors: adaptors)
+    objective = StageObjective(task: inputs.task, labelWeight: settings.labelWeight, adaptors: adaptors)
     Self.setLearningRates(settings.training, of: &layout, student: encoder)
     weights = ParameterBuffer(layout, for: "the student's weights")
     weights.values[part: 0..<student.parameterCount].copy(from: student.weights.values)

@@ -49,7 +49,7 @@ extension GradientStep {
     let rows = updated.byRows.map { data.words(of: samples, vocabulary: $0.rows) } ?? []
     let ranges = updated.wholeRanges + rows.map(updated.range(ofRow:))
     let batch = data.batch(samples)
-    let counts = GlobalCounts(of: samples, in: data)
+    let counts = objective.counts(of: samples, in: data)
     let arena = Arena()
     defer { withExtendedLifetime(arena) {} }
     let features = teacher?.features(of: batch, arena: arena) ?? Taps()

@@ -119,7 +119,7 @@ package struct GradientStep: Sendable {
     let step = Step(
       data: data, objective: objective, parts: parts,
       sharing: Sharing(microBatches, microBatches: parts.count, places: places),
-      counts: GlobalCounts(of: samples, in: data), dropout: dropout,
+      counts: objective.counts(of: samples, in: data), dropout: dropout,
       headOnly: headOnly, packed: packed, ranges: ranges,
       segments: GradientSegments(
         of: ranges, in: student.parameters, least: isAlone ? .max : leastSegment, workers: workers.count),
@@ -297,15 +297,6 @@ extension ParameterBuffer {
 
   fileprivate func add(_ other: ParameterBuffer, _ ranges: [Range<Int>]) {
     for range in ranges { Kernels.add(UnsafeBufferPointer(other.values[part: range]), to: values[part: range]) }
-  }
-}
-
-extension GlobalCounts {
-  /// Those of some rows.
-  init(of rows: some Sequence<Int>, in data: TokenizedDataset) {
-    self.init(
-      lengths: rows.lazy.map { data.length($0) }, targets: rows.reduce(0) { $0 + data.targets($1) },
-      words: data.alignment.map { alignment in rows.map(alignment.count) })
   }
 }
 

@@ -59,7 +59,7 @@ package struct StageObjective: Sendable {
         task,
         HardLossTerms(
           logits: pair.student.matrix(.logits), batch: pair.batch, dLogits: pair.dStudent?.matrix(.logits),
-          scale: labelWeight / Double(max(1, counts.targets)), arena: pair.arena))
+          scale: labelWeight / counts.hardLossCount, arena: pair.arena))
     }
     accumulateAdaptors(pair, counts: counts, into: &sums)
   }
@@ -87,12 +87,33 @@ package struct StageObjective: Sendable {
     }
   }
 
+  /// What sums over some rows are divided by.
+  func counts(of rows: some Sequence<Int>, in data: TokenizedDataset) -> GlobalCounts {
+    GlobalCounts(
+      lengths: rows.lazy.map { data.length($0) }, targets: rows.reduce(0) { $0 + task.targets(of: $1, in: data) },
+      words: data.alignment.map { alignment in rows.map(alignment.count) })
+  }
+
   /// - Parameter hasLabels: whether the first sum means something. Of no labelled rows it is 0, and so is the loss.
   func losses(_ sums: Sums, counts: GlobalCounts, hasLabels: Bool) -> Losses {
     let terms = adaptors.indices.map { sums.values[$0 + 1] / adaptors[$0].adaptor.count(counts) }
     let distillation = zip(adaptors, terms).reduce(0) { $0 + $1.0.weight * $1.1 }
-    let hard = hasLabels ? sums.values[0] / Double(max(1, counts.targets)) : nil
+    let hard = hasLabels ? sums.values[0] / counts.hardLossCount : nil
     return Losses(
       total: labelWeight * (hard ?? 0) + distillation, hard: hard, adaptors: terms, distillation: distillation)
+  }
+}
+
+extension GlobalCounts {
+  /// What the hard loss's sum is divided by. Of no targets it is 0, whatever that is divided by.
+  fileprivate var hardLossCount: Double { targets > 0 ? targets : 1 }
+}
+
+extension TaskSettings {
+  /// How much a row counts in the hard loss: its targets, or the weight of its class.
+  package func targets(of row: Int, in data: TokenizedDataset) -> Double {
+    let targets = data.targets(row)
+    guard case .list(let weights) = classWeights, targets > 0 else { return Double(targets) }
+    return weights[Int(data.labels[row])]
   }
 }

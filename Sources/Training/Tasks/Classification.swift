@@ -6,7 +6,7 @@ extension TaskKind {
   /// One class a row, cross-entropy.
   package static let classification = TaskKind(
     name: "classification", meaning: "one class for each text", problem: .singleLabel, leastOutputs: 2,
-    standardOutputs: nil, targets: { .classes($0) },
+    standardOutputs: nil, options: ["classWeights", "labelSmoothing"], targets: { .classes($0) },
     card: Card(
       pipelineTag: "text-classification", title: "Text classification", noun: "A text classifier", outputs: "labels",
       pipelineArguments: "", autoClass: "AutoModelForSequenceClassification"),
@@ -14,24 +14,41 @@ extension TaskKind {
       TaskMetric("accuracy", "accuracy", short: "acc", .max, hub: ("accuracy", "Accuracy")),
       TaskMetric("macro_f1", "macro-F1", short: "F1", .max, hub: ("f1", "Macro-F1")),
       TaskMetric("macro_recall", "macro-recall", short: "recall", .max, hub: ("recall", "Macro-recall")),
+      TaskMetric("matthews", "Matthews", short: "MCC", .max, hub: ("matthews_correlation", "Matthews correlation")),
+      TaskMetric("auroc", "AUROC", .max, hub: ("roc_auc", "AUROC")),
     ],
-    hardLoss: { _, terms in
+    hardLoss: { task, terms in
       crossEntropy(
-        logits: terms.logits, labels: terms.batch.labels, dLogits: terms.dLogits, scale: terms.scale, arena: terms.arena
-      )
+        logits: terms.logits, labels: terms.batch.labels, weights: task.classWeights?.numbers ?? [],
+        smoothing: task.labelSmoothing, dLogits: terms.dLogits, scale: terms.scale, arena: terms.arena)
     },
     measure: { answers in
       let scores = answers.classification
-      return [scores.accuracy, scores.macroF1, scores.macroRecall]
+      let area = AreaUnderROC.ofClasses(answers.labels, logits: answers.logits, classes: answers.outputs.count)
+      return [scores.accuracy, scores.macroF1, scores.macroRecall, scores.matthews, area]
     },
     details: { answers in
       let scores = answers.classification
       let names = answers.outputs.map(\.escapedForDisplay)
-      let rows = zip(names, scores.confusion).map { name, row in [name] + row.map(grouped) }
+      let classes = names.indices.map(scores.figures(ofClass:))
+      let members = zip(answers.outputs, classes).map { name, own -> JSON in
+        [
+          "label": .string(name), "rows": .integer(own.rows), "precision": .number(own.precision),
+          "recall": .number(own.recall), "f1": .number(own.f1),
+        ]
+      }
+      let rows = zip(names, classes).map { name, own in
+        [name, grouped(own.rows)] + [own.precision, own.recall, own.f1].map { fixed($0, 4) }
+      }
+      let confusion = zip(names, scores.confusion).map { name, row in [name] + row.map(grouped) }
       return EvaluationDetails(
-        figures: [(TaskMetric("matthews", "Matthews", .max), scores.matthews)],
-        members: [("confusion", .array(scores.confusion.map { .array($0.map(JSON.integer)) }))],
-        tables: [[["true \\ predicted"] + names] + rows])
+        members: [
+          ("classes", .array(members)),
+          ("confusion", .array(scores.confusion.map { .array($0.map(JSON.integer)) })),
+        ],
+        tables: [
+          [["label", "rows", "precision", "recall", "F1"]] + rows, [["true \\ predicted"] + names] + confusion,
+        ])
     },
     answer: { row in
       [
@@ -52,7 +69,7 @@ extension Answers {
   }
 }
 
-private func softmax(_ logits: [Float]) -> [Double] {
+func softmax(_ logits: some Collection<Float>) -> [Double] {
   let largest = Double(logits.max() ?? 0)
   let exponentials = logits.map { exp(Double($0) - largest) }
   let sum = exponentials.reduce(0, +)
