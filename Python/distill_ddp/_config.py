@@ -26,9 +26,45 @@ def arguments(config: Configuration, overrides: Overrides, data: Data = None) ->
     return words
 
 
-def directories(words: Sequence[str]) -> list[str]:
-    """The directories of the runs that a configuration stands for. Finds what is wrong with it, too."""
-    shown = output(["config", "show", *words])
+def resolved(words: Sequence[str]) -> str:
+    """The runs that a configuration stands for, with every default. Finds what is wrong with it, too."""
+    return output(["config", "show", *words])
+
+
+def settings(shown: str) -> dict[str, Any]:
+    """What stands in a resolved configuration by its keys' paths, as ``stages.0.name``."""
+    found: dict[str, Any] = {}
+    # The keys that the line is in, with how far each is indented; of a list's element its place.
+    path: list[tuple[int, str]] = []
+    places: dict[tuple[str, ...], int] = {}
+    for line in shown.split("\n"):
+        text = line.lstrip(" ")
+        indent = len(line) - len(text)
+        while path and path[-1][0] >= indent:
+            path.pop()
+        if text.startswith("- "):
+            parent = tuple(key for _, key in path)
+            places[parent] = places.get(parent, -1) + 1
+            path.append((indent, str(places[parent])))
+            text, indent = text[2:], indent + 2
+        key, colon, value = text.partition(":")
+        if not colon or text.startswith("#"):
+            continue
+        path.append((indent, key.strip('"')))
+        if value:
+            found[".".join(key for _, key in path)] = _scalar(value.strip())
+    return found
+
+
+def _scalar(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def directories(shown: str) -> list[str]:
+    """The directories of the runs in a resolved configuration."""
     found = re.findall(r"^run:\n  directory: (.*)$", shown, flags=re.MULTILINE)
     return [json.loads(value) if value.startswith('"') else value.strip("'") for value in found]
 

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import IO, Any
 
-from ._config import Configuration, Data, Overrides, arguments, directories
+from ._config import Configuration, Data, Overrides, arguments, directories, resolved, settings
 from ._errors import DistillError, failure
 from ._program import command, environment
 from ._progress import ProgressBar, wanted
+from ._reporters import Reporters, ReportTo
 
 _log = logging.getLogger("distill_ddp")
 #: The status of a run that a signal stopped with its state saved.
@@ -37,6 +38,7 @@ def train(
     allow_changes: bool = False,
     launcher: Sequence[str] | None = None,
     progress: bool | None = None,
+    report_to: ReportTo = None,
 ) -> Run:
     """Starts a run, which goes on while Python does other things.
 
@@ -50,25 +52,35 @@ def train(
         allow_changes: resume even if configuration, data or models have changed.
         launcher: what starts the program in place of ``mpirun``, as ``["srun", "--mpi=pmix", "-n", "8"]``.
         progress: whether to draw a progress bar; by default where a terminal or a notebook shows it.
+        report_to: ``"wandb"`` or ``"mlflow"``, or several of them: where losses and metrics go too, as they come. Each has
+            to be installed, and takes its server, project and mode from its own environment variables.
 
     Raises:
         DistillError: at once, where the configuration is wrong.
     """
     words = arguments(config, overrides, data)
-    places = directories(words)
+    shown = resolved(words)
+    places = directories(shown)
+    reporters = Reporters(report_to)
+    if report_to and len(places) > 1:
+        raise ValueError(f"report_to: expected one run, found a sweep of {len(places)}; train them one by one")
     if threads is not None:
         words += ["--threads", str(threads)]
     if resume is not None:
         words += ["--resume", resume]
     if allow_changes:
         words.append("--allow-changes")
-    return Run(command(["train", "--json", *words], ranks, launcher), places, wanted() if progress is None else progress)
+    reporters.begin(os.path.basename(places[0]), settings(shown))
+    bar = wanted() if progress is None else progress
+    return Run(command(["train", "--json", *words], ranks, launcher), places, bar, reporters)
 
 
 class Run:
     """A run in progress or at its end. Iterating it gives its events, from the first on and as they come."""
 
-    def __init__(self, words: Sequence[str], directories: Sequence[str], progress: bool) -> None:
+    def __init__(
+        self, words: Sequence[str], directories: Sequence[str], progress: bool, reporters: Reporters
+    ) -> None:
         #: The directories of the runs: one, or those of a sweep.
         self.directories = list(directories)
         #: What has happened so far.
@@ -80,6 +92,7 @@ class Run:
         self._ended = False
         self._asked = False
         self._bar = ProgressBar() if progress else None
+        self._reporters = reporters
         # A group of its own: a terminal's Ctrl-C goes to Python, which tells the run to save its state.
         self._process = subprocess.Popen(
             list(words),
@@ -236,6 +249,7 @@ class Run:
                 self._changed.notify_all()
             if self._bar is not None:
                 self._bar.show(event)
+            self._reporters.show(event)
 
     def _read_errors(self, stream: IO[str]) -> None:
         for line in stream:
@@ -254,6 +268,7 @@ class Run:
                 stream.close()
         if self._bar is not None:
             self._bar.end()
+        self._reporters.end(succeeded=status == 0)
         with self._changed:
             self.interrupted = status in (_RESUMABLE, -signal.SIGUSR1)
             self._ended = True
