@@ -18,7 +18,7 @@ NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "distil.ipynb"
 def test_the_example_notebook_runs(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, count, seed in [("train", 60, 1), ("validation", 20, 2)]:
         (workspace / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(count, seed)))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call, unused-ignore]
     [cell] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     cell.source += "\n" + "\n".join(
         [
