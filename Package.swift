@@ -14,18 +14,20 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "COpenBLAS"),
     .target(name: "CCurl"),
+    .target(name: "CZstd"),
 
     // MARK: Libraries, each depending only on those above it
     .target(name: "Limits"),
     .target(name: "JSON"),
-    .target(name: "Archives"),
+    .target(name: "Archives", dependencies: ["CZstd"]),
+    .target(name: "Columnar", dependencies: ["JSON", "Archives", "Limits"]),
     .target(name: "Images", dependencies: ["Archives"]),
     .target(name: "ProtocolBuffers"),
     .target(name: "TensorBoard", dependencies: ["ProtocolBuffers"]),
     .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Limits"]),
     .target(name: "Checkpoints", dependencies: ["JSON", "Archives", "Kernels"]),
     .target(name: "Hub", dependencies: ["CCurl", "JSON", "Kernels", "Checkpoints"]),
-    .target(name: "Text", dependencies: ["JSON", "Archives", "Limits"]),
+    .target(name: "Text", dependencies: ["JSON", "Archives", "Columnar", "Limits"]),
     .target(name: "ONNX", dependencies: ["ProtocolBuffers", "Checkpoints"]),
     .target(name: "Encoders", dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "ONNX"]),
     .target(name: "Distillation", dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "Encoders"]),
@@ -58,10 +60,12 @@ let package = Package(
     // MARK: Tests
     // Feeds hostile input to every parser; `launch/fuzz.sh` runs it. Not part of the product.
     .executableTarget(
-      name: "FuzzParsers", dependencies: ["JSON", "Checkpoints", "Text", "Encoders", "Distillation", "Training"],
+      name: "FuzzParsers",
+      dependencies: ["JSON", "Checkpoints", "Columnar", "Text", "Encoders", "Distillation", "Training"],
       path: "Tests/FuzzParsers"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "ArchivesTests", dependencies: ["Archives"], exclude: ["Fixtures"]),
+    .testTarget(name: "ColumnarTests", dependencies: ["Columnar", "JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "COpenBLAS"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Archives"], exclude: ["Fixtures", "PyTorchFixtures"]),
