@@ -15,7 +15,7 @@ from ._program import output
 Configuration = Union[str, "os.PathLike[str]", Mapping[str, Any]]
 #: Values by their keys' paths, as ``{"training.batchSize": 64}``.
 Overrides = Optional[Mapping[str, Any]]
-#: Rows for ``train``, ``validation`` and ``unlabelled``, in place of the configuration's.
+#: Rows for ``train``, ``validation``, ``test`` and ``unlabelled``, in place of the configuration's.
 Data = Optional[Mapping[str, Rows]]
 
 
@@ -81,8 +81,8 @@ def _file(config: Configuration) -> str:
 def _sources(data: Data) -> dict[str, Any]:
     sources: dict[str, Any] = {}
     for name, rows in (data or {}).items():
-        if name not in ("train", "validation", "unlabelled"):
-            raise ValueError(f"data: expected train, validation and unlabelled, found {name!r}")
+        if name not in ("train", "validation", "test", "unlabelled"):
+            raise ValueError(f"data: expected train, validation, test and unlabelled, found {name!r}")
         source = {"jsonl": jsonl_file(rows)} if not is_path(rows) else _source(os.fspath(rows))  # type: ignore[arg-type]
         sources[f"data.{name}"] = [source] if name == "unlabelled" else source
     return sources
@@ -90,7 +90,7 @@ def _sources(data: Data) -> dict[str, Any]:
 
 def _source(path: str) -> dict[str, str]:
     kind = re.sub(r"\.gz$", "", path).rpartition(".")[2]
-    return {kind if kind in ("csv", "tsv", "jsonl") else "text": path}
+    return {kind if kind in ("csv", "tsv", "jsonl", "parquet", "arrow") else "text": path}
 
 
 def _yaml(value: Any) -> str:

@@ -44,7 +44,7 @@ def train(
 
     Args:
         config: a YAML file, the name of a template such as ``"mix-step"``, or a dict.
-        data: rows for ``train``, ``validation`` and ``unlabelled`` in place of the configuration's.
+        data: rows for ``train``, ``validation``, ``test`` and ``unlabelled`` in place of the configuration's.
         overrides: values by their keys' paths, as ``{"training.batchSize": 64}``.
         ranks: how many processes, started by ``mpirun``.
         threads: worker threads of each; by default the cores are shared.

@@ -19,6 +19,8 @@ package struct Hub: Sendable {
     self.observe = observe
   }
 
+  var client: HubClient { HubClient(settings: settings, isCancelled: isCancelled, observe: observe) }
+
   /// A model that was found.
   package struct Location: Sendable, Equatable {
     /// The directory.
@@ -59,12 +61,12 @@ package struct Hub: Sendable {
   package func locate(_ model: String, commit: String) throws -> Location {
     guard isCommit(commit), let name = HubName(model) else { return Location(path: model) }
     return try locate(
-      HubName(repository: name.repository, revision: commit), effort: .download, reference: name.revision)
+      name.at(commit), effort: .download, reference: name.revision)
   }
 
   /// - Parameter reference: the revision that the name's commit is of, to be noted in the cache.
   package func locate(_ name: HubName, effort: Effort, reference: String? = nil) throws -> Location {
-    let cache = HubCache(directory: settings.cache, repository: name.repository)
+    let cache = HubCache(directory: settings.cache, name)
     let known = cache.commit(of: name.revision).map(cache.snapshot)
     let isUsable = known?.missing.isEmpty ?? false
     let mayAsk = effort != .cache && !settings.isOffline
@@ -75,11 +77,11 @@ package struct Hub: Sendable {
       throw HubError.offline(name: name.description, cache: settings.cache, missing: known?.missing ?? [])
     }
     // What was begun as one commit goes on as that.
-    let asked = effort == .refresh ? nil : known.map { HubName(repository: name.repository, revision: $0.commit) }
+    let asked = effort == .refresh ? nil : known.map { name.at($0.commit) }
     do {
       let fetch = SnapshotFetch(
         name: asked ?? name, shown: name.description, cache: cache,
-        client: HubClient(settings: settings, isCancelled: isCancelled, observe: observe))
+        client: client)
       let snapshot = try fetch.run()
       for revision in [name.revision, reference].compactMap({ $0 }) where !isCommit(revision) {
         try cache.setCommit(snapshot.commit, of: revision)

@@ -1,18 +1,27 @@
 import Checkpoints
 import Glibc
 
-/// One model's folder in the cache that Hugging Face's programs share: `refs/REVISION` holds a commit,
+/// One model's or data set's folder in the cache that Hugging Face's programs share: `refs/REVISION` holds a commit,
 /// `snapshots/COMMIT/FILE` links to `blobs/ETAG`, and `.no_exist/COMMIT/FILE` says that a commit has no such file.
 struct HubCache {
   /// `models--org--name`, in the cache's directory.
   let folder: String
   private let locks: String
 
-  init(directory: String, repository: String) {
-    let name = (["models"] + repository.split(separator: "/").map(String.init)).joined(separator: "--")
+  init(directory: String, _ name: HubName) {
+    let name = ([name.kind.folder] + name.repository.split(separator: "/").map(String.init)).joined(separator: "--")
     folder = "\(directory)/\(name)"
     locks = "\(directory)/.locks/\(name)"
   }
+
+  /// Whether a file's name, with its folders, stays in the snapshot's folder.
+  static func isPlain(_ file: String) -> Bool {
+    file.utf8.count <= 1_000 && !file.utf8.contains(0)
+      && file.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
+  }
+
+  /// Where it is noted which files a commit has: by this program alone.
+  func listing(_ commit: String) -> String { "\(folder)/.files/\(commit).json" }
 
   func snapshot(_ commit: String) -> Snapshot { Snapshot(cache: self, commit: commit) }
   func blob(_ etag: String) -> String { "\(folder)/blobs/\(etag)" }
@@ -49,7 +58,10 @@ struct HubCache {
 
   /// Links a commit's file to its contents, relative to the link, so that the cache can be moved.
   func link(_ file: String, of commit: String, to etag: String) throws(CheckpointError) {
-    try replaceSymbolicLink("\(folder)/snapshots/\(commit)/\(file)", target: "../../blobs/\(etag)")
+    let folders = file.split(separator: "/").dropLast()
+    if !folders.isEmpty { try createDirectories("\(folder)/snapshots/\(commit)/\(folders.joined(separator: "/"))") }
+    let above = String(repeating: "../", count: 2 + folders.count)
+    try replaceSymbolicLink("\(folder)/snapshots/\(commit)/\(file)", target: "\(above)blobs/\(etag)")
   }
 
   /// Notes that a commit has no such file. Only a help: it need not succeed.

@@ -55,7 +55,7 @@ struct HubClient {
     _ file: RemoteFile, of name: HubName, from start: Int,
     receive: @escaping (HTTPResponse, UnsafeRawBufferPointer) throws -> Void
   ) throws -> HTTPResponse {
-    let pinned = HubName(repository: name.repository, revision: file.commit)
+    let pinned = name.at(file.commit)
     var request = try request(file.name, of: pinned, isHead: false)
     request.start = start
     let response = try follow(request, receive: receive)
@@ -87,10 +87,48 @@ struct HubClient {
     } while ContinuousClock.now < end
   }
 
+  /// What files a revision has, and which commit it is.
+  func files(of name: HubName) throws -> (commit: String, files: [String]) {
+    let subject = "\(settings.endpoint): \(name)"
+    let body = Body()
+    try retrying("its list of files", attempts: 3) {
+      body.bytes.removeAll()
+      let url =
+        "\(settings.endpoint)/api/\(name.kind.folder)/\(name.repository)/revision/\(escaped(name.revision))"
+      var request = try request(url, isHead: false)
+      request.timeout = settings.metadataTimeout
+      let response = try follow(request) { _, bytes in
+        guard body.bytes.count + bytes.count <= Self.largestListing else {
+          throw HubError.failed(
+            subject: subject, problem: "its list of files is longer than \(Self.largestListing) bytes")
+        }
+        body.bytes += bytes
+      }
+      try check(response, "the list of files", of: name)
+    }
+    guard let json = try? JSON.parse(body.bytes, limits: JSON.Limits(bytes: Self.largestListing)),
+      let commit = json["sha"]?.string, isCommit(commit), let siblings = json["siblings"]?.array
+    else {
+      throw HubError.failed(
+        subject: subject, problem: "expected a list of files, found something else; is HF_ENDPOINT a Hugging Face hub?")
+    }
+    // What would lead out of the cache's folder is no file of it.
+    return (commit, siblings.compactMap { $0["rfilename"]?.string }.filter(HubCache.isPlain))
+  }
+
+  private static let largestListing = 32 << 20
+
   // MARK: Requests
 
   private func request(_ file: String, of name: HubName, isHead: Bool) throws(HubError) -> HTTPRequest {
-    let url = "\(settings.endpoint)/\(name.repository)/resolve/\(escaped(name.revision))/\(escaped(file))"
+    // Slashes part folders.
+    let path = file.split(separator: "/").map { escaped(String($0)) }.joined(separator: "/")
+    return try request(
+      "\(settings.endpoint)/\(name.kind.addressPrefix)\(name.repository)/resolve/\(escaped(name.revision))/\(path)",
+      isHead: isHead)
+  }
+
+  private func request(_ url: String, isHead: Bool) throws(HubError) -> HTTPRequest {
     guard let endpoint = WebAddress(settings.endpoint), let address = WebAddress(url) else {
       throw .settings(
         "HF_ENDPOINT: expected an address such as https://huggingface.co, found \(settings.endpoint.quoted)")
@@ -152,7 +190,8 @@ struct HubClient {
   }
 
   private func check(_ response: HTTPResponse, _ file: String, of name: HubName) throws(HubError) {
-    let page = "\(settings.endpoint)/\(name.repository)"
+    let page = "\(settings.endpoint)/\(name.kind.addressPrefix)\(name.repository)"
+    let noun = name.kind.noun
     let problem: String
     switch (response.status, response.headers["x-error-code"]) {
     case (200..<400, _): return
@@ -160,22 +199,25 @@ struct HubClient {
       problem = "has no revision \(name.revision); see \(page)/commits/main for those it has"
     case (401, _) where settings.token == nil, (404, "RepoNotFound"):
       problem =
-        "there is no such model that everybody may read; check the name at \(page), and for a private or gated model set "
-        + "HF_TOKEN"
+        "there is no such \(noun) that everybody may read; check the name at \(page), and for a private or gated \(noun) "
+        + "set HF_TOKEN"
     case (401, _):
       problem =
         "the hub does not accept the token (HF_TOKEN, or the file token in HF_HOME); make a new one, or unset it"
     case (403, "GatedRepo"):
       problem = "access is granted on request only; accept the terms at \(page) with the account that HF_TOKEN is of"
     case (403, _):
-      problem = "access is denied; see whether the token (HF_TOKEN) may read this model: \(page)"
+      problem = "access is denied; see whether the token (HF_TOKEN) may read this \(noun): \(page)"
     case (404, _):
       problem = "not found at \(settings.endpoint); check the name and the revision at \(page)"
     case (408, _), (429, _), (500..., _):
       throw .unreachable(subject: settings.endpoint, problem: "answers \(response.status) for \(name)/\(file)")
     default: problem = "\(settings.endpoint) answers \(response.status) for \(file), expected 200"
     }
-    throw .failed(subject: "\(name)", problem: "does not exist here as a directory, and on the hub: " + problem)
+    throw .failed(
+      subject: "\(name)",
+      problem: (name.kind == .model ? "does not exist here as a directory, and on the hub: " : "on the hub: ") + problem
+    )
   }
 
   /// `W/"x"` and `"x"` are `x`.
@@ -200,4 +242,8 @@ struct HubClient {
       return isPlain ? String(character) : "%" + (digits.count < 2 ? "0" : "") + digits
     }.joined()
   }
+}
+
+private final class Body {
+  var bytes: [UInt8] = []
 }

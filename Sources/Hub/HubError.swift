@@ -12,6 +12,8 @@ package enum HubError: Error, CustomStringConvertible, Equatable {
   case unreachable(subject: String, problem: String)
   /// Offline, and not all of it is in the cache.
   case offline(name: String, cache: String, missing: [String])
+  /// The same of a data set.
+  case datasetOffline(name: String, cache: String, missing: [String])
   /// Not a model's name on the hub so much as a path, and there is no such directory.
   case notHere(path: String)
   /// The caller asked to stop.
@@ -31,6 +33,13 @@ package enum HubError: Error, CustomStringConvertible, Equatable {
         + (missing.isEmpty
           ? "has no such model" : "has only a part of it: \(missing.joined(separator: ", ").escapedForDisplay) missing")
         + "; nothing is downloaded: with a network and HF_HUB_OFFLINE unset, run distill-ddp fetch "
+        + name.escapedForDisplay
+    case .datasetOffline(let name, let cache, let missing):
+      "\(name.escapedForDisplay): the cache \(cache.escapedForDisplay) "
+        + (missing.isEmpty
+          ? "has no such data set"
+          : "has only a part of the data set: \(missing.prefix(10).joined(separator: ", ").escapedForDisplay) missing")
+        + "; nothing is downloaded: with a network and HF_HUB_OFFLINE unset, run distill-ddp fetch --dataset "
         + name.escapedForDisplay
     case .notHere(let path):
       "\(path.escapedForDisplay): there is no such directory here; check the path"

@@ -1,11 +1,22 @@
 import Glibc
 
-/// A model on the hub: `bert-base-uncased`, `org/name`, either with `@revision`.
+/// A model or a data set on the hub: `bert-base-uncased`, `org/name`, either with `@revision`.
 package struct HubName: Sendable, Equatable, CustomStringConvertible {
   /// `name` or `org/name`.
   package let repository: String
   /// A branch, a tag or a commit.
   package let revision: String
+  package var kind = Kind.model
+
+  package enum Kind: Sendable {
+    case model, dataset
+
+    /// What its folders in the cache begin with, and what the hub's interface calls it.
+    var folder: String { self == .model ? "models" : "datasets" }
+    /// Before its name in the hub's addresses.
+    var addressPrefix: String { self == .model ? "" : "datasets/" }
+    var noun: String { self == .model ? "model" : "data set" }
+  }
 
   package static let defaultRevision = "main"
 
@@ -19,9 +30,13 @@ package struct HubName: Sendable, Equatable, CustomStringConvertible {
     self.revision = revision
   }
 
-  init(repository: String, revision: String) {
+  /// The same of another revision.
+  func at(_ revision: String) -> HubName { HubName(repository: repository, revision: revision, kind: kind) }
+
+  private init(repository: String, revision: String, kind: Kind) {
     self.repository = repository
     self.revision = revision
+    self.kind = kind
   }
 
   /// Whether somebody who wrote this probably meant a folder: one in a folder that is here, or that is usually made for

@@ -21,7 +21,7 @@ struct SnapshotFetch {
         subject: shown, problem: "expected config.json on the hub, found none: this is no model of transformers")
     }
     // Whatever happens to the branch from here, all files are of one commit.
-    let pinned = HubName(repository: name.repository, revision: configuration.commit)
+    let pinned = name.at(configuration.commit)
     let snapshot = cache.snapshot(configuration.commit)
     client.observe(.resolved(name: shown, commit: snapshot.commit))
     var files = snapshot.has(configuration.name) ? [] : [configuration]
@@ -74,7 +74,7 @@ struct SnapshotFetch {
       subject: shown, problem: "expected \(names), whole or in parts, on the hub, found neither")
   }
 
-  private func download(_ files: [RemoteFile], since start: ContinuousClock.Instant) throws {
+  func download(_ files: [RemoteFile], since start: ContinuousClock.Instant) throws {
     guard !files.isEmpty else { return }
     var total = 0
     for file in files {

@@ -1,8 +1,8 @@
-"""A hub on this machine: the addresses of Hugging Face's, with models from a folder, and a second port for large files.
+"""A hub on this machine: the addresses of Hugging Face's, with models and data sets from a folder, and a second port for large files.
 
     python3 hub_server.py FOLDER
 
-FOLDER/models/ORG/NAME/FILE is what it serves, as one commit a model: the SHA-1 of the model's name, or what
+FOLDER/models/ORG/NAME/FILE is what it serves, below models/datasets/ data sets, as one commit a model: the SHA-1 of the model's name, or what
 FOLDER/commits.json says. FOLDER/ports.json appears once it listens: {"hub": PORT, "cdn": PORT}. Every request is a line
 of FOLDER/requests.jsonl. FOLDER/faults.json, read at each request, says what goes wrong, by file or "*":
 
@@ -60,7 +60,7 @@ def commit_of(model):
 
 
 def is_large(name):
-    return name.endswith((".safetensors", ".bin"))
+    return name.endswith((".safetensors", ".bin", ".parquet"))
 
 
 def etag_of(name, data):
@@ -104,6 +104,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.serve(parts[:-1], parts[-1])
         if parts[:2] == ["api", "models"]:
             return self.describe(parts[2:])
+        if parts[:2] == ["api", "datasets"]:
+            return self.describe(parts[1:])
         if "resolve" in parts:
             place = parts.index("resolve")
             return self.resolve("/".join(parts[:place]), parts[place + 1], "/".join(parts[place + 2:]))
@@ -195,7 +197,11 @@ class Handler(BaseHTTPRequestHandler):
         model = "/".join(parts[:place])
         root = os.path.join(folder, "models", model)
         if parts[place] == "revision":
-            answer = {"id": model, "sha": commit_of(model), "siblings": [{"rfilename": f} for f in os.listdir(root)]}
+            if not os.path.isdir(root):
+                return self.fail(404, "RepoNotFound")
+            found = [os.path.join(top, file) for top, _, files in os.walk(root) for file in files]
+            siblings = [{"rfilename": os.path.relpath(path, root)} for path in found]
+            answer = {"id": model, "sha": commit_of(model), "siblings": siblings}
         else:
             answer = []
             for name in sorted(os.listdir(root)):

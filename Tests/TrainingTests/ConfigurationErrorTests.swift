@@ -140,10 +140,12 @@ private func layerMap(from first: Int) -> String {
   @Test(arguments: [
     Mistake(
       "data.train={}",
-      "data.train.text: missing; give a file as one of text, csv, tsv, jsonl or conll, or a dataset as format and path"),
+      "data.train.text: missing; give a file as one of text, csv, tsv, jsonl, parquet, arrow, conll or hub, or a dataset as format and path"
+    ),
     Mistake(
       "data.train={labels: f}",
-      "data.train.text: missing; give a file as one of text, csv, tsv, jsonl or conll, or a dataset as format and path"),
+      "data.train.text: missing; give a file as one of text, csv, tsv, jsonl, parquet, arrow, conll or hub, or a dataset as format and path"
+    ),
     Mistake(
       "data.train={format: glue/sst, path: d}",
       "data.train.format: expected \(datasets), found \"glue/sst\"; did you mean glue/sst2?"),
@@ -198,6 +200,7 @@ private func layerMap(from first: Int) -> String {
     Mistake(
       "data.train={text: a}",
       "data.train: stage only learns from labels, and there are none; give labels or labelColumn, or labelWeight 0"),
+    Mistake("data.test={text: a}", "data.test: a test needs labels; give labels or labelColumn"),
     Mistake("data.validation={text: a}", "data.validation: validation needs labels; give labels or labelColumn"),
     Mistake("data.unlabelled={text: a}", "data.unlabelled: expected a list of sources, found a mapping; put it in [ ]"),
     Mistake(

@@ -73,7 +73,7 @@ package enum CheckpointManifest {
   }
 
   /// Its files, and those of its folders: `1_Pooling/config.json`.
-  private static func names(in directory: String) throws(CheckpointError) -> [String] {
+  static func names(in directory: String) throws(CheckpointError) -> [String] {
     var names: [String] = []
     for name in try entries(of: directory) {
       if fileKind(join(directory, name), followingLinks: false) == .directory {

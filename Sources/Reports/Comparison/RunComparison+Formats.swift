@@ -6,7 +6,9 @@ extension RunComparison {
 
   /// The metrics that a reader compares; where a run has no labels, what its stages minimise.
   private var shownMetrics: [Int] {
-    let shown = metrics.indices.filter { TaskKind.metric(metrics[$0]) != nil }
+    let shown = metrics.indices.filter { index in
+      TaskKind.metric(TaskMetric.validationKey(ofTest: metrics[index]) ?? metrics[index]) != nil
+    }
     let isCovered = rows.allSatisfy { row in shown.contains { row.metrics[$0] != nil } || !row.hasMetrics }
     return isCovered
       ? shown : metrics.indices.filter { shown.contains($0) || metrics[$0] == "val_distillation" }
@@ -123,7 +125,8 @@ extension Statistic {
   }
 }
 
-/// `macro-F1` for `val_macro_f1`.
+/// `macro-F1` for `val_macro_f1`, `test macro-F1` for `test_macro_f1`.
 func metricTitle(_ name: String) -> String {
-  TaskKind.metric(name)?.title ?? (name.hasPrefix("val_") ? String(name.dropFirst(4)) : name)
+  if let key = TaskMetric.validationKey(ofTest: name) { return "test \(metricTitle(key))" }
+  return TaskKind.metric(name)?.title ?? (name.hasPrefix("val_") ? String(name.dropFirst(4)) : name)
 }

@@ -14,14 +14,14 @@ package struct RunComparison: Sendable {
     let seconds: Statistic?
   }
 
-  /// Every metric of the best checkpoints, in the order in which they first occur.
+  /// Every metric of the best checkpoints, of test data too, in the order in which they first occur.
   let metrics: [String]
   let rows: [Row]
 
   /// - Parameter runs: in the order of the rows.
   package init(_ runs: [RecordedRun]) {
     var metrics: [String] = []
-    for metric in runs.flatMap({ $0.best?.metrics ?? [] }) where !metrics.contains(metric.name) {
+    for metric in runs.flatMap(\.metrics) where !metrics.contains(metric.name) {
       metrics.append(metric.name)
     }
     var groups: [[RecordedRun]] = []
@@ -48,7 +48,7 @@ extension RunComparison.Row {
     let learns = runs[0].stages.contains { !$0.adaptors.isEmpty }
     teacher = learns ? runs[0].configuration.teacherName : nil
     parameters = runs[0].overview?.studentParameters
-    metrics = names.map { name in statistic { $0.best?.value(name) } }
+    metrics = names.map { name in statistic { $0.metrics.first { $0.name == name }?.value } }
     sentencesPerSecond = statistic(\.sentencesPerSecond)
     seconds = statistic { $0.isFinished || !$0.stages.isEmpty ? $0.seconds : nil }
   }

@@ -46,7 +46,8 @@ package struct ReportMeasurements: Sendable {
         return nil
       }
     }
-    let configuration = run.configuration
+    let configuration =
+      attempt("The data sets were not found") { try run.configuration.readingCachedDatasets(hub) } ?? run.configuration
     let studentPath = "\(run.directory)/best"
     let learns = run.learns
     let student = attempt("The \(learns ? "student's " : "")model was not found") {

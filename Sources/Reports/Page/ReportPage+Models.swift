@@ -66,6 +66,22 @@ extension ReportPage {
       """
   }
 
+  /// What the log says of data that nothing was chosen by.
+  var test: Markup {
+    guard let test = run.test, !test.metrics.isEmpty else { return "" }
+    let rows: [Markup] = test.metrics.map { metric in
+      let title = metricTitle(TaskMetric.validationKey(ofTest: metric.name) ?? metric.name)
+      return "<tr><td>\(title)</td><td>\(fixed(metric.value, 4))</td></tr>"
+    }
+    return """
+      <h2>Test data</h2>
+      <div class="card scroll"><table>\(rows)</table><p class="facts">The best checkpoint on \
+      \(counted(test.rows, "row")) of \(run.configuration.data.test?.portableName ?? "test data"), by which nothing was \
+      chosen.</p></div>
+
+      """
+  }
+
   /// Each class of the student, beside the teacher's F1.
   private var classes: Markup? {
     guard let student, let metrics = student.quality?.classes?.metrics, student.labels.count <= 30 else { return nil }

@@ -29,7 +29,7 @@ package struct ReportPage {
       <body>
       <main>
       <header><h1>\(title)</h1>\(lead)</header>
-      \(tiles)\(notes)\(models)\(mistakes)\(stages)\(attention)\(settings)
+      \(tiles)\(notes)\(models)\(test)\(mistakes)\(stages)\(attention)\(settings)
       <footer>\(footer)</footer>
       </main>
       </body>

@@ -9,6 +9,8 @@ package struct RecordedRun: Sendable {
   /// What the run said of itself when it started; `nil` before it did.
   let overview: Overview?
   let stages: [RecordedStage]
+  /// Of the best model on data that nothing was chosen by, by names such as `test_accuracy`; `nil` without.
+  let test: (rows: Int, metrics: [(name: String, value: Double)])?
   /// From start to end, in all processes that worked on it; of a run that has not ended, as far as its log tells.
   let seconds: Double
   let isFinished: Bool
@@ -58,10 +60,17 @@ package struct RecordedRun: Sendable {
     var overview: Overview?
     var stages: [RecordedStage] = []
     var seconds: Double?
+    var test: (rows: Int, metrics: [(name: String, value: Double)])?
     try MetricsLines("\(directory)/metrics.jsonl").read { event in
       switch event["event"]?.string {
       case "run_started": overview = Overview(event)
       case "stage_started": stages.append(RecordedStage(event))
+      case "test":
+        let members = event.object ?? JSONObject()
+        let metrics = members.compactMap { key, value in
+          key.hasPrefix("test_") ? value.double.map { (name: key, value: $0) } : nil
+        }
+        test = (event["rows"]?.int ?? 0, metrics)
       case "run_finished": seconds = event["seconds"]?.double
       default:
         guard let name = event["stage"]?.string, let index = stages.lastIndex(where: { $0.name == name }) else {
@@ -72,6 +81,7 @@ package struct RecordedRun: Sendable {
     }
     self.overview = overview
     self.stages = stages
+    self.test = test
     self.seconds =
       seconds ?? stages.reduce(0) { $0 + $1.steppingSeconds + $1.validations.reduce(0) { $0 + $1.seconds } }
   }
@@ -89,6 +99,9 @@ package struct RecordedRun: Sendable {
 
   /// Of the student as the run leaves it: what its last stage with a validation picked.
   var best: RecordedStage.Validation? { stages.last { !$0.validations.isEmpty }?.best }
+
+  /// Of the best checkpoint: what it was chosen by, and what came of the test data.
+  var metrics: [(name: String, value: Double)] { (best?.metrics ?? []) + (test?.metrics ?? []) }
 
   /// Trained, over all stages; `nil` before the first step.
   var sentencesPerSecond: Double? {

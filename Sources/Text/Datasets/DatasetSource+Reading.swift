@@ -8,13 +8,38 @@ extension DatasetSource {
   ///   - labelsKey: What names the classes, for remedies.
   /// - Throws: `DatasetError`, naming file, line and reason, at the first row that is not as it should be.
   package func read(_ targets: Targets?, labelsKey: String? = nil) throws(DatasetError) -> Examples {
+    let files = try files()
+    guard files.count > 1 else { return try files[0].readFile(targets, labelsKey) }
+    var examples = try files[0].readFile(targets, labelsKey)
+    for file in files.dropFirst() {
+      let more = try file.readFile(targets, labelsKey)
+      if more.count == 0 { continue }
+      if examples.count == 0 {
+        examples = more
+        continue
+      }
+      guard more.hasPairs == examples.hasPairs else {
+        throw DatasetError(
+          file.path,
+          "expected \(examples.hasPairs ? "pairs of texts" : "single texts"), as \(files[0].path.escapedForDisplay) has; "
+            + "name the columns, or read one of them alone")
+      }
+      examples.append(contentsOf: more)
+    }
+    return examples
+  }
+
+  private func readFile(_ targets: Targets?, _ labelsKey: String?) throws(DatasetError) -> Examples {
     let reader = targets.map { TargetReader($0, allowsNone: missingLabels == .unlabelled, key: labelsKey) }
     switch format {
     case .lines(let labelsPath): return try readLines(file(), labelsPath, reader)
     case .csv: return try readCSV(file(), reader)
     case .tsv(let header): return try readTSV(file(), header: header, reader)
-    case .jsonl: return try readJSONL(file(), reader)
+    case .jsonl: return try readJSONL(file(), reader, labelsKey: labelsKey)
     case .conll: return try readCoNLL(file(), reader)
+    case .hub:
+      throw DatasetError(path, "is a data set's name, whose files were not looked for; name the files")
+    case .columns(let format): return try readColumns(format, reader, labelsKey: labelsKey)
     case .layout(let layout, let split): return try read(layout, split, targets, labelsKey)
     }
   }
@@ -81,7 +106,7 @@ extension DatasetSource {
         throw DatasetError(labelsPath ?? path, line: line, "label: \(problem)", isOfLabel: true)
       }
       examples.append(text, pair: [UInt8]?.none, target: label)
-      try keep(line, in: file, &examples) { $0 == "text" ? .string(text.text) : nil }
+      try keep(line, &examples) { $0 == "text" ? .string(text.text) : nil }
     }
     guard let labels, let labelsPath, labels.count != examples.count else { return examples }
     let lines = examples.count
@@ -160,11 +185,9 @@ extension DatasetSource {
     return examples
   }
 
-  // MARK: Columns that are kept
-
   /// Carries a row's columns along.
-  func keep(
-    _ line: Int, in file: DatasetText, _ examples: inout Examples, _ value: (String) -> JSON?
+  private func keep(
+    _ line: Int, _ examples: inout Examples, _ value: (String) -> JSON?
   ) throws(DatasetError) {
     guard !keptColumns.isEmpty else { return }
     var kept: [JSON] = []

@@ -1,3 +1,5 @@
+import Columnar
+
 /// Where labelled sentences are read from, and which columns hold what.
 package struct DatasetSource: Sendable, Equatable {
   package enum Format: Sendable, Equatable {
@@ -11,6 +13,10 @@ package struct DatasetSource: Sendable, Equatable {
     case jsonl
     /// A word a line with its tag, a blank line behind each sentence.
     case conll
+    /// A file of columns; of Arrow's also a directory that `datasets` saved to.
+    case columns(ColumnFile.Format)
+    /// One split of a data set on the hub, whose name is `path`: its files are found before it is read.
+    case hub(config: String?, split: String)
     /// One split of a benchmark's task, whose layout says which files of the directory `path` are read and how.
     case layout(DatasetLayout, DatasetLayout.Split)
   }
@@ -29,7 +35,12 @@ package struct DatasetSource: Sendable, Equatable {
   }
 
   package var format: Format
+  /// A file, or a pattern that stands for several, as `parts/*.jsonl` does.
   package var path: String
+  /// More of these, whose rows follow.
+  package var morePaths: [String] = []
+  /// The labels of these.
+  package var moreLabelsPaths: [String] = []
   package var textColumn = Column.name("text")
   /// The second sentence of a pair.
   package var pairColumn: Column?
@@ -37,6 +48,8 @@ package struct DatasetSource: Sendable, Equatable {
   package var findsPair = true
   package var labelColumn: Column? = .name("label")
   package var missingLabels = MissingLabels.error
+  /// The classes in the order of their numbers, where a file has numbers and something beside it names them.
+  package var classes: [String]?
   /// Columns to carry along, for what is written of each row.
   package var keptColumns: [String] = []
   /// Between the fields of a CSV.

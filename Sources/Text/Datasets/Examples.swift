@@ -170,6 +170,23 @@ package struct Examples: Sendable {
     }
   }
 
+  /// Adds rows of the same kind behind these.
+  mutating func append(contentsOf other: Examples) {
+    precondition(
+      other.hasPairs == hasPairs && other.valuesPerRow == valuesPerRow && other.areOfWords == areOfWords,
+      "rows are of one kind")
+    ends += other.ends.lazy.map { [base = bytes.count] in base + $0 }
+    bytes += other.bytes
+    labels += other.labels
+    values += other.values
+    // Where words are is counted within each row's text.
+    wordStarts += other.wordStarts.dropFirst().lazy.map { [base = wordRanges.count] in base + $0 }
+    wordRanges += other.wordRanges
+    tags += other.tags
+    kept += other.kept
+    notices += other.notices
+  }
+
   mutating func keep(_ values: [JSON]) { kept.append(values) }
 
   mutating func note(_ notice: String) { notices.append(notice) }

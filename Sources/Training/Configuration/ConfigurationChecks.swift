@@ -19,6 +19,7 @@ extension RunConfiguration {
         path: "student.config")
     }
     checkLabels(reader)
+    checkTest(reader)
     if task.kind == .tokens || task.kind == .embedding,
       let index = teachers.firstIndex(where: { !$0.predictions.isEmpty })
     {
@@ -87,6 +88,15 @@ extension RunConfiguration {
         "validation needs labels; give labels or labelColumn", at: reader.node("data.validation"),
         path: "data.validation")
     }
+  }
+
+  private func checkTest(_ reader: ConfigurationReader) {
+    guard reader.isSound("data.test"), let test = data.test else { return }
+    let problem =
+      task.kind.metricKeys.isEmpty
+      ? "nothing is measured in the task \(task.kind.name); remove data.test"
+      : test.hasLabels ? nil : "a test needs labels; give labels or labelColumn"
+    if let problem { reader.report(problem, at: reader.node("data.test"), path: "data.test") }
   }
 
   private func checkTexts(of stage: StageSettings, _ path: String, _ reader: ConfigurationReader) {

@@ -1,9 +1,10 @@
+import Hub
 import JSON
 import Text
 
 extension DatasetSource {
   /// The keys of which a source has exactly one: a file in that form, or the name of a benchmark's task.
-  private static let formats = ["text", "csv", "tsv", "jsonl", "conll", "format"]
+  private static let formats = ["text", "csv", "tsv", "jsonl", "parquet", "arrow", "conll", "hub", "format"]
 
   /// The keys that go with a format.
   static func options(of format: String) -> [String] {
@@ -12,6 +13,7 @@ extension DatasetSource {
     case "csv": ["header", "separator", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
     case "tsv": ["header", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
     case "conll": ["textColumn", "labelColumn", "missingLabels"]
+    case "hub": ["config", "split", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
     case "format": ["path", "split", "missingLabels"]
     default: ["textColumn", "pairColumn", "labelColumn", "missingLabels"]
     }
@@ -22,7 +24,8 @@ extension DatasetSource {
     Self.describe(section)
     let keys =
       Self.formats + [
-        "path", "split", "labels", "header", "separator", "textColumn", "pairColumn", "labelColumn", "missingLabels",
+        "path", "config", "split", "labels", "header", "separator", "textColumn", "pairColumn", "labelColumn",
+        "missingLabels",
       ]
     let given = keys.filter { section.value($0) != nil }
     let formats = given.filter(Self.formats.contains)
@@ -39,23 +42,38 @@ extension DatasetSource {
     if format == "format", section.value("path") == nil {
       section.reportMissing("path", Expected.directory.description)
     }
-    path =
-      (format == "format" ? section.readDescribed("path", .directory) : section.readDescribed(format, .file)) ?? ""
+    if format == "hub" {
+      path = section.readDescribed("hub", .hubName) ?? ""
+    } else if format == "format" {
+      path = section.readDescribed("path", .directory) ?? ""
+    } else if let files = section.readDescribed(format, .dataFiles) {
+      path = files[0]
+      morePaths = Array(files.dropFirst())
+    }
     let options = Self.options(of: format)
     for key in given where key != format && !options.contains(key) {
       section.report("does not go with \(format), which has \(options.joined(separator: ", "))", at: key)
     }
     switch format {
-    case "text": self.format = .lines(labelsPath: section.readDescribed("labels", .orNull(.file)) ?? nil)
+    case "text":
+      let labels = section.readDescribed("labels", .orNull(.dataFiles)) ?? nil
+      self.format = .lines(labelsPath: labels?.first)
+      moreLabelsPaths = labels.map { Array($0.dropFirst()) } ?? []
     case "tsv": self.format = .tsv(header: section.readDescribed("header", .boolean) ?? true)
     case "csv":
       csvHasHeader = section.readDescribed("header", .boolean) ?? true
       separator = section.readDescribed("separator", .separator) ?? separator
     case "jsonl": self.format = .jsonl
+    case "parquet": self.format = .columns(.parquet)
+    case "arrow": self.format = .columns(.arrow)
     case "conll": self.format = .conll
+    case "hub":
+      self.format = .hub(
+        config: section.readDescribed("config", .orNull(.configName)) ?? nil,
+        split: section.readDescribed("split", .splitName) ?? split.rawValue)
     case "format":
       let layout = section.readDescribed("format", .layout)
-      let split = section.readDescribed("split", .choice) ?? split
+      let split = section.readDescribed("split", Expected<DatasetLayout.Split>.choice) ?? split
       if let layout { self = DatasetSource(layout, split, path: path) }
     default: self.format = .csv
     }
@@ -70,19 +88,25 @@ extension DatasetSource {
 
   private static func describe(_ section: ConfigurationSection) {
     let standard = DatasetSource(format: .csv, path: "")
-    section.describe("text", .file, "one text a line, split on `\\n` only (TweetEval)")
-    section.describe("labels", .orNull(.file), default: .value(.null), "with `text`: one label a line")
-    section.describe("csv", .file, "fields with commas between them, quoted where they need to be (RFC 4180)")
-    section.describe("tsv", .file, "tab-separated, unquoted (GLUE)")
+    section.describe(
+      "text", .dataFiles, "one text a line, split on `\\n` only (TweetEval); [one file or several](#several-files)")
+    section.describe(
+      "labels", .orNull(.dataFiles), default: .value(.null), "with `text`: one label a line, in as many files")
+    section.describe("csv", .dataFiles, "fields with commas between them, quoted where they need to be (RFC 4180)")
+    section.describe("tsv", .dataFiles, "tab-separated, unquoted (GLUE)")
     section.describe(
       "header", Expected.boolean, default: .value(true),
       "with `csv` and `tsv`: whether the first line names the columns")
     section.describe(
       "separator", .separator, default: .value(Expected.separator.json(standard.separator)),
       "with `csv`: what is between the fields, such as `;` or `tab`")
-    section.describe("jsonl", .file, "one JSON object a line")
+    section.describe("jsonl", .dataFiles, "one JSON object a line")
+    section.describe("parquet", .dataFiles, "[Parquet](#parquet-and-arrow), as the hub has most data sets")
     section.describe(
-      "conll", .file, "a word and its tag a line, a blank line behind each sentence, for [tokens](tasks.md#tokens)")
+      "arrow", .dataFiles, "[Arrow](#parquet-and-arrow)'s files, or a directory that `save_to_disk` wrote")
+    section.describe(
+      "conll", .dataFiles, "a word and its tag a line, a blank line behind each sentence, for [tokens](tasks.md#tokens)"
+    )
     let columns = Expected.orNull(Expected.column)
     section.describe(
       "textColumn", .column, default: .value(Expected.column.json(standard.textColumn)),
@@ -96,11 +120,16 @@ extension DatasetSource {
     section.describe(
       "missingLabels", missing, default: .value(missing.json(standard.missingLabels)),
       "what a label means that is empty, `-1` or null: an `error`, or a row to be learned from as `unlabelled` text")
+    section.describe(
+      "hub", .hubName, "a data set [on the hub](#data-sets-on-the-hub), as `org/name` or `org/name@revision`")
+    section.describe(
+      "config", .orNull(.configName), default: .words("its only one, or its default"),
+      "with `hub`: which configuration of the data set")
     section.describe("format", .layout, "a [dataset](#datasets-by-name) whose files are known")
     section.describe("path", .directory, "with `format`: the directory of the dataset")
     section.describe(
-      "split", Expected<DatasetLayout.Split>.choice,
-      default: .words("`train` in `data.train`, else `validation`"), "with `format`: which part")
+      "split", .splitName, default: .words("`train` in `data.train`, `test` in `data.test`, else `validation`"),
+      "with `hub` and `format`: which part")
   }
 
   /// One split of a benchmark's task.
@@ -122,7 +151,7 @@ extension DatasetSource {
       switch format {
       case .tsv(header: false): .columnNumber
       case .csv where !csvHasHeader: .columnNumber
-      case .jsonl: .columnName
+      case .jsonl, .columns, .hub: .columnName
       case .conll: .columnNumber
       default: .column
       }
@@ -176,7 +205,17 @@ extension Expected where Value == DatasetLayout {
 }
 
 extension Expected where Value == String {
-  fileprivate static var file: Expected { .text("a file") }
+  fileprivate static var configName: Expected { .text("a configuration's name", form: .label("name")) }
+  fileprivate static var splitName: Expected { .text("a split's name, such as train", form: .label("name")) }
+
+  /// A data set's name on the hub.
+  fileprivate static var hubName: Expected {
+    let name = Expected.text("a data set's name on the hub such as org/name", form: .label("name"))
+    return Expected(
+      description: name.description, form: name.form,
+      read: { node in name.read(node).flatMap { HubName($0) == nil ? nil : $0 } }, json: name.json, remedy: name.remedy)
+  }
+
   static var directory: Expected { .text("the directory that the dataset's files are in") }
 }
 
@@ -232,5 +271,20 @@ extension DatasetSource.Column {
     case .name(let name): .string(name)
     case .index(let index): .integer(index)
     }
+  }
+}
+
+extension Expected where Value == [String] {
+  /// At least one.
+  fileprivate static var dataFiles: Expected {
+    let file = Expected<String>.text("a file")
+    return Expected(
+      description: "a file or a list of files", form: .either([file.form, .list(of: file.form, count: 1...Int.max)]),
+      read: { node in
+        guard case .sequence(let elements) = node.content else { return file.read(node).map { [$0] } }
+        let files = elements.compactMap(file.read)
+        return files.isEmpty || files.count < elements.count ? nil : files
+      },
+      json: { $0.count == 1 ? .string($0[0]) : .array($0.map(JSON.string)) }, remedy: file.remedy)
   }
 }

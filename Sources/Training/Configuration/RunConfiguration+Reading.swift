@@ -157,6 +157,10 @@ extension DataSettings {
       "validation", default: .words("null, or with `data.format` its validation split"),
       "the validation data; without it no metric is monitored, and the last checkpoint is the best"
     ) { DatasetSource($0, split: .validation) }
+    let test = section.sectionUnlessNull(
+      "test", default: .value(.null),
+      "data that the best model is measured on when the run has ended, and that nothing is chosen by"
+    ) { DatasetSource($0, split: .test) }
     section.describe(
       "format", .layout, "a [dataset](#datasets-by-name) whose files are known, in place of `data.train`")
     section.describe("path", .directory, "with `data.format`: the directory of the dataset")
@@ -178,6 +182,7 @@ extension DataSettings {
       self.init(train: train ?? none)
     }
     if let validation { self.validation = validation }
+    self.test = test
     unlabelled = UnlabelledSettings(section, inheriting: UnlabelledSettings())
     section.read(
       "maxLength", .integer(3...65_536), into: &maxLength,
@@ -186,9 +191,9 @@ extension DataSettings {
 }
 
 extension DataSettings {
-  /// The classes of a benchmark's task, which go without saying.
+  /// The classes of a benchmark's task, or those that a file names itself, which go without saying.
   fileprivate func labels(_ section: ConfigurationSection) -> [String]? {
-    guard case .layout(let layout, _) = train.format else { return nil }
+    guard case .layout(let layout, _) = train.format else { return train.ownClasses() }
     do throws(DatasetError) {
       return try layout.labels(in: train.path)
     } catch {

@@ -47,10 +47,8 @@ extension RunConfiguration {
     }
     writer.section("data") { writer in
       data.train.write(as: "train", to: &writer)
-      if let validation = data.validation {
-        validation.write(as: "validation", to: &writer)
-      } else {
-        writer.write("validation", flow: "null")
+      for (key, source) in [("validation", data.validation), ("test", data.test)] {
+        if let source { source.write(as: key, to: &writer) } else { writer.write(key, flow: "null") }
       }
       writer.write("maxLength", number: data.maxLength)
       data.unlabelled.write(to: &writer)
@@ -90,22 +88,37 @@ extension DatasetSource {
   }
 
   func writeKeys(to writer: inout YAMLWriter) {
+    func writePaths(_ key: String, _ paths: [String]) {
+      writer.write(
+        key, flow: paths.count == 1 ? YAMLWriter.scalar(paths[0]) : YAMLWriter.list(paths.map(YAMLWriter.scalar)))
+    }
+    let paths = [path] + morePaths
     switch format {
     case .lines(let labelsPath):
-      writer.write("text", path)
-      writer.write("labels", flow: labelsPath.map(YAMLWriter.scalar) ?? "null")
+      writePaths("text", paths)
+      if let labelsPath {
+        writePaths("labels", [labelsPath] + moreLabelsPaths)
+      } else {
+        writer.write("labels", flow: "null")
+      }
       return
     case .csv:
-      writer.write("csv", path)
+      writePaths("csv", paths)
       writer.write("header", flag: csvHasHeader)
       writer.write("separator", separator == UInt8(ascii: "\t") ? "tab" : String(decoding: [separator], as: UTF8.self))
     case .tsv(let header):
-      writer.write("tsv", path)
+      writePaths("tsv", paths)
       writer.write("header", flag: header)
     case .jsonl:
-      writer.write("jsonl", path)
+      writePaths("jsonl", paths)
+    case .columns(let format):
+      writePaths(format == .parquet ? "parquet" : "arrow", paths)
+    case .hub(let config, let split):
+      writer.write("hub", path)
+      writer.write("config", flow: config.map(YAMLWriter.scalar) ?? "null")
+      writer.write("split", split)
     case .conll:
-      writer.write("conll", path)
+      writePaths("conll", paths)
       if case .index(let column) = textColumn { writer.write("textColumn", number: column) }
       switch labelColumn {
       case .index(let column): writer.write("labelColumn", number: column)

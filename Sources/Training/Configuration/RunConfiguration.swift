@@ -136,6 +136,8 @@ package struct DataSettings: Sendable, Equatable {
   package var unlabelled = UnlabelledSettings()
   /// `nil` trains without validation: no metric is monitored and the last checkpoint counts as the best.
   package var validation: DatasetSource?
+  /// What the model that the run leaves is measured on at its end; nothing is chosen by it.
+  package var test: DatasetSource?
   /// The longest sequence in tokens, special tokens included; longer ones are truncated.
   package var maxLength = 128
 

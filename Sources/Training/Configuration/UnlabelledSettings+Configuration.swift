@@ -40,7 +40,7 @@ extension DatasetSource {
       section.report("text without labels has no such key; remove it, or move the file to data.train", at: key)
     }
     labelColumn = nil
-    if case .lines = format { format = .lines(labelsPath: nil) }
+    if case .lines = format { (format, moreLabelsPaths) = (.lines(labelsPath: nil), []) }
   }
 }
 

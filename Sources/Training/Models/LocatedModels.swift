@@ -9,20 +9,28 @@ extension Places {
   /// Rank 0 says which commit a name is, and downloads first: where hosts share a cache, that was all. Then the first
   /// rank of each host does what its own cache lacks, and last any rank that still does not see it.
   package func locate(_ models: [String], in hub: Hub) throws -> [Hub.Location] {
-    guard ranks.size > 1 else { return try models.map { try hub.locate($0, effort: .download) } }
-    let first = try inTurn(ranks.rank == 0) { try models.map { try hub.locate($0, effort: .download) } }
+    try located(models, path: \.self) { model, commit in
+      try commit.map { try hub.locate(model, commit: $0) } ?? hub.locate(model, effort: .download)
+    }
+  }
+
+  /// Collective: what `find` finds of each item, and later on other ranks at the commit that it was found to be.
+  func located<Item: Sendable>(
+    _ items: [Item], path: (Item) -> String,
+    _ find: @escaping @Sendable (Item, _ commit: String?) throws -> Hub.Location
+  ) throws -> [Hub.Location] {
+    guard ranks.size > 1 else { return try items.map { try find($0, nil) } }
+    let first = try inTurn(ranks.rank == 0) { try items.map { try find($0, nil) } }
     var bytes = Array((first ?? []).map { $0.commit ?? "" }.joined(separator: "\n").utf8)
     try ranks.broadcast(&bytes, from: 0)
     let commits = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-    let paths = models.map { Hub.Location(path: $0) }
+    let paths = items.map { Hub.Location(path: path($0)) }
     guard commits.contains(where: { !$0.isEmpty }) else { return paths }
     var own = first
     for isTurn in [ranks.rank > 0 && ranks.localRank == 0, ranks.rank > 0 && ranks.localRank > 0] {
       own =
         try inTurn(isTurn) {
-          try zip(models, commits).map { model, commit in
-            try hub.locate(model, commit: String(commit))
-          }
+          try zip(items, commits).map { try find($0, String($1)) }
         } ?? own
     }
     return own ?? paths

@@ -85,9 +85,12 @@ package struct MemoryPlan: Sendable, Equatable {
       if stage.keepsOutputs {
         arena += Self.floatBytes * train.all.sentences * Double(shapes.student.hiddenSize)
       }
-      // The next stage's student, and its bytes as they are sent.
+      // The next stage's student or the one that is tested, and its bytes as they are sent.
       let isLast = index == plan.stages.count - 1
-      let next = isLast ? 0 : (plan.stages[index + 1].settings.initialize == .best ? 2 : 1) * studentBytes
+      let tests = plan.configuration.data.test != nil
+      let next =
+        isLast
+        ? (tests ? 2 * studentBytes : 0) : (plan.stages[index + 1].settings.initialize == .best ? 2 : 1) * studentBytes
       let total = weights + gradients + moments + wire + arena + next
       if total > fullest.total { fullest = (total, weights + next, gradients, moments, arena, wire) }
     }

@@ -45,7 +45,10 @@ final class MetricsLog {
     }
     length += line.count
     // A validation is worth a flush: what came before it is then safe from a power failure too.
-    if case .validated = event { flush() }
+    switch event {
+    case .validated, .tested: flush()
+    default: break
+    }
     return object
   }
 

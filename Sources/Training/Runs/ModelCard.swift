@@ -31,12 +31,9 @@ struct ModelCard {
   }
 
   var text: String {
-    ([frontMatter, "# \(Self.escaped(name))", introduction, making, quality, cost, usage].compactMap { $0 })
-      .joined(separator: "\n\n") + "\n"
-  }
-
-  private var name: String {
-    configuration.run.directory.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? "model"
+    ([frontMatter, "# \(Self.escaped(configuration.modelName))", introduction, making, quality, cost, usage].compactMap
+    { $0 })
+    .joined(separator: "\n\n") + "\n"
   }
 
   private var task: TaskKind { configuration.task.kind }
@@ -53,41 +50,12 @@ struct ModelCard {
     ]
     if teacher != nil { lines.append("- knowledge-distillation") }
     lines.append("- distill-ddp")
-    if let validation = configuration.data.validation, let report, !scores.isEmpty {
-      let (dataset, type) = Self.dataset(validation)
-      lines += [
-        "model-index:", "- name: \(Self.quoted(name))", "  results:", "  - task:",
-        "      type: \(task.card.pipelineTag)",
-        "      name: \(task.card.title)", "    dataset:", "      name: \(Self.quoted(dataset))",
-        "      type: \(Self.quoted(type))", "      split: validation", "    metrics:",
-      ]
-      for score in scores {
-        guard let value = report.value(score.key) else { continue }
-        lines += ["    - type: \(score.type)", "      name: \(score.title)", "      value: \(fixed(value, 4))"]
-      }
+    if let validation = configuration.data.validation, let report {
+      let results = configuration.results(on: validation, split: "validation") { report.value($0.key) }
+      if !results.isEmpty { lines += configuration.modelIndex + results }
     }
     return (lines + ["---"]).joined(separator: "\n")
   }
-
-  /// What the hub has a name for, of what the report holds.
-  private var scores: [(key: String, type: String, title: String)] {
-    (task.metrics + [.loss]).compactMap { metric in
-      guard let hub = metric.hub, report?.value(metric.key) != nil else { return nil }
-      return (metric.key, hub.type, hub.title)
-    }
-  }
-
-  private static func dataset(_ source: DatasetSource) -> (name: String, type: String) {
-    switch source.format {
-    case .layout(let layout, _): (layout.name, layout.name)
-    case .lines: (source.portableName, "text")
-    case .csv, .tsv: (source.portableName, "csv")
-    case .jsonl: (source.portableName, "json")
-    case .conll: (source.portableName, "conll")
-    }
-  }
-
-  private static func quoted(_ text: String) -> String { JSON.string(text).text() }
 
   // MARK: Sections
 
@@ -109,14 +77,14 @@ struct ModelCard {
   private var making: String {
     var rows: [(String, String)] = [
       (task.card.outputs, outputs),
-      ("training data", Self.dataset(configuration.data.train).name),
+      ("training data", configuration.data.train.portableName),
     ]
     if !stage.unlabelled.sources.isEmpty {
       rows.append(
-        ("text without labels", stage.unlabelled.sources.map { Self.dataset($0).name }.joined(separator: ", ")))
+        ("text without labels", stage.unlabelled.sources.map { $0.portableName }.joined(separator: ", ")))
     }
     if let validation = configuration.data.validation {
-      rows.append(("validation data", Self.dataset(validation).name))
+      rows.append(("validation data", validation.portableName))
     }
     if let teacher {
       let path = configuration.teacherName
@@ -237,12 +205,12 @@ struct ModelCard {
 
   // MARK: Markdown
 
-  private static func table(_ header: (String, String), _ rows: [(String, String)]) -> String {
+  static func table(_ header: (String, String), _ rows: [(String, String)]) -> String {
     (["| \(header.0) | \(header.1) |", "|---|---|"] + rows.map { "| \($0) | \(escaped($1)) |" }).joined(separator: "\n")
   }
 
   /// Keeps text from a configuration inside its table cell.
-  private static func escaped(_ text: String) -> String {
+  static func escaped(_ text: String) -> String {
     String(text.map { $0 == "|" || $0.isNewline ? " " : $0 })
   }
 }

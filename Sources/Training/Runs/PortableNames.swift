@@ -42,7 +42,9 @@ package func sizeComparison(_ own: Int, to other: Int) -> String {
 extension DatasetSource {
   /// The data set's name where it has one, else its file.
   package var portableName: String {
+    if case .hub(let config, _) = format { return path + (config.map { ", \($0)" } ?? "") }
     if case .layout(let layout, _) = format { return layout.name }
-    return path.portablePath
+    let others = morePaths.isEmpty ? "" : " and \(morePaths.count) more"
+    return path.portablePath + others
   }
 }

@@ -174,10 +174,11 @@ extension RunConfiguration {
     let texts =
       (data.unlabelled.sources + stages.flatMap(\.unlabelled.sources)).map { ("data.unlabelled", $0) }
       + (student.vocabulary?.from ?? []).map { ("student.vocabulary.from", $0) }
-    let validation = data.validation.map { [("data.validation", $0)] } ?? []
-    for (key, source) in [("data.train", data.train)] + validation + texts {
-      inputs.append((key, source.path))
-      if case .lines(let labels?) = source.format { inputs.append(("\(key).labels", labels)) }
+    let measured = [("data.validation", data.validation), ("data.test", data.test)].compactMap { key, source in
+      source.map { (key, $0) }
+    }
+    for (key, source) in [("data.train", data.train)] + measured + texts {
+      inputs += source.openedPaths.map { (key, $0) }
     }
     return inputs
   }

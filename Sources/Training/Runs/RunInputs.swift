@@ -13,6 +13,7 @@ struct RunInputs: Sendable {
   let validation: TokenizedDataset?
   /// As the configuration has it, with numbers for balanced classes.
   let task: TaskSettings
+  let test: TokenizedDataset?
   let notices: [String]
 
   /// One of those that are learned from.
@@ -62,6 +63,7 @@ struct RunInputs: Sendable {
       configuration, labels: student.configuration.labels, tokenizer: tokenizer, keepsOffsets: aligns, threads: threads)
     let (rows, hashes) = try Self.validation(
       configuration, student, tokenizer, keepsOffsets: aligns, threads: threads)
+    test = try Self.test(configuration, student, tokenizer, threads: threads)
     let texts = try tokenizers.map { [student] own in
       try own.map {
         try Self.texts(configuration, student, $0, keepsOffsets: aligns, like: read, rows, threads: threads)
@@ -79,6 +81,7 @@ struct RunInputs: Sendable {
     task.classWeights = try task.classWeights?.resolved(
       read.all.labels, classes: student.configuration.labels, path: configuration.data.train.path)
     self.task = task
+    if let test { try student.check(test) }
     let predictions = try Self.predictions(
       configuration, labels: student.configuration.labels, training: training, validation: hashes)
     teachers = configuration.teachers.indices.prefix(models.count).map { index in
@@ -92,7 +95,7 @@ struct RunInputs: Sendable {
     notices =
       configuration.notices + Self.notices(ofWeights: task, configuration, student.configuration.labels)
       + student.notices + models.flatMap { $0?.notices ?? [] } + training.all.notices
-      + (validation?.notices ?? []) + (validation.map(training.duplicates) ?? [])
+      + (validation?.notices ?? []) + (validation.map(training.duplicates) ?? []) + (test?.notices ?? [])
   }
 
   /// What balanced classes weigh.
@@ -156,7 +159,7 @@ struct RunInputs: Sendable {
       }
       var parts = training.hashes
       if let validation, let source = configuration.data.validation {
-        parts.append(TeacherPredictions.Part(name: source.path, hashes: validation))
+        parts.append(TeacherPredictions.Part(name: source.name, hashes: validation))
       }
       let logits = try files.logits(of: parts)
       return Predictions(
@@ -176,11 +179,11 @@ struct RunInputs: Sendable {
     guard let source = configuration.data.validation else { return (nil, nil) }
     let examples = try configuration.task.kind.read(
       source, outputs: student.configuration.labels, labelsKey: "task.labels", areNeeded: monitor != nil)
-    guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
+    guard examples.count > 0 else { throw ModelError("\(source.name): expected at least one row, found none") }
     let suffices = source.missingLabels == .unlabelled && examples.labels.contains { $0 >= 0 }
     if let monitor, !suffices, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
       throw ModelError(
-        "\(source.path): row \(row + 1) has no label, but stage \(monitor.name) monitors "
+        "\(source.name): row \(row + 1) has no label, but stage \(monitor.name) monitors "
           + "\(monitor.checkpoint.monitor ?? ""); give labels or labelColumn, or leave the row out")
     }
     return (
@@ -229,7 +232,7 @@ struct RunInputs: Sendable {
       ).0)
     guard texts.training.all.labels == training.all.labels, texts.validation?.labels == validation?.labels else {
       throw ModelError(
-        "\(configuration.data.train.path): the data changed while it was read; start again when it is complete")
+        "\(configuration.data.train.name): the data changed while it was read; start again when it is complete")
     }
     return texts
   }

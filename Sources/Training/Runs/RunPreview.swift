@@ -34,6 +34,7 @@ package struct RunPreview: Sendable {
   /// With texts without labels.
   package private(set) var train: Data?
   package private(set) var validation: Data?
+  package private(set) var test: Data?
   package private(set) var stages: [StageOverview] = []
 
   /// - Parameters:
@@ -49,7 +50,9 @@ package struct RunPreview: Sendable {
     let locations = configuration.models.map { key, model in attempt(key) { try hub.locate(model, effort: .cache) } }
     let lacking = zip(configuration.models, locations).filter { $1 == nil }.map(\.0.key)
     let lacksTeacher = lacking.contains { $0.hasPrefix("teacher") }
-    let configuration = given.reading(locations.map { $0 ?? Hub.Location(path: "") })
+    let withFiles = attempt("data") { try given.readingCachedDatasets(hub) }
+    guard let withFiles else { return }
+    let configuration = withFiles.reading(locations.map { $0 ?? Hub.Location(path: "") })
     // What was not found has been told.
     let lacksStudent = lacking.contains { $0.hasPrefix("student") } || lacksTeacher && configuration.student.isOfTeacher
     let student =
@@ -195,6 +198,12 @@ package struct RunPreview: Sendable {
       if let rows = data?.0 { validation = attempt("data.validation") { try checked(rows) } }
       hashes = data?.1
     }
+    if let source = configuration.data.test, findFiles(of: source, "data.test") {
+      test =
+        attempt("data.test") {
+          try RunInputs.test(configuration, student, tokenizer, threads: threads).map(checked)
+        } ?? nil
+    }
     if let training, configuration.data.validation == nil || validation != nil {
       attempt("teacher.predictions") {
         try RunInputs.predictions(
@@ -208,9 +217,9 @@ package struct RunPreview: Sendable {
   private mutating func readTexts(_ configuration: RunConfiguration, _ labels: [String]?) {
     let sources =
       [("data.train", configuration.data.train)]
-      + (configuration.data.validation.map {
-        [("data.validation", $0)]
-      } ?? [])
+      + [("data.validation", configuration.data.validation), ("data.test", configuration.data.test)].compactMap {
+        key, source in source.map { (key, $0) }
+      }
     for (key, source) in sources where findFiles(of: source, key) {
       attempt(key) { try configuration.task.kind.read(source, outputs: labels) }
     }
@@ -221,10 +230,9 @@ package struct RunPreview: Sendable {
 
   /// Whether a source's files can be opened. Those that cannot are all reported, where reading stops at the first.
   private mutating func findFiles(of source: DatasetSource, _ key: String) -> Bool {
-    var paths = [source.path]
-    if case .lines(let labelsPath?) = source.format { paths.append(labelsPath) }
+    guard attempt(key, { try source.files() }) != nil else { return false }
     var found = true
-    for path in paths where access(path, R_OK) != 0 {
+    for path in source.openedPaths where access(path, R_OK) != 0 {
       problems.append("\(key): \(path.escapedForDisplay): cannot be opened: \(String(cString: strerror(errno)))")
       found = false
     }
@@ -304,6 +312,7 @@ extension RunPreview {
       "valid": .bool(problems.isEmpty), "problems": .array(problems.map(JSON.string)),
       "notices": .array(notices.map(JSON.string)), "teacher": teacher?.json ?? .null, "student": student?.json ?? .null,
       "train": train?.json ?? .null, "validation": validation?.json ?? .null,
+      "test": test?.json ?? .null,
       "stages": .array(stages.map { TrainingEvent.stageStarted($0).json.without("event") }),
     ]
   }

@@ -76,14 +76,17 @@ package struct Trainer {
       return .finished
     }
     let locations: [Hub.Location]
+    let datasets: [(name: String, commit: String)]
+    var located = configuration
     do {
       locations = try places.locate(configuration.models.map(\.model), in: hub)
+      (located, datasets) = try places.locateDatasets(of: configuration, in: hub)
     } catch HubError.cancelled {
       let hasState = if case .states = prospect { true } else { false }
       return .interrupted(signal: stopSignal() ?? SIGTERM, hasState: hasState)
     }
-    let (inputs, identity) = try together {
-      let inputs = try RunInputs(configuration.reading(locations), threads: places.pool.workers)
+    let (inputs, identity) = try together { [located] in
+      let inputs = try RunInputs(located.reading(locations), threads: places.pool.workers)
       for (index, stage) in configuration.stages.enumerated() {
         try StageRun.check(stage, index: index, inputs: inputs)
       }
@@ -103,6 +106,7 @@ package struct Trainer {
     for ((key, model), location) in zip(configuration.models, locations) {
       if let commit = location.commit { try report(.notice("\(key): \(model) is commit \(commit)")) }
     }
+    for (name, commit) in datasets { try report(.notice("data: \(name) is commit \(commit)")) }
     // What is told of the student's beginning is not true of one that goes on.
     let notices = state == nil ? inputs.notices : inputs.teacher?.notices ?? []
     for notice in try notices + warnings(inputs) { try report(.notice(notice)) }
@@ -208,6 +212,7 @@ package struct Trainer {
 
   private func train(_ session: RunSession, from state: RunState?, at path: String?) throws -> RunEnd {
     var student = session.inputs.student
+    var test: TestReport?
     let first = state.flatMap { state in configuration.stages.firstIndex { $0.name == state.stage } } ?? 0
     for (index, stage) in configuration.stages.enumerated().dropFirst(first) {
       let run = try StageRun(stage, index: index, session: session, student: student)
@@ -218,11 +223,13 @@ package struct Trainer {
       if let directory = run.directory { try session.directory?.link(stage: directory) }
       if index + 1 < configuration.stages.count {
         student = try run.student(from: configuration.stages[index + 1].initialize)
+      } else {
+        test = try run.test()
       }
     }
     guard isRoot else { return .finished }
     let summary = RunReport(
-      directory: configuration.run.directory, stages: session.finishedStages, seconds: session.seconds,
+      directory: configuration.run.directory, stages: session.finishedStages, test: test, seconds: session.seconds,
       studentParameters: student.parameterCount, model: "\(configuration.run.directory)/best",
       checkpoints: session.settled)
     // The log is complete before the summary says that the run is.

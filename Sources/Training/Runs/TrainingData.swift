@@ -38,7 +38,7 @@ struct TrainingData: Sendable {
     var hashes: [TeacherPredictions.Part] = []
     func hash(_ source: DatasetSource, _ examples: Examples) {
       guard configuration.hasPredictions else { return }
-      hashes.append(TeacherPredictions.Part(name: source.path, hashes: examples.hashes))
+      hashes.append(TeacherPredictions.Part(name: source.name, hashes: examples.hashes))
     }
     hash(source, examples)
     var sources: [DatasetSource] = []
@@ -46,7 +46,7 @@ struct TrainingData: Sendable {
       let rows = try Self.read(text, configuration.task.kind, nil)
       guard rows.hasPairs == examples.hasPairs else {
         throw ModelError(
-          "\(text.path): expected \(examples.hasPairs ? "pairs of texts" : "single texts"), as \(source.path) has; "
+          "\(text.name): expected \(examples.hasPairs ? "pairs of texts" : "single texts"), as \(source.name) has; "
             + "\(examples.hasPairs ? "give pairColumn" : "remove pairColumn")")
       }
       sources.append(text)
@@ -93,7 +93,7 @@ struct TrainingData: Sendable {
     _ source: DatasetSource, _ task: TaskKind, _ outputs: [String]?, areNeeded: Bool = false
   ) throws -> Examples {
     let examples = try task.read(source, outputs: outputs, labelsKey: "task.labels", areNeeded: areNeeded)
-    guard examples.count > 0 else { throw ModelError("\(source.path): expected at least one row, found none") }
+    guard examples.count > 0 else { throw ModelError("\(source.name): expected at least one row, found none") }
     return examples
   }
 
@@ -104,24 +104,24 @@ struct TrainingData: Sendable {
       let reason = "but stage \(stage.name) has labelWeight \(stage.labelWeight)"
       if source.missingLabels == .error, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
         throw ModelError(
-          "\(source.path): row \(row + 1) has no label, \(reason); give labels or labelColumn, leave the row out, or set missingLabels: unlabelled"
+          "\(source.name): row \(row + 1) has no label, \(reason); give labels or labelColumn, leave the row out, or set missingLabels: unlabelled"
         )
       }
       if examples.labels.allSatisfy({ $0 < 0 }) {
-        throw ModelError("\(source.path): none of \(examples.count) rows has a label, \(reason)")
+        throw ModelError("\(source.name): none of \(examples.count) rows has a label, \(reason)")
       }
     }
     for stage in configuration.stages {
       let labelled = examples.labels.count { $0 >= 0 }
       if stage.adaptors.isEmpty, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
         throw ModelError(
-          "\(source.path): row \(row + 1) has no label, and stage \(stage.name) has no adaptors to learn from it with")
+          "\(source.name): row \(row + 1) has no label, and stage \(stage.name) has no adaptors to learn from it with")
       }
       guard case .labelled = stage.unlabelled.mix else { continue }
       if labelled == 0 || labelled == examples.count && stage.unlabelled.sources.isEmpty {
         throw ModelError(
           "stage \(stage.name): data.mix: expected rows with and without labels, found \(labelled) of \(examples.count) "
-            + "rows of \(source.path) with one; use mix: concatenate")
+            + "rows of \(source.name) with one; use mix: concatenate")
       }
     }
   }
@@ -144,10 +144,10 @@ struct TrainingData: Sendable {
         texts.first { $0.source == source }?.rows.count ?? 0
       }
     for (source, count) in zip([configuration.data.train] + stage.unlabelled.sources, counts) {
-      if row < count { return (source.path, row) }
+      if row < count { return (source.name, row) }
       row -= count
     }
-    return (configuration.data.train.path, row)
+    return (configuration.data.train.name, row)
   }
 
   /// Tells of texts that are validation rows too: what the teacher says of them would flatter the student there.
@@ -156,7 +156,7 @@ struct TrainingData: Sendable {
     return texts.compactMap { source, rows in
       let found = rows.filter { known.contains(all.tokens($0)) }
       guard let first = found.first else { return nil }
-      return "\(source.path): \(found.count) of \(rows.count) rows are also in the validation data (the first is row "
+      return "\(source.name): \(found.count) of \(rows.count) rows are also in the validation data (the first is row "
         + "\(first - rows.lowerBound + 1)); the student learns the teacher's answers to them, which flatters its metrics: "
         + "remove them from either file"
     }

@@ -17,6 +17,8 @@ package enum TrainingEvent: Sendable {
   case teacherCache(TeacherCacheUse)
   case checkpointSaved(stage: String, path: String, isBest: Bool)
   case stageFinished(StageReport)
+  /// At the run's end, where it has test data.
+  case tested(TestReport)
   case runFinished(RunReport)
 }
 
@@ -131,9 +133,23 @@ package struct StageReport: Sendable {
   package let bestCheckpoint: String?
 }
 
+/// How good the model that a run leaves is on data that nothing was chosen by.
+package struct TestReport: Sendable {
+  package let stage: String
+  /// Relative to where the program was run.
+  package let checkpoint: String
+  /// Behind which it was saved.
+  package let step: Int
+  package let rows: Int
+  /// By names such as `test_accuracy`.
+  package let metrics: [(name: String, value: Double)]
+  package let seconds: Double
+}
+
 package struct RunReport: Sendable {
   package let directory: String
   package let stages: [StageReport]
+  package let test: TestReport?
   package let seconds: Double
   package let studentParameters: Int
   /// The model to use: the last stage's best.
@@ -198,6 +214,7 @@ extension TrainingEvent {
     case .checkpointSaved(let stage, let path, let isBest):
       ["event": "checkpoint", "stage": .string(stage), "path": .string(path), "best": .bool(isBest)]
     case .stageFinished(let stage): .members([("event", "stage_finished")] + stage.members)
+    case .tested(let report): .members([("event", "test")] + report.members)
     case .runFinished(let run): .members([("event", "run_finished")] + run.members)
     }
   }
@@ -207,6 +224,16 @@ extension ValidationReport {
   fileprivate var members: [(String, JSON)] {
     [("stage", .string(stage)), ("step", .integer(step)), ("epoch", .integer(epoch))]
       + metrics.map { ($0.name, .number($0.value)) } + [("best", .bool(isBest)), ("seconds", .number(seconds))]
+  }
+}
+
+extension TestReport {
+  fileprivate var members: [(String, JSON)] {
+    [
+      ("stage", .string(stage)), ("step", .integer(step)), ("checkpoint", .string(checkpoint)),
+      ("rows", .integer(rows)),
+    ]
+      + metrics.map { ($0.name, .number($0.value)) } + [("seconds", .number(seconds))]
   }
 }
 
@@ -233,7 +260,8 @@ extension RunReport {
   fileprivate var members: [(String, JSON)] {
     [
       ("model", .string(model)), ("student_parameters", .integer(studentParameters)), ("seconds", .number(seconds)),
-      ("stages", .array(stages.map { .members($0.members) })), ("checkpoints", .array(checkpoints.map(JSON.string))),
+      ("stages", .array(stages.map { .members($0.members) })),
+      ("test", test.map { .members($0.members) } ?? .null), ("checkpoints", .array(checkpoints.map(JSON.string))),
     ]
   }
 

@@ -105,6 +105,13 @@ package struct TaskMetric: Sendable {
 
   /// As the log and `monitor` call it.
   package var key: String { "val_\(name)" }
+  /// The same of test data.
+  var testKey: String { "test_\(name)" }
+
+  /// `val_accuracy` for `test_accuracy`, `nil` for all that is not of test data.
+  package static func validationKey(ofTest key: String) -> String? {
+    key.hasPrefix("test_") ? "val_" + key.dropFirst(5) : nil
+  }
 }
 
 /// What a hard loss reads of a micro-batch, and where its gradient goes.

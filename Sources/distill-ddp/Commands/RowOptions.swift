@@ -5,13 +5,13 @@ import Text
 /// How rows are read: the same for every command that reads some.
 struct RowOptions: ParsableArguments {
   enum Format {
-    case lines, csv, tsv, jsonl, conll
+    case lines, csv, tsv, jsonl, parquet, arrow, conll
     case layout(DatasetLayout)
   }
 
   @Option(
     help: """
-      What the input is, whatever its name: lines, csv, tsv, jsonl or conll, or the dataset that the directory holds, such as \
+      What the input is, whatever its name: lines, csv, tsv, jsonl, parquet, arrow or conll, or the dataset that the directory holds, such as \
       glue/sst2.
       """)
   var format: Format?
@@ -56,6 +56,8 @@ struct RowOptions: ParsableArguments {
     case .csv: source = DatasetSource(format: .csv, path: path)
     case .tsv: source = DatasetSource(format: .tsv(header: try hasHeader(label: label ?? nil)), path: path)
     case .jsonl: source = DatasetSource(format: .jsonl, path: path)
+    case .parquet: source = DatasetSource(format: .columns(.parquet), path: path)
+    case .arrow: source = DatasetSource(format: .columns(.arrow), path: path)
     case .conll: source = DatasetSource(format: .conll, path: path)
     }
     source.textColumn = DatasetSource.Column(argument: text ?? "text")
@@ -112,10 +114,12 @@ struct RowOptions: ParsableArguments {
     case "csv": return .csv
     case "tsv": return .tsv
     case "jsonl", "ndjson": return .jsonl
+    case "parquet": return .parquet
+    case "arrow", "feather": return .arrow
     case "conll": return .conll
     case "json":
       throw CommandError(
-        "\(path.escapedForDisplay): expected .jsonl, .csv, .tsv or plain lines, found .json; write one object a line "
+        "\(path.escapedForDisplay): expected .jsonl, .csv, .tsv, .parquet, .arrow or plain lines, found .json; write one object a line "
           + "and name it .jsonl, or give --format")
     default: return .lines
     }
@@ -129,6 +133,8 @@ extension RowOptions.Format: ExpressibleByArgument {
     case "csv": self = .csv
     case "tsv": self = .tsv
     case "jsonl": self = .jsonl
+    case "parquet": self = .parquet
+    case "arrow": self = .arrow
     case "conll": self = .conll
     default:
       guard let layout = DatasetLayout(argument: argument) else { return nil }
@@ -136,7 +142,9 @@ extension RowOptions.Format: ExpressibleByArgument {
     }
   }
 
-  static var allValueStrings: [String] { ["lines", "csv", "tsv", "jsonl", "conll"] + DatasetLayout.allValueStrings }
+  static var allValueStrings: [String] {
+    ["lines", "csv", "tsv", "jsonl", "parquet", "arrow", "conll"] + DatasetLayout.allValueStrings
+  }
 
   static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
@@ -171,8 +179,8 @@ struct LabelledDataOptions: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: """
-      A text file and its labels, one .csv, .tsv or .jsonl file, or with --format a directory; - is standard input. Each \
-      may be .gz.
+      A text file and its labels, one .csv, .tsv, .jsonl, .parquet or .arrow file, or with --format a directory; - is \
+      standard input. Texts may be .gz, and a quoted pattern such as 'parts/*.jsonl' stands for several files.
       """,
     completion: .file())
   var data: [String]
@@ -203,11 +211,12 @@ struct LabelledDataOptions: ParsableArguments {
     }
     var isOther = false
     if rows.format == nil {
-      isOther = !["csv", "tsv", "jsonl", "ndjson", "conll", "json"].contains(uncompressedExtension(of: data[0]))
+      isOther = !["csv", "tsv", "jsonl", "ndjson", "parquet", "arrow", "feather", "conll", "json"].contains(
+        uncompressedExtension(of: data[0]))
     }
     if rows.isLines || isOther {
       throw ValidationError(
-        "--data: expected a .csv, .tsv or .jsonl file, or a text file followed by its labels, found "
+        "--data: expected a .csv, .tsv, .jsonl, .parquet or .arrow file, or a text file followed by its labels, found "
           + "\(data[0].escapedForDisplay); give the labels' file too, or --format")
     }
     return try rows.source(data[0], label: .some(label), split: .validation, input)
@@ -223,7 +232,10 @@ extension RowOptions {
 /// Texts without labels on the command line.
 struct TextInputOptions: ParsableArguments {
   @Option(
-    help: "Texts: a .jsonl, .csv or .tsv file, or any other with one a line; each may be .gz; - is standard input.",
+    help: """
+      Texts: a .jsonl, .csv, .tsv, .parquet or .arrow file, or any other with one a line, which may be .gz; a quoted pattern \
+      such as 'parts/*.jsonl' stands for several; - is standard input.
+      """,
     completion: .file())
   var input: String
 
@@ -234,7 +246,7 @@ struct TextInputOptions: ParsableArguments {
   func read(_ input: RowInput, keeping kept: [String] = [], for targets: Targets? = nil) throws -> Examples {
     let source = try rows.source(self.input, kept: kept, split: .test, input)
     // Of CSV the reader wants a header, which a file without rows need not have.
-    if case .csv = source.format, try input.isEmpty(self.input) {
+    if case .csv = source.format, input.isEmpty(self.input) {
       return try Examples(lines: [], name: self.input)
     }
     return try source.read(targets)

@@ -88,7 +88,8 @@ struct ValidateCommand: ParsableCommand {
     printLine("")
     table([["model", "layers", "width", "heads", "parameters"]] + models).forEach(printLine)
     printLine("")
-    let data = [("training", preview.train), ("validation", preview.validation)].compactMap { name, data in
+    let data = [("training", preview.train), ("validation", preview.validation), ("test", preview.test)].compactMap {
+      name, data in
       data.map { [name, grouped($0.rows), fixed($0.meanLength, 1), grouped($0.maximumLength), grouped($0.truncated)] }
     }
     table([["data", "rows", "mean tokens", "most tokens", "truncated rows"]] + data).forEach(printLine)

@@ -2,8 +2,9 @@ import Training
 
 /// A metric's name where room is short: `acc` of `val_accuracy`, `AttnMiniLM` of `val_AttnMiniLM`.
 func shortMetricName(_ name: String) -> String {
-  let own = name.hasPrefix("val_") ? String(name.dropFirst(4)) : name
-  return own == "distillation" ? "distil" : TaskKind.metric(name)?.short ?? own
+  let key = TaskMetric.validationKey(ofTest: name) ?? name
+  let own = key.hasPrefix("val_") ? String(key.dropFirst(4)) : key
+  return own == "distillation" ? "distil" : TaskKind.metric(key)?.short ?? own
 }
 
 /// Pieces side by side, in as many lines as they need; lines behind the first are indented.

@@ -48,6 +48,9 @@ final class TrainingConsole {
       show(report)
     case .gradientShares(let shares): show(shares)
     case .teacherCache(let use): show(use)
+    case .tested(let report):
+      if let terminal { ProgressLine.draw("", on: terminal) }
+      printLine("tested on \(grouped(report.rows)) rows: \(clockTime(report.seconds))")
     case .stageFinished(let stage):
       printLine("\(stage.stage): \(clockTime(stage.seconds)), \(fixed(stage.sentencesPerSecond, 0)) sentences/s")
     case .notice, .stepSkipped, .attention, .checkpointSaved, .runFinished: break
@@ -144,6 +147,10 @@ final class TrainingConsole {
           + metrics.map { metric in stage.best?.value(metric.key).map { fixed($0, 4) } ?? "–" })
     }
     table(rows).forEach(printLine)
+    if let test = run.test {
+      let metrics = test.metrics.map { "\(shortMetricName($0.name)) \(fixed($0.value, 4))" }
+      printLine("Test data (\(counted(test.rows, "row"))), best model: \(metrics.joined(separator: "  "))")
+    }
     printLine(("Best model:", .bold), " \(run.model)")
   }
 }

@@ -3,6 +3,7 @@ extension FuzzTarget {
     [
       json, safetensors(in: workspace), shardIndex(in: workspace), pyTorch(in: workspace), manifest(in: workspace),
       modelConfiguration, runConfiguration, overrides,
-    ] + tokenizers(in: workspace) + datasets(in: workspace) + [gzip(in: workspace), teacherCache(in: workspace)]
+    ] + tokenizers(in: workspace) + datasets(in: workspace)
+      + [parquet(in: workspace), arrow(in: workspace), gzip(in: workspace), teacherCache(in: workspace)]
   }
 }

@@ -27,7 +27,7 @@ package struct ConfigurationKey: Sendable {
     // One of everything, so that reading it asks for every key there is.
     let everything = """
       run: {directory: d}
-      data: {train: {text: t}, validation: {text: v}, unlabelled: [{text: u}]}
+      data: {train: {text: t}, validation: {text: v}, test: {text: v}, unlabelled: [{text: u}]}
       teacher: {model: t, cache: {path: c}}
       teachers: [{model: t, cache: {path: c}}]
       student: {fromTeacher: {layers: [1]}, config: {}, vocabulary: {keep: 1, from: [{text: u}]}}
@@ -44,7 +44,7 @@ package struct ConfigurationKey: Sendable {
   var original: String? {
     let copies = [
       ("stages.N.data.unlabelled.N.", "data.train."), ("stages.N.data.", "data."), ("stages.N.", "training."),
-      ("data.validation.", "data.train."), ("data.unlabelled.N.", "data.train."),
+      ("data.validation.", "data.train."), ("data.test.", "data.train."), ("data.unlabelled.N.", "data.train."),
       ("student.vocabulary.from.N.", "data.train."),
       ("teachers.N.", "teacher."),
     ]

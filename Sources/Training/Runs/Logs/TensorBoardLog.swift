@@ -30,7 +30,8 @@ final class TensorBoardLog {
     case "stage_started": try begin(event, time: time)
     case "step": try add(scalars(ofStep: event), step: step, time: time)
     case "step_skipped": try add(numbers(event, [("optimizer/skipped_steps", "skipped_steps")]), step: step, time: time)
-    case "validation": try add(scalars(ofValidation: event), step: step, time: time)
+    case "validation": try add(scalars(ofEvaluation: event, "val_", as: "validation"), step: step, time: time)
+    case "test": try add(scalars(ofEvaluation: event, "test_", as: "test"), step: step, time: time)
     case "gradient_shares":
       let keys = (event.object?.keys ?? []).filter { $0.hasPrefix("gradient_share") }
       try add(numbers(event, keys.map { ($0, $0) }), step: step, time: time)
@@ -91,10 +92,11 @@ final class TensorBoardLog {
   }
 
   /// `validation/accuracy` for `val_accuracy`.
-  private func scalars(ofValidation event: JSON) -> [(tag: String, value: Double)] {
-    let prefix = "val_"
+  private func scalars(
+    ofEvaluation event: JSON, _ prefix: String, as group: String
+  ) -> [(tag: String, value: Double)] {
     let keys = (event.object?.keys ?? []).filter { $0.hasPrefix(prefix) }
-    return numbers(event, keys.map { ("validation/\($0.dropFirst(prefix.count))", $0) })
+    return numbers(event, keys.map { ("\(group)/\($0.dropFirst(prefix.count))", $0) })
   }
 
   private func numbers(_ event: JSON, _ names: [(tag: String, key: String)]) -> [(tag: String, value: Double)] {

@@ -27,7 +27,8 @@ package struct RunIdentity: Sendable, Equatable {
     "run.directory", "run.overwrite", "run.threads", "run.logEverySeconds", "run.resume", "run.saveStateEverySteps",
     "run.saveStateEveryMinutes", "run.keepStates", "run.keepFinalState", "run.onFailedSave", "run.maxFailedSaves",
     "run.stuckRank",
-    "run.tensorboard", "run.csv", "data.train", "data.validation", "data.unlabelled", "data.mix", "teacher.model",
+    "run.tensorboard", "run.csv", "data.train", "data.validation", "data.test", "data.unlabelled", "data.mix",
+    "teacher.model",
     "teacher.predictions", "teacher.cache.path",
     "teacher.cache.maxBytes", "student.model",
     "student.tokenizer", "student.vocabulary.from",
@@ -96,6 +97,8 @@ package struct RunIdentity: Sendable, Equatable {
       add(index == 0 ? "the training data" : "the training data, set \(index + 1)", data.digest())
     }
     add("the validation data", inputs.validation?.digest())
+    // Runs without are as before there were any.
+    if let test = inputs.test { add("the test data", test.digest()) }
     add("the tokenizer", Self.digest(of: inputs.tokenizer))
     add("the teacher's weights", inputs.teacher?.weights.digest(threads: threads))
     for (index, teacher) in inputs.teachers.enumerated() {
