@@ -80,6 +80,15 @@ package struct EncoderConfiguration: Sendable, Equatable {
     return copy
   }
 
+  /// A model of some heads of the same size, and as much less of everything inside layers.
+  package func narrowed(toHeads kept: Int) -> EncoderConfiguration {
+    var copy = self
+    (copy.hiddenSize, copy.heads) = (kept * headSize, kept)
+    copy.intermediateSize = max(1, intermediateSize * kept / heads)
+    if embeddingSize == hiddenSize { copy.embeddingSize = nil }
+    return copy
+  }
+
   /// How far from itself a token of a layer, from 0, sees; `nil` for everywhere.
   package func reach(ofLayer layer: Int) -> Int? { layerSights[layer, default: .global] == .local ? window / 2 : nil }
   package var embeddingWidth: Int { embeddingSize ?? hiddenSize }

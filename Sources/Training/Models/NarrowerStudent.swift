@@ -11,15 +11,12 @@ extension EncoderConfiguration {
         "\(key): expected a multiple of \(headSize), the size of a head, below \(hiddenSize), which \(path) has, found "
           + "\(hidden); \(headSize * max(1, heads / 2)) keeps half of its \(heads) heads")
     }
-    guard hidden != embeddingSize else {
+    guard embeddingSize == hiddenSize || hidden != embeddingSize else {
       throw ModelError(
         "\(key): expected another width than that of \(path)'s embeddings, \(hidden), which a linear map carries to the "
           + "layers'; choose \(hidden + headSize)")
     }
-    var copy = self
-    (copy.hiddenSize, copy.heads) = (hidden, hidden / headSize)
-    copy.intermediateSize = max(1, intermediateSize * hidden / hiddenSize)
-    return copy
+    return narrowed(toHeads: hidden / headSize)
   }
 }
 
