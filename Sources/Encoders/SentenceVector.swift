@@ -56,7 +56,7 @@ extension EncoderConfiguration {
     switch problem {
     case .embedding: hiddenSize
     case .noHead: 0
-    case .singleLabel, .multiLabel, .regression, .tokens: labels.count
+    case .singleLabel, .multiLabel, .regression, .pairs, .tokens: labels.count
     }
   }
 
@@ -65,7 +65,7 @@ extension EncoderConfiguration {
     switch problem {
     case .tokens: true
     case .embedding: vector.pooling != .cls
-    case .singleLabel, .multiLabel, .regression: head.pooling == .mean
+    case .singleLabel, .multiLabel, .regression, .pairs: head.pooling == .mean
     case .noHead: false
     }
   }

@@ -14,7 +14,8 @@ struct ConfigTests {
     "no-labels": "recipes/no-labels", "narrow-student": "recipes/narrow-student",
     "larger-teacher": "recipes/larger-teacher", "several-teachers": "recipes/several-teachers",
     "two-step-text": "recipes/two-step-text", "regression": "recipes/regression",
-    "multilabel": "recipes/multilabel", "tokens": "recipes/tokens", "embedding": "recipes/embedding",
+    "multilabel": "recipes/multilabel", "tokens": "recipes/tokens", "reranker": "recipes/reranker",
+    "embedding": "recipes/embedding",
     "plain-text": "recipes/plain-text",
   ]
 
@@ -53,7 +54,7 @@ struct ConfigTests {
     let updated = workspace.text("mine.md")
     #expect(
       updated.contains(
-        "| `task.kind` | `classification`, `regression`, `multilabel`, `tokens`, `embedding`, `none` | classification | what is predicted; see [tasks](tasks.md) |\n"
+        "| `task.kind` | `classification`, `regression`, `multilabel`, `tokens`, `pairs`, `embedding`, `none` | classification | what is predicted; see [tasks](tasks.md) |\n"
       ))
     #expect(updated.hasPrefix("# Mine\n") && updated.hasSuffix("\nend\n") && !updated.contains("\nold\n"))
     let none = try workspace.run(["config", "reference", "none.md"])

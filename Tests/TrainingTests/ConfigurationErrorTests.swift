@@ -112,7 +112,7 @@ private func layerMap(from first: Int) -> String {
     Mistake("data.maxLength=2", #"data.maxLength: expected an integer from 3 to 65536, found "2""#),
     Mistake(
       "task.kind=ranking",
-      #"task.kind: expected classification, regression, multilabel, tokens, embedding or none, found "ranking""#),
+      #"task.kind: expected classification, regression, multilabel, tokens, pairs, embedding or none, found "ranking""#),
     Mistake("task={kind: regression, labels: []}", "task.labels: expected at least one name, found 0"),
     Mistake("task.labels=[a]", "task.labels: expected at least two classes, found 1"),
     Mistake("task.labels=[a, b, a]", #"task.labels.2: expected each class once, found "a" again"#),
@@ -180,7 +180,8 @@ private func layerMap(from first: Int) -> String {
       "data.train.textColumn: does not go with text, which has labels, missingLabels"),
     Mistake(
       "data.train={jsonl: a, header: false}",
-      "data.train.header: does not go with jsonl, which has textColumn, pairColumn, labelColumn, missingLabels"),
+      "data.train.header: does not go with jsonl, which has textColumn, pairColumn, labelColumn, groupColumn, missingLabels"
+    ),
     Mistake(
       "data.train={csv: a, textColumn: 0, labelColumn: 1}",
       "data.train.header: missing; give true or false: with columns by number, whether the first line names the columns "

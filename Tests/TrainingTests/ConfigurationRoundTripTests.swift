@@ -18,7 +18,7 @@ private let shipped =
 
 private let recipes = [
   "few-labels", "enough-labels", "no-labels", "narrow-student", "larger-teacher", "several-teachers", "two-step-text",
-  "regression", "multilabel", "tokens", "embedding", "plain-text",
+  "regression", "multilabel", "tokens", "reranker", "embedding", "plain-text",
 ].map { "recipes/\($0)" }
 
 @Suite struct ShippedConfigurations {

@@ -31,11 +31,24 @@ package struct ModelDirectory: Sendable {
       throw CheckpointError(path, "expected config.json in this directory" + Self.hint(below: path))
     }
     self.path = path
-    configuration = try JSON(contentsOf: join(path, "config.json"), limits: Self.configurationLimits)
-    guard configuration.object != nil else {
-      throw CheckpointError(join(path, "config.json"), "expected an object, found \(configuration.summary)")
+    let own = try JSON(contentsOf: join(path, "config.json"), limits: Self.configurationLimits)
+    guard let members = own.object else {
+      throw CheckpointError(join(path, "config.json"), "expected an object, found \(own.summary)")
     }
+    configuration = try .object(Self.joining(members, path))
     tokenizerFiles = Self.tokenizerFileNames.filter { fileKind(join(path, $0)) != nil }
+  }
+
+  /// From version 6 on, sentence-transformers says in a file of its own what older ones said in `config.json`: what a
+  /// cross-encoder makes of its logit.
+  private static func joining(_ members: JSONObject, _ path: String) throws -> JSONObject {
+    let file = join(path, "config_sentence_transformers.json")
+    guard members["sentence_transformers"] == nil, fileKind(file) != nil else { return members }
+    let json = try JSON(contentsOf: file, limits: configurationLimits)
+    guard json["model_type"] == "CrossEncoder", let activation = json["activation_fn"] else { return members }
+    var members = members
+    members["sentence_transformers"] = ["activation_fn": activation]
+    return members
   }
 
   package var configurationPath: String { join(path, "config.json") }

@@ -7,7 +7,7 @@ import Kernels
 /// Its value is the divergence KL(p_T ‖ p_S): the same gradient, without the teacher's own entropy, so that it is 0 where
 /// the student agrees with the teacher.
 ///
-/// Where a text has any number of classes, each is a distribution over yes and no, p = σ(z/τ), and the loss is their mean.
+/// Where a text has any number of classes, or a pair of texts a score, each is a distribution over yes and no, p = σ(z/τ), and the loss is their mean.
 struct LogitCrossEntropy: Adaptor {
   static let kind = AdaptorKind(
     "LogitCE", learns: "logits, by cross-entropy, shown as the KL divergence", options: SoftenedLogits.options,
@@ -15,7 +15,9 @@ struct LogitCrossEntropy: Adaptor {
     compared: { SoftenedLogits.caption("probabilities", $0) },
     make: { context in
       let classes = try context.requireEqualClasses()
-      let isBinary = context.student.problem == .multiLabel
+      let isBinary =
+        context.student.problem == .multiLabel
+        || context.student.problem == .pairs && context.student.pairScore == .sigmoid
       if !isBinary { try context.requireOneClass("LogitCE") }
       return LogitCrossEntropy(
         name: context.name, softened: try SoftenedLogits(context), binaryOutputs: isBinary ? classes : nil,

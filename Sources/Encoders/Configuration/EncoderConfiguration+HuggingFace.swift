@@ -13,6 +13,7 @@ extension EncoderConfiguration {
     reader.readWhatAnyFamilyHas()
     labels = reader.labels(default: labels)
     problem = Problem.stated(in: json) ?? .usual(outputs: labels.count)
+    if problem == .pairs { pairScore = reader.pairScore() }
     reader.problems += sizeProblems.map { "\($0.key): \($0.message)" }
     guard reader.problems.isEmpty else { throw CheckpointError(path, reader.problems) }
     notices += reader.notices.map { "\(path.escapedForDisplay): \($0)" }
@@ -112,6 +113,7 @@ extension EncoderConfiguration {
     members["id2label"] = labels.isEmpty ? nil : .object(idToLabel)
     members["label2id"] = labels.isEmpty ? nil : .object(labelToId)
     members["problem_type"] = problem.problemType.map(JSON.string)
+    if problem == .pairs { members[PairScore.member] = pairScore.json }
     // transformers renamed the key; a reader of either knows only its own.
     if members["torch_dtype"] != nil && members["dtype"] == nil {
       members["torch_dtype"] = "float32"
@@ -132,8 +134,9 @@ extension EncoderConfiguration {
 }
 
 /// Members that describe the original and would be wrong of another: where it was, the code to run it, how many labels it
-/// had, how its weights are packed, and kernels that need other hardware.
+/// had, what was made of its logits, how its weights are packed, and kernels that need other hardware.
 private let originalsOwn = [
   "_name_or_path", "auto_map", "num_labels", "quantization_config", "custom_pipelines", "_commit_hash",
-  "_attn_implementation", "attn_implementation", "_attn_implementation_autoset", "torchscript", "finetuning_task",
+  PairScore.member, PairScore.oldMember, "_attn_implementation", "attn_implementation", "_attn_implementation_autoset",
+  "torchscript", "finetuning_task",
 ]

@@ -29,6 +29,8 @@ package struct EncoderConfiguration: Sendable, Equatable {
   /// The classes in order of their id (`id2label`).
   package var labels: [String] = ["LABEL_0", "LABEL_1"]
   package var problem = Problem.singleLabel
+  /// Of a model that scores pairs.
+  package var pairScore = PairScore.sigmoid
   /// Of a model of sentence vectors.
   package var vector = SentenceVectorShape()
 

@@ -43,6 +43,15 @@ final class JSONMembers: ConfigurationMembers {
     }
   }
 
+  func pairScore() -> PairScore {
+    if let score = PairScore(of: json) { return score }
+    let name = PairScore.name(in: json) ?? .null
+    let known = PairScore.allCases.map(\.rawValue.quoted).joined(separator: " or ")
+    problems.append(
+      "\(PairScore.member).activation_fn: expected \(known), found \(name.summary); use a model with one of these")
+    return .sigmoid
+  }
+
   // MARK: One by one
 
   func integer(_ key: String, _ value: inout Int, in range: ClosedRange<Int>, _ meaning: String) {

@@ -10,6 +10,8 @@ package enum Problem: String, Sendable, CaseIterable {
   case regression
   /// A class for each token.
   case tokens = "token_classification"
+  /// A number for a pair of texts, as sentence-transformers' cross-encoders give.
+  case pairs = "text_pair_scoring"
   /// A vector for each sentence; there is no head.
   case embedding = "sentence_embedding"
   /// Nothing: there is an encoder alone.
@@ -23,7 +25,7 @@ extension Problem {
   package var problemType: String? {
     switch self {
     case .singleLabel, .multiLabel, .regression: rawValue
-    case .tokens, .embedding, .noHead: nil
+    case .pairs, .tokens, .embedding, .noHead: nil
     }
   }
   /// Whether a model for it has a head with parameters.
@@ -33,6 +35,7 @@ extension Problem {
   package static func stated(in json: JSON) -> Problem? {
     let architectures = json["architectures"]?.array?.compactMap(\.string) ?? []
     if architectures.contains(where: { $0.hasSuffix(tokenArchitecture) }) { return .tokens }
+    if PairScore.isStated(in: json) { return .pairs }
     return json["problem_type"]?.string.flatMap { type in allCases.first { $0.problemType == type } }
   }
 
@@ -47,7 +50,7 @@ extension EncoderFamily {
     return switch problem {
     case .tokens: name + "ForTokenClassification"
     case .embedding, .noHead: name + "Model"
-    case .singleLabel, .multiLabel, .regression: architecture
+    case .singleLabel, .multiLabel, .regression, .pairs: architecture
     }
   }
 }
@@ -60,7 +63,7 @@ extension EncoderConfiguration {
     switch problem {
     case .tokens: family.tokenHead.hasDense
     case .embedding, .noHead: false
-    case .singleLabel, .multiLabel, .regression: true
+    case .singleLabel, .multiLabel, .regression, .pairs: true
     }
   }
   /// In front of the classifier.

@@ -24,6 +24,8 @@ extension SentenceVectorShape {
       names.append(name)
       if name == "Pooling" { try readPooling(directory, folder: module["path"]?.string ?? "", modules: path) }
     }
+    // A cross-encoder.
+    if names == ["Transformer"] { return nil }
     let known = [["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]]
     guard known.contains(names) else {
       throw CheckpointError(

@@ -69,7 +69,7 @@ package struct ReportMeasurements: Sendable {
     var validation: TokenizedDataset?
     if let student, let tokenizer, let source = configuration.data.validation {
       examples = attempt("The validation data was not found") {
-        try student.task.kind.read(source, outputs: student.configuration.labels)
+        try student.task.read(source, outputs: student.configuration.labels)
       }
       validation = examples.flatMap { examples in
         attempt("The validation data cannot be read") {

@@ -47,6 +47,8 @@ package struct DatasetSource: Sendable, Equatable {
   /// Whether a column `text_pair` is the second sentence where none is named.
   package var findsPair = true
   package var labelColumn: Column? = .name("label")
+  /// Which rows are ranked together; `nil` for those of the same text.
+  package var groupColumn: Column?
   package var missingLabels = MissingLabels.error
   /// The classes in the order of their numbers, where a file has numbers and something beside it names them.
   package var classes: [String]?

@@ -33,6 +33,8 @@ package struct Examples: Sendable {
   /// The tag of each word, −1 where its row has none. (words)
   private var tags: [Int32] = []
   package let hasPairs: Bool
+  /// Which rows are ranked together; empty where nobody asked.
+  private(set) var groups = RowGroups()
   /// What each row carries along, by `DatasetSource.keptColumns`. (rows), or empty
   package private(set) var kept: [[JSON]] = []
   /// What the user should know although it is no error.
@@ -99,6 +101,7 @@ package struct Examples: Sendable {
       wordStarts.withUnsafeBytes(body)
     }
     tags.withUnsafeBytes(body)
+    groups.ids.withUnsafeBytes(body)
   }
 
   /// Where in its text each word of a row is, in bytes.
@@ -183,9 +186,13 @@ package struct Examples: Sendable {
     wordStarts += other.wordStarts.dropFirst().lazy.map { [base = wordRanges.count] in base + $0 }
     wordRanges += other.wordRanges
     tags += other.tags
+    groups.append(contentsOf: other.groups)
     kept += other.kept
     notices += other.notices
   }
+
+  /// Says which group the last row belongs to.
+  mutating func join(group key: [UInt8]) { groups.append(key) }
 
   mutating func keep(_ values: [JSON]) { kept.append(values) }
 

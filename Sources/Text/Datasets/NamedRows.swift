@@ -7,6 +7,7 @@ struct NamedRows {
   private var textKey: String
   private var pairKey: String?
   private var label: String?
+  private var group: String?
   private(set) var examples: Examples
   private var isSettled = false
   /// Whether rows are lines, as errors call them.
@@ -29,6 +30,7 @@ struct NamedRows {
     textKey = try key(source.textColumn)
     if let column = source.pairColumn { pairKey = try key(column) }
     if let column = source.labelColumn, reader != nil { label = try key(column) }
+    if let column = source.groupColumn { group = try key(column) }
     examples = Examples(hasPairs: pairKey != nil, targets: reader?.targets)
   }
 
@@ -49,7 +51,7 @@ struct NamedRows {
   /// What is read of a row, with whether it is a label.
   var keys: [(name: String, isLabel: Bool)] {
     [(textKey, false)] + (pairKey.map { [($0, false)] } ?? []) + (label.map { [($0, true)] } ?? [])
-      + source.keptColumns.map { ($0, false) }
+      + (group.map { [($0, false)] } ?? []) + source.keptColumns.map { ($0, false) }
   }
 
   var labelKey: String? { label }
@@ -109,6 +111,13 @@ struct NamedRows {
       examples.append(own, target: target)
     } else {
       examples.append(try string(textKey).utf8, pair: try pairKey.map(string)?.utf8, target: target)
+      if let group {
+        let name = value(group).flatMap { $0.isNull ? nil : $0.string ?? $0.text() } ?? ""
+        guard !Array(name.utf8)[...].isBlank else {
+          throw error(row, RowGroups.missing(group.escapedForDisplay))
+        }
+        examples.join(group: Array(name.utf8))
+      }
     }
     guard !source.keptColumns.isEmpty else { return }
     var kept: [JSON] = []

@@ -8,6 +8,7 @@ struct Table {
   let text: Int
   let pair: Int?
   let label: (index: Int, name: String, reader: TargetReader)?
+  let group: (index: Int, name: String)?
   /// Of `DatasetSource.keptColumns`.
   let kept: [Int]
 
@@ -61,6 +62,7 @@ struct Table {
     } else {
       label = nil
     }
+    group = try source.groupColumn.map { column throws(DatasetError) in (try index(column), column.name) }
     var kept: [Int] = []
     for name in source.keptColumns {
       let column = header == nil ? Int(name).map { DatasetSource.Column.index($0) } : nil
@@ -99,6 +101,11 @@ struct Table {
       return
     }
     examples.append(fields[text], pair: pair.map { fields[$0] }, target: target)
+    if let group {
+      let key = fields[group.index]
+      guard !key.isBlank else { throw DatasetError(path, line: line, RowGroups.missing(group.name)) }
+      examples.join(group: Array(key))
+    }
     if !kept.isEmpty { examples.keep(kept.map { .string(fields[$0].text) }) }
   }
 

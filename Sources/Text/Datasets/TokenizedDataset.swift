@@ -19,6 +19,8 @@ package struct TokenizedDataset: Sendable {
   private let words: [Int32]
   /// The tag of the word that a token begins, −1 for all other tokens. (tokens), or empty
   private let tags: [Int32]
+  /// Which rows are ranked together. (rows), or empty
+  private let groups: [Int32]
   /// Which characters of its text each token covers. (tokens), or empty where they were not asked for
   private let offsets: [Range<Int32>]
   /// Where rows have the words of another tokenization of them.
@@ -75,6 +77,7 @@ package struct TokenizedDataset: Sendable {
     labels = rows == nil ? examples.labels : Array(examples.labels[wanted])
     valuesPerRow = examples.valuesPerRow
     values = Array(examples.values[wanted.lowerBound * valuesPerRow..<wanted.upperBound * valuesPerRow])
+    groups = examples.groups.ids.isEmpty ? [] : Array(examples.groups.ids[wanted])
     notices = examples.notices
   }
 
@@ -102,6 +105,8 @@ package struct TokenizedDataset: Sendable {
     (self.tokens, self.types, self.starts, self.labels) = (tokens, types, starts, labels)
     (self.values, valuesPerRow) = (values, width)
     (self.words, self.tags, offsets) = (words, tags, parts.flatMap(\.offsets))
+    // Nothing is ranked of rows to learn from.
+    groups = []
     truncatedRows = parts.reduce(0) { $0 + $1.truncatedRows }
     notices = parts.flatMap(\.notices)
   }
@@ -137,6 +142,9 @@ package struct TokenizedDataset: Sendable {
 
   /// The numbers that are a row's target.
   package func values(_ row: Int) -> ArraySlice<Float> { values[row * valuesPerRow..<(row + 1) * valuesPerRow] }
+
+  /// Which group a row is ranked in; `nil` where rows have none.
+  package func group(_ row: Int) -> Int32? { groups.isEmpty ? nil : groups[row] }
 
   /// The token ids of a row.
   package func tokens(_ row: Int) -> ArraySlice<Int32> { tokens[starts[row]..<starts[row + 1]] }

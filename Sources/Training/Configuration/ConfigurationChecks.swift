@@ -20,6 +20,14 @@ extension RunConfiguration {
     }
     checkLabels(reader)
     checkTest(reader)
+    if task.kind != .pairs, reader.isSound("task") {
+      for (key, source) in [("train", Optional(data.train)), ("validation", data.validation), ("test", data.test)]
+      where source?.groupColumn != nil && reader.hasNode("data.\(key).groupColumn") {
+        let path = "data.\(key).groupColumn"
+        reader.report(
+          "groups are ranked by task.kind: pairs alone; remove it, or set that", at: reader.node(path), path: path)
+      }
+    }
     if task.kind == .tokens || task.kind == .embedding,
       let index = teachers.firstIndex(where: { !$0.predictions.isEmpty })
     {

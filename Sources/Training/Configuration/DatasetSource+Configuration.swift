@@ -10,12 +10,13 @@ extension DatasetSource {
   static func options(of format: String) -> [String] {
     switch format {
     case "text": ["labels", "missingLabels"]
-    case "csv": ["header", "separator", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
-    case "tsv": ["header", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
+    case "csv": ["header", "separator", "textColumn", "pairColumn", "labelColumn", "groupColumn", "missingLabels"]
+    case "tsv": ["header", "textColumn", "pairColumn", "labelColumn", "groupColumn", "missingLabels"]
     case "conll": ["textColumn", "labelColumn", "missingLabels"]
-    case "hub": ["config", "split", "textColumn", "pairColumn", "labelColumn", "missingLabels"]
+    case "hub":
+      ["config", "split", "textColumn", "pairColumn", "labelColumn", "groupColumn", "missingLabels"]
     case "format": ["path", "split", "missingLabels"]
-    default: ["textColumn", "pairColumn", "labelColumn", "missingLabels"]
+    default: ["textColumn", "pairColumn", "labelColumn", "groupColumn", "missingLabels"]
     }
   }
 
@@ -25,7 +26,7 @@ extension DatasetSource {
     let keys =
       Self.formats + [
         "path", "config", "split", "labels", "header", "separator", "textColumn", "pairColumn", "labelColumn",
-        "missingLabels",
+        "groupColumn", "missingLabels",
       ]
     let given = keys.filter { section.value($0) != nil }
     let formats = given.filter(Self.formats.contains)
@@ -116,6 +117,10 @@ extension DatasetSource {
       "the column of the second text of a pair; null reads none")
     section.describe(
       "labelColumn", columns, default: .value(columns.json(standard.labelColumn)), "the column of the label")
+    section.describe(
+      "groupColumn", columns, default: .value(.null),
+      "with task [`pairs`](tasks.md#pairs): the column that says which rows are ranked together; null for those of the "
+        + "same first text")
     let missing = Expected<MissingLabels>.choice
     section.describe(
       "missingLabels", missing, default: .value(missing.json(standard.missingLabels)),
@@ -164,9 +169,10 @@ extension DatasetSource {
     if let column = section.readDescribed("textColumn", column) { textColumn = column }
     if let column = section.readDescribed("pairColumn", .orNull(column)) { pairColumn = column }
     if let column = section.readDescribed("labelColumn", .orNull(column)) { labelColumn = column }
+    if let column = section.readDescribed("groupColumn", .orNull(column)) { groupColumn = column }
     guard format == .tsv(header: true) || format == .csv, section.value("header") == nil else { return }
     // Numbers leave it open whether the first line is a row, which would be lost.
-    let isNumbered = [textColumn, pairColumn, labelColumn].allSatisfy { column in
+    let isNumbered = [textColumn, pairColumn, labelColumn, groupColumn].allSatisfy { column in
       if case .name? = column { false } else { true }
     }
     if isNumbered {

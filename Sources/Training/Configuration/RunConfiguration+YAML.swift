@@ -41,6 +41,10 @@ extension RunConfiguration {
       if !task.positiveWeights.isEmpty {
         writer.write("positiveWeights", flow: YAMLWriter.list(task.positiveWeights.map(YAMLWriter.number)))
       }
+      if task.kind == .pairs {
+        writer.write("loss", task.loss.rawValue)
+        writer.write("cutoff", number: task.cutoff)
+      }
       if task.kind.options.contains("threshold") { writer.write("threshold", number: task.threshold) }
       if let pooling = task.pooling { writer.write("pooling", pooling.rawValue) }
       if let normalize = task.normalize { writer.write("normalize", flag: normalize) }
@@ -135,6 +139,7 @@ extension DatasetSource {
     writer.write("textColumn", flow: textColumn.flow)
     if !findsPair || pairColumn != nil { writer.write("pairColumn", flow: pairColumn?.flow ?? "null") }
     writer.write("labelColumn", flow: labelColumn?.flow ?? "null")
+    if let groupColumn { writer.write("groupColumn", flow: groupColumn.flow) }
   }
 }
 

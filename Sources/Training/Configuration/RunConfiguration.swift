@@ -112,6 +112,10 @@ package struct TaskSettings: Sendable, Equatable {
   package var classWeights: ClassWeights?
   /// The share of a row's label that all classes get in equal parts.
   package var labelSmoothing = 0.0
+  /// Of pairs.
+  package var loss = PairLoss.bce
+  /// How many rows of a group the metrics of ranking look at.
+  package var cutoff = 10
   /// How much each class counts where a row has it; empty for 1.
   package var positiveWeights: [Double] = []
   /// The least probability of a class that is predicted.

@@ -24,6 +24,9 @@ extension TaskSettings {
       let least = kind.leastOutputs == 1 ? "one name" : "two classes"
       section.report("expected at least \(least), found \(names.count)", at: "labels")
     }
+    if names.count > kind.mostOutputs {
+      section.report("expected one name, that of the score, found \(names.count)", at: "labels")
+    }
     for (index, name) in names.enumerated() where names[..<index].contains(name) {
       section.reader.report(
         "expected each class once, found \(quoted(name)) again", at: elements[index].node, path: elements[index].path)
@@ -32,6 +35,12 @@ extension TaskSettings {
   }
 
   private mutating func readOptions(_ section: ConfigurationSection) {
+    section.read(
+      "loss", .choice, into: &loss,
+      "with `pairs`: `bce`, binary cross-entropy with labels from 0 to 1, or `mse`, squared error to any scores")
+    section.read(
+      "cutoff", .integer(1...1_000_000), into: &cutoff,
+      "with `pairs`: how many rows of a group `mrr` and `ndcg` look at")
     let weight = Expected<Double>.number(above: 0, atMost: 1_000_000)
     let weights = ValueForm.list(of: weight.form, count: 1...Int.max)
     section.describe(
@@ -52,13 +61,14 @@ extension TaskSettings {
       "with `classification`: the share of each label that all classes get in equal parts")
     section.describe(
       "positiveWeights", weights, default: .words("1 for each class"),
-      "with `multilabel`: how much each class counts in the loss where a row has it")
+      "with `multilabel` and `pairs`: how much each class counts in the loss where a row has it")
     if section.value("positiveWeights") != nil {
       positiveWeights = readWeights(section, "positiveWeights", weight) ?? []
     }
     section.read(
       "threshold", .number(above: 0, below: 1), into: &threshold,
-      "with `multilabel`: the least probability of a class that is predicted")
+      "with `multilabel`: the least probability of a class that is predicted; with `pairs`: the least score of a match, for `accuracy`"
+    )
     section.read(
       "pooling", .orNull(.choice), into: &pooling,
       "with `embedding`: how the last layer's output becomes a vector; null as the student's directory says, else `mean`"
@@ -66,7 +76,12 @@ extension TaskSettings {
     section.read(
       "normalize", .orNull(.boolean), into: &normalize,
       "with `embedding`: whether vectors are divided by their length; null as the student's directory says, else false")
-    for key in ["classWeights", "labelSmoothing", "positiveWeights", "threshold", "pooling", "normalize"]
+    if kind == .pairs, loss == .mse, !positiveWeights.isEmpty {
+      section.report("does not go with loss: mse, which has no positives", at: "positiveWeights")
+    }
+    for key in [
+      "loss", "cutoff", "classWeights", "labelSmoothing", "positiveWeights", "threshold", "pooling", "normalize",
+    ]
     where section.value(key) != nil && !kind.options.contains(key) {
       section.report("does not go with kind: \(kind.name)", at: key)
     }

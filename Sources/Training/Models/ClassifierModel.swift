@@ -30,7 +30,11 @@ package struct ClassifierModel: Sendable {
   package var configuration: EncoderConfiguration { encoder.configuration }
   package var parameterCount: Int { weights.layout.count }
   /// What the head is for.
-  package var task: TaskSettings { TaskSettings(configuration.task, labels: configuration.labels) }
+  package var task: TaskSettings {
+    var task = TaskSettings(configuration.task, labels: configuration.labels)
+    task.loss = PairLoss(configuration.pairScore)
+    return task
+  }
 
   package init(
     encoder: Encoder, weights: ParameterBuffer, configurationJSON: JSON?, tokenizerDirectory: String,

@@ -46,6 +46,11 @@ extension EncoderConfiguration {
         "\(path): problem_type: expected \(problem.rawValue.quoted), found \(type.quoted)"
           + (isOther ? ", which is not supported; " : ", which is another task's; ") + remedy)
     }
+    if problem != .pairs, Problem.stated(in: json) == .pairs, PairScore(of: json) == .sigmoid {
+      throw ModelError(
+        "\(path): sentence_transformers.activation_fn: expected none, found that of a model that scores pairs, which is "
+          + "another task's; " + remedy)
+    }
     if labels.count < task.leastOutputs {
       throw ModelError(
         "\(path): id2label: expected two classes or more, found \(labels.count): a head of one output is a regression; "

@@ -60,7 +60,7 @@ struct SmallerVocabulary: Sendable {
     for source in configuration.stages.flatMap(\.unlabelled.sources) where !sources.contains(source) {
       sources.append(source)
     }
-    return try [configuration.task.kind.read(configuration.data.train, outputs: labels, labelsKey: "task.labels")]
+    return try [configuration.task.read(configuration.data.train, outputs: labels, labelsKey: "task.labels")]
       + sources.map { try $0.read(labels: nil) }
   }
 

@@ -61,6 +61,7 @@ extension ClassifierModel {
   ) throws -> ClassifierModel {
     var configuration = self.configuration
     configuration.vector.pooling = task.pooling ?? configuration.vector.pooling
+    if task.kind == .pairs { configuration.pairScore = task.loss.score }
     configuration.vector.normalizes = task.normalize ?? configuration.vector.normalizes
     if let hidden = dropout.hidden { configuration.setHiddenDropout(hidden) }
     configuration.attentionDropout = dropout.attention ?? configuration.attentionDropout

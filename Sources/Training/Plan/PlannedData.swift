@@ -26,7 +26,7 @@ final class PlannedData {
   func read(
     _ configuration: RunConfiguration, _ shapes: ModelShapes
   ) throws -> (training: TrainingData, validation: TokenizedDataset?) {
-    let targets = configuration.task.kind.targets(shapes.student.labels)
+    let targets = configuration.task.kind.targets(configuration.task, shapes.student.labels)
     let reading = Reading(
       data: configuration.data, tokenizer: shapes.tokenizerDirectory, vocabulary: shapes.vocabulary, targets: targets,
       stages: configuration.stages.map { stage in
@@ -45,7 +45,7 @@ final class PlannedData {
       configuration, labels: shapes.student.labels, tokenizer: tokenizer, threads: threads)
     let validation = try configuration.data.validation.map { source in
       try TokenizedDataset(
-        configuration.task.kind.read(source, outputs: shapes.student.labels), tokenizer: tokenizer,
+        configuration.task.read(source, outputs: shapes.student.labels), tokenizer: tokenizer,
         maxLength: configuration.data.maxLength,
         threads: threads)
     }

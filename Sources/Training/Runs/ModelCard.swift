@@ -43,7 +43,7 @@ struct ModelCard {
   /// YAML, in which a JSON text is a text.
   private var frontMatter: String {
     var lines = [
-      "---", "library_name: \(task == .embedding ? "sentence-transformers" : "transformers")",
+      "---", "library_name: \(task == .embedding || task == .pairs ? "sentence-transformers" : "transformers")",
       "pipeline_tag: \(task.card.pipelineTag)",
       "# license: add yours before you publish; the teacher's may bind you", "tags:",
       "- \(model.configuration.family.modelType)", "- \(task.card.pipelineTag)",
@@ -185,6 +185,21 @@ struct ModelCard {
         ```
 
         Without Python: `distill-ddp predict --model DIRECTORY --input FILE --output vectors.jsonl`.
+        """
+    }
+    guard task != .pairs else {
+      return """
+        ## How to load it
+
+        ```python
+        from sentence_transformers import CrossEncoder
+
+        model = CrossEncoder(DIRECTORY)
+        scores = model.predict([("a query", "a text"), ("a query", "another text")])
+        order = model.rank("a query", ["a text", "another text"])
+        ```
+
+        Without Python: `distill-ddp predict --model DIRECTORY --input pairs.tsv --text query --text-pair text`.
         """
     }
     return """

@@ -177,7 +177,7 @@ struct RunInputs: Sendable {
       stage.checkpoint.monitor.map(configuration.task.kind.metricKeys.contains) ?? false
     }
     guard let source = configuration.data.validation else { return (nil, nil) }
-    let examples = try configuration.task.kind.read(
+    let examples = try configuration.task.read(
       source, outputs: student.configuration.labels, labelsKey: "task.labels", areNeeded: monitor != nil)
     guard examples.count > 0 else { throw ModelError("\(source.name): expected at least one row, found none") }
     let suffices = source.missingLabels == .unlabelled && examples.labels.contains { $0 >= 0 }

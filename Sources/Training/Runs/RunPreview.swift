@@ -221,7 +221,7 @@ package struct RunPreview: Sendable {
         key, source in source.map { (key, $0) }
       }
     for (key, source) in sources where findFiles(of: source, key) {
-      attempt(key) { try configuration.task.kind.read(source, outputs: labels) }
+      attempt(key) { try configuration.task.read(source, outputs: labels) }
     }
     for source in configuration.texts where findFiles(of: source, "data.unlabelled") {
       attempt("data.unlabelled") { try source.read(nil) }

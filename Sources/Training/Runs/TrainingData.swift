@@ -30,7 +30,7 @@ struct TrainingData: Sendable {
     }
     let source = configuration.data.train
     let examples = try Self.read(
-      source, configuration.task.kind, labels,
+      source, configuration.task, labels,
       areNeeded: configuration.stages.contains { $0.labelWeight != 0 })
     try Self.check(examples, configuration)
     let train = try tokenize(examples)
@@ -43,7 +43,7 @@ struct TrainingData: Sendable {
     hash(source, examples)
     var sources: [DatasetSource] = []
     for text in configuration.stages.flatMap(\.unlabelled.sources) where !sources.contains(text) {
-      let rows = try Self.read(text, configuration.task.kind, nil)
+      let rows = try Self.read(text, configuration.task, nil)
       guard rows.hasPairs == examples.hasPairs else {
         throw ModelError(
           "\(text.name): expected \(examples.hasPairs ? "pairs of texts" : "single texts"), as \(source.name) has; "
@@ -90,7 +90,7 @@ struct TrainingData: Sendable {
   }
 
   private static func read(
-    _ source: DatasetSource, _ task: TaskKind, _ outputs: [String]?, areNeeded: Bool = false
+    _ source: DatasetSource, _ task: TaskSettings, _ outputs: [String]?, areNeeded: Bool = false
   ) throws -> Examples {
     let examples = try task.read(source, outputs: outputs, labelsKey: "task.labels", areNeeded: areNeeded)
     guard examples.count > 0 else { throw ModelError("\(source.name): expected at least one row, found none") }

@@ -6,7 +6,7 @@ extension TaskKind {
   /// One class a row, cross-entropy.
   package static let classification = TaskKind(
     name: "classification", meaning: "one class for each text", problem: .singleLabel, leastOutputs: 2,
-    standardOutputs: nil, options: ["classWeights", "labelSmoothing"], targets: { .classes($0) },
+    standardOutputs: nil, options: ["classWeights", "labelSmoothing"], targets: { .classes($1) },
     card: Card(
       pipelineTag: "text-classification", title: "Text classification", noun: "A text classifier", outputs: "labels",
       pipelineArguments: "", autoClass: "AutoModelForSequenceClassification"),

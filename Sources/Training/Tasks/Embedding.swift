@@ -6,7 +6,7 @@ extension TaskKind {
   /// A vector for each text, learned from a teacher's.
   package static let embedding = TaskKind(
     name: "embedding", meaning: "a vector for each text", problem: .embedding, leastOutputs: 0, standardOutputs: [],
-    options: ["pooling", "normalize"], targets: { _ in .numbers(["score"]) },
+    options: ["pooling", "normalize"], targets: { _, _ in .numbers(["score"]) },
     card: Card(
       pipelineTag: "sentence-similarity", title: "Sentence similarity", noun: "A model of sentence vectors",
       outputs: "vector", pipelineArguments: "", autoClass: "AutoModel"),
@@ -43,9 +43,9 @@ func cosine(_ a: [Float], _ b: [Float]) -> Double {
   return lengths > 0 ? product / lengths : 0
 }
 
-extension TaskKind {
-  /// Reads a source as the task has its rows: with the labels that go with it, and where texts are compared by their
-  /// vectors each text of a pair as a row of its own.
+extension TaskSettings {
+  /// Reads a source as the task has its rows: with the labels that go with it; where texts are compared by their vectors
+  /// each text of a pair as a row of its own, and where pairs are ranked with their groups.
   ///
   /// - Parameters:
   ///   - outputs: what outputs are called; `nil` for texts alone.
@@ -53,11 +53,12 @@ extension TaskKind {
   package func read(
     _ source: DatasetSource, outputs: [String]?, labelsKey: String? = nil, areNeeded: Bool = true
   ) throws -> Examples {
-    let isVector = problem == .embedding
+    let isVector = kind == .embedding
     // A single text has no score.
-    let hasTargets = isVector ? source.pairColumn != nil && source.hasLabels : hasLoss
-    let targets = hasTargets ? outputs.map(self.targets) : nil
+    let hasTargets = isVector ? source.pairColumn != nil && source.hasLabels : kind.hasLoss
+    let targets = hasTargets ? outputs.map { kind.targets(self, $0) } : nil
     let examples = try source.read(targets, labelsKey: labelsKey, areNeeded: areNeeded)
-    return isVector ? examples.separated : examples
+    try checkPairs(examples, path: source.path)
+    return isVector ? examples.separated : kind == .pairs ? examples.grouped() : examples
   }
 }

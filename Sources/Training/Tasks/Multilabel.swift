@@ -5,7 +5,7 @@ extension TaskKind {
   /// Any number of classes a row, binary cross-entropy for each.
   package static let multilabel = TaskKind(
     name: "multilabel", meaning: "any number of classes for each text", problem: .multiLabel, leastOutputs: 1,
-    standardOutputs: nil, options: ["positiveWeights", "threshold"], targets: { .classSets($0) },
+    standardOutputs: nil, options: ["positiveWeights", "threshold"], targets: { .classSets($1) },
     card: Card(
       pipelineTag: "text-classification", title: "Multi-label text classification",
       noun: "A classifier of texts that may have several labels", outputs: "labels",

@@ -5,7 +5,7 @@ extension TaskKind {
   /// A number a row for each output, mean squared error.
   static let regression = TaskKind(
     name: "regression", meaning: "a number for each text, or several", problem: .regression, leastOutputs: 1,
-    standardOutputs: ["score"], targets: { .numbers($0) },
+    standardOutputs: ["score"], targets: { .numbers($1) },
     card: Card(
       pipelineTag: "text-classification", title: "Scoring texts", noun: "A model that scores texts", outputs: "scores",
       pipelineArguments: ", function_to_apply=\"none\"", autoClass: "AutoModelForSequenceClassification"),

@@ -13,12 +13,14 @@ package struct TaskKind: Sendable {
   package let problem: Problem
   /// The fewest outputs of a head.
   let leastOutputs: Int
+  /// The most.
+  var mostOutputs = Int.max
   /// What outputs are called where neither the task nor a model says it; `nil` where one must.
   let standardOutputs: [String]?
   /// The keys of `task` that go with it besides `labels`.
   var options: [String] = []
   /// What rows are labelled with, given what outputs are called.
-  package let targets: @Sendable (_ outputs: [String]) -> Targets
+  package let targets: @Sendable (TaskSettings, _ outputs: [String]) -> Targets
   let card: Card
   /// What is computed of labelled rows besides the loss, in the order of `measure`.
   package let metrics: [TaskMetric]
@@ -36,7 +38,9 @@ package struct TaskKind: Sendable {
   /// The names of these fields in the order of a table's columns.
   let tableFields: [String]
 
-  package static let all: [TaskKind] = [.classification, .regression, .multilabel, .tokens, .embedding, .noTask]
+  package static let all: [TaskKind] = [
+    .classification, .regression, .multilabel, .tokens, .pairs, .embedding, .noTask,
+  ]
 
   package static func named(_ name: String) -> TaskKind? { all.first { $0.name == name } }
 
@@ -136,6 +140,8 @@ package struct Answers: Sendable {
   private(set) var labels: [Int32] = []
   /// Numbers to predict, row after row, or none.
   private(set) var values: [Float] = []
+  /// Which rows are ranked together; empty where none are.
+  private(set) var groups: [Int32] = []
   /// Of pairs of texts that are compared by their vectors, in the place of `logits`.
   private(set) var cosines: [Double] = []
   /// Where each row's words begin, with the total at the end; of rows of words alone.
@@ -163,6 +169,7 @@ package struct Answers: Sendable {
         self.logits += logits[row]
         labels.append(data.labels[row])
         values += data.values(row)
+        if let group = data.group(row) { groups.append(group) }
       }
     }
   }

@@ -6,7 +6,7 @@ extension TaskKind {
   /// A tag for each word, cross-entropy over the words' first tokens.
   package static let tokens = TaskKind(
     name: "tokens", meaning: "a tag for each word", problem: .tokens, leastOutputs: 2, standardOutputs: nil,
-    targets: { .tags($0) },
+    targets: { .tags($1) },
     card: Card(
       pipelineTag: "token-classification", title: "Token classification", noun: "A tagger of words", outputs: "tags",
       pipelineArguments: ", aggregation_strategy=\"first\"", autoClass: "AutoModelForTokenClassification"),

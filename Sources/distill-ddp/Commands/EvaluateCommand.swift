@@ -25,6 +25,13 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var limits: InferenceOptions
 
+  @Option(help: "Of a model that scores pairs: how many rows of a group MRR and nDCG look at (default: 10).")
+  var cutoff: Int?
+
+  func validate() throws {
+    if let cutoff, cutoff < 1 { throw ValidationError("--cutoff: expected 1 or more, found \(cutoff)") }
+  }
+
   @Flag(help: "Print the result as JSON.")
   var json = false
 
@@ -33,14 +40,14 @@ struct EvaluateCommand: ParsableCommand {
       try RankAgreement.require(
         RunIdentity(
           command: "evaluate",
-          options: [("--json", "\(json)")] + limits.agreed),
+          options: [("--json", "\(json)"), ("--cutoff", "\(cutoff ?? 0)")] + limits.agreed),
         among: places.ranks)
       let directory = try places.locate([model], in: .ofEnvironment(isShown: places.ranks.rank == 0))[0].path
       let classifier = try ClassifierModel(directory: directory, head: .required, role: .alone)
       if places.ranks.rank == 0 { for notice in classifier.notices + limits.notices { printError("Note: \(notice)") } }
-      let task = try limits.task(of: classifier)
+      let task = try task(of: classifier)
       let source = try data.source(RowInput(data.data[0], ranks: places.ranks))
-      let examples = try classifier.task.kind.read(
+      let examples = try task.read(
         source, outputs: classifier.configuration.labels, labelsKey: "id2label of the model's config.json")
       if places.ranks.rank == 0 { for notice in examples.notices { printError("Note: \(notice)") } }
       guard examples.count > 0 else { throw CommandError("\(data.data[0]): expected rows, found none") }
@@ -59,6 +66,16 @@ struct EvaluateCommand: ParsableCommand {
       }
       if places.ranks.rank == 0 { printLine(json ? result.json.text() : result.text) }
     }
+  }
+
+  private func task(of classifier: ClassifierModel) throws -> TaskSettings {
+    var task = try limits.task(of: classifier)
+    for (name, isGiven) in [("--cutoff", cutoff != nil), ("--group", data.group != nil)]
+    where isGiven && task.kind != .pairs {
+      throw CommandError("\(name): goes with a model of pairs, and this one is of \(task.kind.name)")
+    }
+    task.cutoff = cutoff ?? task.cutoff
+    return task
   }
 }
 

@@ -11,15 +11,19 @@ struct InferenceOptions: ParsableArguments {
   @Option(help: "Worker threads of each rank (default: the cores it may use, shared among the host's ranks).")
   var threads: Int?
 
-  @Option(help: "Of a model that gives any number of labels: the least probability of one (default: 0.5).")
+  @Option(
+    help: """
+      Of a model that gives any number of labels, the least probability of one; of one that scores pairs, the least score \
+      of a match (default: 0.5).
+      """)
   var threshold: Double?
 
   /// The model's task, with what the command line says of it.
   func task(of model: ClassifierModel) throws -> TaskSettings {
     var task = model.task
     guard let threshold else { return task }
-    guard task.kind == .multilabel else {
-      throw CommandError("--threshold: goes with a model of multilabel, and this one is of \(task.kind.name)")
+    guard task.kind == .multilabel || task.kind == .pairs else {
+      throw CommandError("--threshold: goes with a model of multilabel or pairs, and this one is of \(task.kind.name)")
     }
     task.threshold = threshold
     return task

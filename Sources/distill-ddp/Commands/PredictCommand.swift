@@ -57,7 +57,8 @@ struct PredictCommand: ParsableCommand {
       let examples = try input.read(
         RowInput(input.input, ranks: places.ranks), keeping: kept,
         for: classifier.task.kind == .tokens ? .tags(classifier.configuration.labels) : nil)
-      try Self.requireSingleTexts(examples, of: classifier)
+      try Self.require(
+        examples, areFor: classifier, input.input, remedy: "name the column of the second with --text-pair")
       if isRoot { for notice in examples.notices { printError("Note: \(notice)") } }
       let tokenizer = try classifier.tokenizer()
       try RankAgreement.require(
@@ -81,8 +82,11 @@ struct PredictCommand: ParsableCommand {
         + "with distill-ddp --config configs/finetune.yaml --set student.model=\(model.escapedForDisplay)")
   }
 
-  /// A vector is of one text.
-  static func requireSingleTexts(_ examples: Examples, of classifier: ClassifierModel) throws(CommandError) {
+  /// A vector is of one text, and other scores are of two.
+  static func require(
+    _ examples: Examples, areFor classifier: ClassifierModel, _ name: String, remedy: String
+  ) throws {
+    try classifier.task.requirePairs(examples, path: name, remedy: remedy)
     guard classifier.task.kind == .embedding, examples.hasPairs else { return }
     throw CommandError(
       "expected single texts, as the model gives a vector for each, found pairs; give the two columns one after the other"

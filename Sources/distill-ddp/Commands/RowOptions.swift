@@ -188,6 +188,10 @@ struct LabelledDataOptions: ParsableArguments {
   @Option(help: "The column of the label: a name, or a number from 0.")
   var label = "label"
 
+  @Option(
+    help: "Of pairs: the column that says which rows are ranked together (default: those of the same first text).")
+  var group: String?
+
   @OptionGroup var rows: RowOptions
 
   func validate() throws {
@@ -219,7 +223,9 @@ struct LabelledDataOptions: ParsableArguments {
         "--data: expected a .csv, .tsv, .jsonl, .parquet or .arrow file, or a text file followed by its labels, found "
           + "\(data[0].escapedForDisplay); give the labels' file too, or --format")
     }
-    return try rows.source(data[0], label: .some(label), split: .validation, input)
+    var source = try rows.source(data[0], label: .some(label), split: .validation, input)
+    source.groupColumn = group.map(DatasetSource.Column.init)
+    return source
   }
 }
 

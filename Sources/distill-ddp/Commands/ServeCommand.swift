@@ -118,7 +118,7 @@ private struct ModelServer {
   /// As `predict` writes them, with commas between.
   private func predictions(_ examples: Examples) throws -> String {
     try PredictCommand.requireHead(of: classifier, model: model)
-    try PredictCommand.requireSingleTexts(examples, of: classifier)
+    try PredictCommand.require(examples, areFor: classifier, "request", remedy: "give the second texts in pairs")
     guard examples.count > 0 else { return "" }
     let dataset = try limits.tokenize(examples, by: tokenizer, for: classifier, threads: places.pool.workers)
     guard let predictions = try classifier.predict(dataset, places: places, precision: limits.precision) else {

@@ -19,6 +19,7 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
   case regression
   case multilabel
   case tokens
+  case reranker
   case embedding
   case plainText = "plain-text"
 
@@ -41,6 +42,7 @@ enum Template: String, CaseIterable, ExpressibleByArgument {
     case .regression: ("configs/recipes/regression.yaml", PackageResources.regression_yaml)
     case .multilabel: ("configs/recipes/multilabel.yaml", PackageResources.multilabel_yaml)
     case .tokens: ("configs/recipes/tokens.yaml", PackageResources.tokens_yaml)
+    case .reranker: ("configs/recipes/reranker.yaml", PackageResources.reranker_yaml)
     case .embedding: ("configs/recipes/embedding.yaml", PackageResources.embedding_yaml)
     case .plainText: ("configs/recipes/plain-text.yaml", PackageResources.plain_text_yaml)
     }

@@ -6,6 +6,8 @@ package enum Targets: Sendable, Equatable {
   case classes([String])
   /// A finite number for each name.
   case numbers([String])
+  /// A number from 0 to 1 for each name.
+  case shares([String])
   /// Any of the named classes, as 1 and 0 for each.
   case classSets([String])
   /// One of the named tags for each word: rows are lists of words.
@@ -18,7 +20,7 @@ package enum Targets: Sendable, Equatable {
   var values: Int {
     switch self {
     case .classes, .tags: 0
-    case .numbers(let names), .classSets(let names): names.count
+    case .numbers(let names), .shares(let names), .classSets(let names): names.count
     }
   }
 }
@@ -63,8 +65,8 @@ struct TargetReader {
       let classes = ClassLabels(names: names, allowsNone: allowsNone, key: key)
       read = { text throws(TargetMismatch) in Target(label: try classes.id(of: text)) }
       readJSON = { json throws(TargetMismatch) in Target(label: try classes.id(of: json)) }
-    case .numbers(let names):
-      let numbers = NumberTargets(names: names, allowsNone: allowsNone)
+    case .numbers(let names), .shares(let names):
+      let numbers = NumberTargets(names: names, areShares: targets == .shares(names), allowsNone: allowsNone)
       read = { text throws(TargetMismatch) in try numbers.target(of: text) }
       readJSON = { json throws(TargetMismatch) in try numbers.target(of: json) }
     case .classSets(let names), .tags(let names):

@@ -1,0 +1,86 @@
+import Glibc
+
+/// How well scores rank the rows of each group, as a mean over the groups that there is something to rank in: those with a
+/// relevant row and another. No metric depends on the order in which rows of the same score stand.
+struct RankingMetrics: Sendable {
+  /// The least label of a relevant row.
+  static let relevance = 0.5
+
+  let groups: Int
+  /// Those that count.
+  let ranked: Int
+  /// 1 / the rank of the first relevant row, or 0 behind the cutoff. Rows of its score that are not relevant rank before
+  /// it.
+  let meanReciprocalRank: Double
+  /// As scikit-learn's `ndcg_score`: gains are labels, and rows of the same score share the mean of their gains.
+  let meanGain: Double
+  /// As scikit-learn's `average_precision_score`: rows of the same score come together. It has no cutoff.
+  let meanAveragePrecision: Double
+
+  /// - Parameters:
+  ///   - groups: (rows)
+  ///   - labels: relevance, where a negative one counts as 0. (rows)
+  ///   - scores: (rows)
+  init(groups: [Int32], labels: [Float], scores: [Float], cutoff: Int) {
+    precondition(groups.count == labels.count && labels.count == scores.count)
+    let order = groups.indices.sorted { (groups[$0], $0) < (groups[$1], $1) }
+    var (all, ranked) = (0, 0)
+    var sums = (rank: 0.0, gain: 0.0, precision: 0.0)
+    var start = 0
+    while start < order.count {
+      var end = start + 1
+      while end < order.count, groups[order[end]] == groups[order[start]] { end += 1 }
+      let group = Group(
+        labels: order[start..<end].map { max(0, Double(labels[$0])) }, scores: order[start..<end].map { scores[$0] })
+      all += 1
+      start = end
+      guard group.labels.count > 1, group.isRelevant.contains(true) else { continue }
+      ranked += 1
+      sums.rank += group.reciprocalRank(cutoff)
+      sums.gain += group.gain(cutoff)
+      sums.precision += MultilabelMetrics.averagePrecision(group.isRelevant, group.scores)
+    }
+    (self.groups, self.ranked) = (all, ranked)
+    let count = Double(max(1, ranked))
+    (meanReciprocalRank, meanGain) = (sums.rank / count, sums.gain / count)
+    meanAveragePrecision = sums.precision / count
+  }
+}
+
+/// The rows that are ranked together.
+private struct Group {
+  let labels: [Double]
+  let scores: [Float]
+
+  var isRelevant: [Bool] { labels.map { $0 >= RankingMetrics.relevance } }
+
+  func reciprocalRank(_ cutoff: Int) -> Double {
+    let best = zip(scores, isRelevant).filter(\.1).map(\.0).max() ?? 0
+    let rank = 1 + zip(scores, isRelevant).count { $0 > best || $0 == best && !$1 }
+    return rank <= cutoff ? 1 / Double(rank) : 0
+  }
+
+  /// DCG by the scores over DCG by the labels.
+  func gain(_ cutoff: Int) -> Double {
+    let ideal = zip(labels.sorted(by: >), 0...).reduce(0) { $0 + $1.0 * Self.discount($1.1, cutoff) }
+    let order = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }
+    var (sum, start) = (0.0, 0)
+    while start < order.count {
+      var end = start
+      var (labels, discounts) = (0.0, 0.0)
+      while end < order.count, scores[order[end]] == scores[order[start]] {
+        labels += self.labels[order[end]]
+        discounts += Self.discount(end, cutoff)
+        end += 1
+      }
+      sum += labels / Double(end - start) * discounts
+      start = end
+    }
+    return ideal > 0 ? sum / ideal : 0
+  }
+
+  /// Of a place from 0.
+  private static func discount(_ place: Int, _ cutoff: Int) -> Double {
+    place < cutoff ? 1 / log2(Double(place) + 2) : 0
+  }
+}

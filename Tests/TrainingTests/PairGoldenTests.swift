@@ -1,0 +1,62 @@
+import Distillation
+import GoldenFixtures
+import JSON
+import Kernels
+import Testing
+import Text
+
+@testable import Training
+
+/// Losses of pairs against PyTorch, and ranking against scikit-learn: `Tests/Goldens/make_pair_goldens.py`.
+struct PairGoldenTests {
+  static func cases(_ name: String) throws -> [JSON] {
+    let root = GoldenFixtures.root.split(separator: "/").dropLast().joined(separator: "/")
+    return try JSON(contentsOf: "/\(root)/pairs/\(name).json").elements
+  }
+
+  @Test func losses() throws {
+    for item in try Self.cases("losses") {
+      let arena = Arena()
+      let logits = try TaskGoldenTests.matrix(item["logits"], arena)
+      let dLogits = arena.zeros(logits.rows, logits.columns)
+      var batch = Batch()
+      batch.values = try (item["targets"]?.array ?? []).flatMap { try TaskGoldenTests.numbers($0) }.map { Float($0) }
+      batch.labels = try TaskGoldenTests.numbers(item["labels"]).map { Int32($0) }
+      let count = try #require(item["count"]?.double)
+      var task = TaskSettings(.pairs)
+      task.loss = try #require(item["loss"]?.string.flatMap(PairLoss.init))
+      task.positiveWeights = try TaskGoldenTests.numbers(item["weights"])
+      let hardLoss = try #require(task.kind.hardLoss)
+      let sum = hardLoss(
+        task, HardLossTerms(logits: logits, batch: batch, dLogits: dLogits, scale: 1 / count, arena: arena))
+      let wanted = try #require(item["sum"]?.double)
+      #expect(abs(sum - wanted) <= 1e-9 * wanted)
+      try TaskGoldenTests.expectClose(dLogits, item["gradient"])
+    }
+  }
+
+  @Test func rankingMetrics() throws {
+    for item in try Self.cases("ranking_metrics") {
+      let name = item["name"]?.string ?? ""
+      let groups = try TaskGoldenTests.numbers(item["groups"]).map { Int32($0) }
+      let labels = try TaskGoldenTests.numbers(item["labels"]).map { Float($0) }
+      let scores = try TaskGoldenTests.numbers(item["scores"]).map { Float($0) }
+      let cutoff = try #require(item["cutoff"]?.int)
+      let metrics = RankingMetrics(groups: groups, labels: labels, scores: scores, cutoff: cutoff)
+      #expect(metrics.groups == item["all"]?.int && metrics.ranked == item["ranked"]?.int, "\(name)")
+      // Rows of a group need not stand together, nor in any order.
+      let order = groups.indices.sorted { (scores[$0], labels[$0]) < (scores[$1], labels[$1]) }
+      let other = RankingMetrics(
+        groups: order.map { groups[$0] }, labels: order.map { labels[$0] }, scores: order.map { scores[$0] },
+        cutoff: cutoff)
+      for (key, metric) in [
+        ("mrr", \RankingMetrics.meanReciprocalRank), ("ndcg", \.meanGain), ("map", \.meanAveragePrecision),
+      ] {
+        let wanted = try #require(item[key]?.double)
+        for value in [metrics[keyPath: metric], other[keyPath: metric]] {
+          #expect(abs(value - wanted) <= 1e-12, "\(name): \(key) \(value), not \(wanted)")
+        }
+      }
+    }
+  }
+}
