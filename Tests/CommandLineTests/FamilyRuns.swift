@@ -72,13 +72,13 @@ import Testing
           "student={tokenizer: teacher, config: {model_type: \(family), vocab_size: 31, \(shape)}}",
         ])
     }
-    // Heads of four dimensions; ModernBERT's of its own size.
+    // Heads of four dimensions, of `TinyWorkspace`'s teacher of six.
     let runs = try [1, 3].map { ranks in
       try workspace.train(
         .mixStep,
         set: [
           "run.directory=ranks-\(ranks)", training, "teacher.model=\(family == "bert" ? "teacher" : "first/best")",
-          "student={fromTeacher: {layers: [1, 2], hidden: \(family == "bert" ? 4 : 8)}}",
+          "student={fromTeacher: {layers: [1, 2], hidden: \(family == "bert" ? 12 : 8)}}",
           "stages.mix.adaptors=[HidnTinyBERT, {RelationMiniLM: {heads: 2}}, LogitMSE]",
         ], ranks: ranks)
     }

@@ -87,7 +87,7 @@ import Testing
       let result = try workspace.run(command)
       #expect(result.status == 0, "\(result)")
     }
-    _ = try workspace.output(["export", "--model", "ranks-1/best", "--output", "exported"])
+    _ = try workspace.output(["export", "ranks-1/best", "exported"])
 
     // The score is what a cross-encoder's activation makes of the logit.
     let lines = try jsonLines(

@@ -122,7 +122,7 @@ import Testing
     #expect(failure(source)?.contains("column \"title\": expected once among the columns, found \"text\", ") == true)
     source.textColumn = .name("label")
     source.findsPair = false
-    #expect(failure(source, nil)?.contains("row 1: label: expected a string, found the number 0") == true)
+    #expect(failure(source, nil)?.contains("row 1: label: expected a string, found integer 0") == true)
   }
 
   @Test(arguments: [(DatasetSource.Format.columns(.parquet), "parquet"), (.columns(.arrow), "arrow")])

@@ -61,7 +61,7 @@ struct NamedRows {
     let names: [String]
     switch reader?.targets {
     case .classes(let list), .classSets(let list), .tags(let list): names = list
-    case .numbers, nil: return
+    case .numbers, .shares, nil: return
     }
     guard let match = ClassMatch(own, in: names) else {
       throw DatasetError(

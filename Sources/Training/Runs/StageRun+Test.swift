@@ -9,7 +9,7 @@ extension RunInputs {
     _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, threads: Int
   ) throws -> TokenizedDataset? {
     guard let source = configuration.data.test else { return nil }
-    let examples = try configuration.task.kind.read(
+    let examples = try configuration.task.read(
       source, outputs: student.configuration.labels, labelsKey: "task.labels", areNeeded: true)
     guard examples.count > 0 else { throw ModelError("\(source.name): expected at least one row, found none") }
     let suffices = source.missingLabels == .unlabelled && examples.labels.contains { $0 >= 0 }
