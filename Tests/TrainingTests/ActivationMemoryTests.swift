@@ -24,7 +24,7 @@ struct ActivationMemoryTests {
     Case(kinds: ["AttnMiniLM", "LogitMSE"], labelWeight: 1, family: "electra"),
     Case(kinds: ["HidnTinyBERT"], labelWeight: 1, family: "mpnet"),
     Case(kinds: ["AttnMiniLM", "LogitMSE"], labelWeight: 1, family: "deberta-v2"),
-    Case(kinds: ["AttnMiniLM", "LogitMSE"], labelWeight: 1, family: "modernbert"),
+    Case(kinds: ["AttnTinyBERT", "LogitMSE"], labelWeight: 1, family: "modernbert"),
   ]
 
   private static func configuration(_ family: String, layers: Int, width: Int) throws -> EncoderConfiguration {

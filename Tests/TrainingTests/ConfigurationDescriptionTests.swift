@@ -108,7 +108,7 @@ private let shipped = [
     ("run.sed=1", "run.sed"), ("run.seed=-1", "run.seed"), ("run.seed=a", "run.seed"),
     ("training.learningRate=0", "training.learningRate"), ("training.epochs=[1]", "training.epochs"),
     ("training.schedule.kind=step", "training.schedule.kind"), ("data.format=glue/sst", "data.format"),
-    ("data.train.split=dev", "data.train.split"), ("stages=[]", "stages"), ("stages=[{epochs: 1}]", "stages.0.name"),
+    ("stages=[]", "stages"), ("stages=[{epochs: 1}]", "stages.0.name"),
     ("stages=[{name: a, adaptors: [LogitMES]}]", "stages.0.adaptors.0"),
     ("stages=[{name: a, adaptors: [{LogitMSE: {layers: last}}]}]", "stages.0.adaptors.0"),
     ("stages=[{name: a, checkpoint: {mode: most}}]", "stages.0.checkpoint.mode"),

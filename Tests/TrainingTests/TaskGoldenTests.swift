@@ -67,6 +67,16 @@ struct TaskGoldenTests {
     }
   }
 
+  @Test("metrics of a model that diverged end")
+  func metricsOfNoNumbersEnd() {
+    let scores: [Float] = [.nan, 1, .nan, .nan]
+    _ = AreaUnderROC.ofClasses([0, 1, 0, 1], logits: scores + scores, classes: 2)
+    _ = AreaUnderROC.ofClasses([0, 1, 2, 1], logits: scores + scores + scores, classes: 3)
+    _ = MultilabelMetrics.averagePrecision([true, false, true, false], scores)
+    _ = RankingMetrics(groups: [0, 0, 0, 0], labels: [1, 0, 1, 0], scores: scores, cutoff: 3)
+    #expect(RegressionMetrics.ranks(scores.map(Double.init)).count == 4)
+  }
+
   @Test func balancedClassesWeighAlike() throws {
     let labels: [Int32] = [0, 0, 0, -1, 1, 0, 2, 1]
     // compute_class_weight("balanced", …) of scikit-learn: 7 / (3 · rows)

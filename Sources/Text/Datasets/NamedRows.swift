@@ -23,7 +23,8 @@ struct NamedRows {
       guard case .name(let name) = column else {
         throw DatasetError(
           source.path,
-          "\(column.name): columns \(areLines ? "of JSON lines" : "here") have names, not numbers; give a name")
+          "\(column.name): columns \(areLines ? "of JSON lines" : "here") have names, not numbers; give a key of the rows"
+        )
       }
       return name
     }

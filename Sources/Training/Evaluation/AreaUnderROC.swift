@@ -10,11 +10,10 @@ enum AreaUnderROC {
     // Twice the ranks, so that the mean rank of equal scores is a whole number.
     var (sum, start) = (0, 0)
     while start < order.count {
-      var (end, own) = (start, 0)
-      while end < order.count, scores[order[end]] == scores[order[start]] {
-        own += isPositive[order[end]] ? 1 : 0
-        end += 1
-      }
+      // A score that is no number equals none, itself included.
+      var end = start + 1
+      while end < order.count, scores[order[end]] == scores[order[start]] { end += 1 }
+      let own = order[start..<end].count { isPositive[$0] }
       // Ranks from start + 1 to end.
       sum += own * (start + 1 + end)
       start = end

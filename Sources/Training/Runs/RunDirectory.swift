@@ -178,7 +178,9 @@ extension RunConfiguration {
       source.map { (key, $0) }
     }
     for (key, source) in [("data.train", data.train)] + measured + texts {
-      inputs += source.openedPaths.map { (key, $0) }
+      var labels: String?
+      if case .lines(let path?) = source.format { labels = path }
+      inputs += source.openedPaths.map { ($0 == labels ? "\(key).labels" : key, $0) }
     }
     return inputs
   }

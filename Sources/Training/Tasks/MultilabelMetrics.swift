@@ -58,12 +58,10 @@ struct MultilabelMetrics: Sendable {
     let order = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }
     var (sum, right, start) = (0.0, 0, 0)
     while start < order.count {
-      var end = start
-      var own = 0
-      while end < order.count, scores[order[end]] == scores[order[start]] {
-        own += targets[order[end]] ? 1 : 0
-        end += 1
-      }
+      // A score that is no number equals none, itself included.
+      var end = start + 1
+      while end < order.count, scores[order[end]] == scores[order[start]] { end += 1 }
+      let own = order[start..<end].count { targets[$0] }
       right += own
       sum += Double(own) / Double(positives) * Double(right) / Double(end)
       start = end

@@ -66,13 +66,11 @@ private struct Group {
     let order = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }
     var (sum, start) = (0.0, 0)
     while start < order.count {
-      var end = start
-      var (labels, discounts) = (0.0, 0.0)
-      while end < order.count, scores[order[end]] == scores[order[start]] {
-        labels += self.labels[order[end]]
-        discounts += Self.discount(end, cutoff)
-        end += 1
-      }
+      // A score that is no number equals none, itself included.
+      var end = start + 1
+      while end < order.count, scores[order[end]] == scores[order[start]] { end += 1 }
+      let labels = order[start..<end].reduce(0) { $0 + self.labels[$1] }
+      let discounts = (start..<end).reduce(0) { $0 + Self.discount($1, cutoff) }
       sum += labels / Double(end - start) * discounts
       start = end
     }
