@@ -19,6 +19,7 @@ struct abi {
   int (*free)(cmpi_comm *);
   int (*receive)(void *, int, void *, int, int, int);
   int (*send)(void *, int, const void *, int, int, int);
+  int (*sum)(void *, int, const float *, float *, int);
   int (*test_all)(void *, int, int *);
   int (*is_done)(const void *, int, int *);
   int (*send_sign)(int, int);

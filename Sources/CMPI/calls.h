@@ -2,7 +2,7 @@
 //
 //   handle                       the type of handles
 //   status                       a struct with the member `source`
-//   constants                    world, byte, no_info and errors_return: handles
+//   constants                    world, byte, floats, plus, no_info and errors_return: handles
 //   bind_constants(library)      finds those; returns NULL, or the name of what the library lacks
 //   any_source, shared_memory, serialized, ignored_status
 #include <dlfcn.h>
@@ -18,6 +18,7 @@ static struct {
   int (*Error_string)(int, char *, int *);
   int (*Finalize)(void);
   int (*Get_library_version)(char *, int *);
+  int (*Iallreduce)(const void *, void *, int, handle, handle, handle, handle *);
   int (*Init_thread)(int *, char ***, int, int *);
   int (*Iprobe)(int, int, handle, int *, status *);
   int (*Irecv)(void *, int, handle, int, int, handle, handle *);
@@ -40,6 +41,7 @@ static const char *bind_calls(void *library) {
   FIND(Error_string);
   FIND(Finalize);
   FIND(Get_library_version);
+  FIND(Iallreduce);
   FIND(Init_thread);
   FIND(Iprobe);
   FIND(Irecv);
@@ -96,6 +98,11 @@ static int send(void *slots, int index, const void *bytes, int count, int to, in
   return mpi.Isend(bytes, count, constants.byte, to, tag, constants.world, (handle *)slots + index);
 }
 
+static int sum_floats(void *slots, int index, const float *own, float *total, int count) {
+  return mpi.Iallreduce(
+      own, total, count, constants.floats, constants.plus, constants.world, (handle *)slots + index);
+}
+
 static int test_all(void *slots, int count, int *areDone) {
   return mpi.Testall(count, slots, areDone, ignored_status);
 }
@@ -122,6 +129,6 @@ static int take_sign(int tag, int *isThere, int *from) {
   { \
     .bind = bind_calls, .version = version, .explain = explain, .init = init, .finalize = finalize, \
     .abort = abort_job, .return_errors = return_errors, .world = world, .rank = rank, .size = size, \
-    .split_by_host = split_by_host, .free = free_comm, .receive = receive, .send = send, .test_all = test_all, \
-    .is_done = is_done, .send_sign = send_sign, .take_sign = take_sign, \
+    .split_by_host = split_by_host, .free = free_comm, .receive = receive, .send = send, .sum = sum_floats, \
+    .test_all = test_all, .is_done = is_done, .send_sign = send_sign, .take_sign = take_sign, \
   }

@@ -83,6 +83,9 @@ int cmpi_receive(void *slots, int index, void *bytes, int count, int from, int t
 int cmpi_send(void *slots, int index, const void *bytes, int count, int to, int tag) {
   return opened.abi->send(slots, index, bytes, count, to, tag);
 }
+int cmpi_sum(void *slots, int index, const float *own, float *total, int count) {
+  return opened.abi->sum(slots, index, own, total, count);
+}
 int cmpi_test_all(void *slots, int count, int *areDone) { return opened.abi->test_all(slots, count, areDone); }
 int cmpi_is_done(const void *slots, int index, int *isDone) { return opened.abi->is_done(slots, index, isDone); }
 int cmpi_send_sign(int to, int tag) { return opened.abi->send_sign(to, tag); }

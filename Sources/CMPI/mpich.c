@@ -7,8 +7,8 @@ typedef struct {
 } status;
 
 static const struct {
-  handle world, byte, no_info, errors_return;
-} constants = {0x44000000, 0x4c00010d, 0x1c000000, 0x54000001};
+  handle world, byte, floats, plus, no_info, errors_return;
+} constants = {0x44000000, 0x4c00010d, 0x4c00040a, 0x58000003, 0x1c000000, 0x54000001};
 
 enum { any_source = -2, shared_memory = 1, serialized = 2 };
 static status *const ignored_status = (status *)1;

@@ -9,7 +9,7 @@ typedef struct {
 } status;
 
 static struct {
-  handle world, byte, no_info, errors_return;
+  handle world, byte, floats, plus, no_info, errors_return;
 } constants;
 
 enum { any_source = -1, shared_memory = 0, serialized = 2 };
@@ -22,6 +22,8 @@ static const char *bind_constants(void *library) {
   } variables[] = {
       {&constants.world, "ompi_mpi_comm_world"},
       {&constants.byte, "ompi_mpi_byte"},
+      {&constants.floats, "ompi_mpi_float"},
+      {&constants.plus, "ompi_mpi_op_sum"},
       {&constants.no_info, "ompi_mpi_info_null"},
       {&constants.errors_return, "ompi_mpi_errors_return"},
   };

@@ -7,8 +7,8 @@ typedef struct {
 } status;
 
 static const struct {
-  handle world, byte, no_info, errors_return;
-} constants = {(handle)0x101, (handle)0x247, (handle)0x130, (handle)0x143};
+  handle world, byte, floats, plus, no_info, errors_return;
+} constants = {(handle)0x101, (handle)0x247, (handle)0x210, (handle)0x21, (handle)0x130, (handle)0x143};
 
 enum { any_source = -1, shared_memory = 221, serialized = 2048 };
 static status *const ignored_status = NULL;

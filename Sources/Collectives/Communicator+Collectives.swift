@@ -1,3 +1,24 @@
+extension Communicator {
+  package func waitEagerly(_ isEager: Bool) {}
+
+  /// Where no library sums: in order of ranks, on the first of them.
+  package func sum(
+    _ own: UnsafeBufferPointer<Float>, into total: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    precondition(own.count == total.count)
+    var sum = Array(own)
+    let all = try gather(own.withMemoryRebound(to: UInt8.self) { Array($0) }, to: 0) ?? []
+    for bytes in all.dropFirst() {
+      bytes.withUnsafeBytes { theirs in
+        for index in sum.indices { sum[index] += theirs.loadUnaligned(fromByteOffset: 4 * index, as: Float.self) }
+      }
+    }
+    var bytes = sum.withUnsafeBytes { Array($0) }
+    try broadcast(&bytes, from: 0)
+    UnsafeMutableRawBufferPointer(total).copyBytes(from: bytes)
+  }
+}
+
 /// What ranks do together, in O(log P) messages a rank.
 extension Communicator {
   /// By recursive doubling: both partners add the same two terms, so all ranks have the same bits.

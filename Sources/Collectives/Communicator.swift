@@ -11,6 +11,9 @@ package protocol Communicator: Sendable {
 
   /// Replaces `values`, equally many on every rank, by their sum over ranks: bit for bit the same on every rank.
   func sum(_ values: inout [Double]) throws
+  /// Sets `total` to the sum of all ranks' numbers, equally many on each, as the library adds them: the same on every rank,
+  /// and other bits on another number of ranks. The two do not overlap.
+  func sum(_ own: UnsafeBufferPointer<Float>, into total: UnsafeMutableBufferPointer<Float>) throws
   /// Sends messages to other ranks and receives some from them. What two ranks send each other arrives in order, and both
   /// know its size. Leaves the processor to other threads while it waits.
   func exchange(
@@ -21,6 +24,9 @@ package protocol Communicator: Sendable {
   /// The bytes of every rank, in order, on the root; `nil` elsewhere. At most 2 GiB in all.
   func gather(_ bytes: [UInt8], to root: Int) throws -> [[UInt8]]?
   func barrier() throws
+  /// Says whether a rank that waits may look for messages without a pause for a moment: where it has a core for each of
+  /// its threads, that costs nobody anything, and what arrives soon is there sooner.
+  func waitEagerly(_ isEager: Bool)
   /// Ends every rank of the job at once with a status.
   func abort(status: Int32) -> Never
 }

@@ -4,6 +4,8 @@ import Limits
 package struct CoreAllotment: Sendable, Equatable {
   /// The number of worker threads of this rank, at least 1.
   package let threads: Int
+  /// Whether each of them has a core that no other rank counts on.
+  package let hasOwnCores: Bool
 
   /// - Parameters:
   ///   - requested: the number of threads asked for, which settles it.
@@ -13,17 +15,19 @@ package struct CoreAllotment: Sendable, Equatable {
   ///   - quota: the CPU time the ranks of this host have together, in CPUs, where a control group limits it.
   ///   - localSize: how many ranks share `quota`.
   package init(requested: Int?, affinity: Set<Int>, neighbours: [Set<Int>], quota: Double?, localSize: Int) {
-    if let requested {
-      precondition(requested > 0, "threads: expected 1 or more, found \(requested)")
-      threads = requested
-      return
-    }
     var cores = affinity.reduce(0.0) { sum, cpu in
       sum + 1 / Double(max(1, neighbours.count { $0.contains(cpu) }))
     }
     if let quota { cores = min(cores, quota / Double(localSize)) }
+    if let requested {
+      precondition(requested > 0, "threads: expected 1 or more, found \(requested)")
+      threads = requested
+      hasOwnCores = Double(requested) <= cores + 1e-6
+      return
+    }
     // A throttled thread holds up every rank, so that a fraction of a core is not worth a thread. Thirds must add up.
     threads = max(1, Int(cores + 1e-6))
+    hasOwnCores = cores + 1e-6 >= 1
   }
 
   /// Asks the system, and the other ranks of the same host. Collective, whether or not threads are `requested`, which

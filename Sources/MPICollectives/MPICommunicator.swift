@@ -62,6 +62,16 @@ package struct MPICommunicator: Communicator {
     try wait.finish(messages)
   }
 
+  package func sum(_ own: UnsafeBufferPointer<Float>, into total: UnsafeMutableBufferPointer<Float>) throws {
+    precondition(own.count == total.count)
+    guard !own.isEmpty else { return }
+    var messages = Messages(capacity: 1)
+    try messages.sum(own, into: total, ranks: (0..<size).filter { $0 != rank })
+    try wait.finish(messages)
+  }
+
+  package func waitEagerly(_ isEager: Bool) { wait.isEager.store(isEager, ordering: .relaxed) }
+
   package func abort(status: Int32) -> Never {
     fflush(nil)
     if size > localSize { Launcher.endUnlessItEnds() }

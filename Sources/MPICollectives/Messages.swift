@@ -6,8 +6,8 @@ import CMPI
 struct Messages: ~Copyable {
   /// The library's handles, of as many bytes as it takes.
   private let slots: UnsafeMutableRawPointer
-  /// The rank at the other end of each.
-  private(set) var partners: [Int] = []
+  /// The ranks at the other end of each.
+  private(set) var partners: [[Int]] = []
 
   var count: Int32 { Int32(partners.count) }
 
@@ -21,13 +21,25 @@ struct Messages: ~Copyable {
   mutating func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws(MPIError) {
     try MPIError.check(
       "MPI_Irecv", cmpi_receive(slots, count, bytes.baseAddress, try Self.count(bytes.count), Int32(rank), 0))
-    partners.append(rank)
+    partners.append([rank])
   }
 
   mutating func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws(MPIError) {
     try MPIError.check(
       "MPI_Isend", cmpi_send(slots, count, bytes.baseAddress, try Self.count(bytes.count), Int32(rank), 0))
-    partners.append(rank)
+    partners.append([rank])
+  }
+
+  /// The sum over all ranks, of which each of `ranks` may be the one that is waited for.
+  ///
+  /// Not in place: Open MPI 4.1 has given wrong results so, in two of its algorithms.
+  mutating func sum(
+    _ own: UnsafeBufferPointer<Float>, into total: UnsafeMutableBufferPointer<Float>, ranks: [Int]
+  ) throws(MPIError) {
+    try MPIError.check(
+      "MPI_Iallreduce",
+      cmpi_sum(slots, count, own.baseAddress, total.baseAddress, try Self.count(own.count)))
+    partners.append(ranks)
   }
 
   /// Whether all have arrived. Moves them on, as MPI does only when it is called.
@@ -43,7 +55,7 @@ struct Messages: ~Copyable {
     for (index, partner) in partners.enumerated() {
       var isDone: Int32 = 0
       try MPIError.check("MPI_Request_get_status", cmpi_is_done(slots, Int32(index), &isDone))
-      if isDone == 0 { missing.insert(partner) }
+      if isDone == 0 { missing.formUnion(partner) }
     }
     return missing
   }

@@ -1,20 +1,33 @@
 import CMPI
 import Collectives
 import Glibc
+import Synchronization
 
 /// The one place where a rank waits for others, and finds out which of them keeps it waiting.
 ///
 /// Who waits long tells everybody so, again and again. Of the ranks whose messages are missing, those that do not say
 /// that they wait themselves are the cause.
-struct Wait {
+final class Wait: Sendable {
   let limits: StuckRankLimits
   let rank: Int
   let size: Int
   /// How long the launcher needs to end the job by itself, when a host is out of reach; see ``Launcher``.
   let launcherNoticesAfter: Double?
   let warn: @Sendable (String) -> Void
+  /// Whether a wait begins without pauses.
+  let isEager = Atomic(false)
+
+  init(
+    limits: StuckRankLimits, rank: Int, size: Int, launcherNoticesAfter: Double?,
+    warn: @escaping @Sendable (String) -> Void
+  ) {
+    (self.limits, self.rank, self.size) = (limits, rank, size)
+    (self.launcherNoticesAfter, self.warn) = (launcherNoticesAfter, warn)
+  }
 
   private static let pollMicroseconds: UInt32 = 50
+  /// About as long as a pause takes, with what the kernel adds to it.
+  private static let eagerness = Duration.microseconds(100)
   /// Of messages that say that a rank waits.
   private static let waitingTag: Int32 = 1
   /// How often a rank says so before it warns.
@@ -32,6 +45,14 @@ struct Wait {
     var next = interval
     var heard: [Int: Double] = [:]
     var named: Set<Int> = []
+    if isEager.load(ordering: .relaxed) {
+      let end = clock.now + Self.eagerness
+      repeat {
+        if try messages.haveArrived() { return }
+        // A worker that has no core at the moment goes first.
+        sched_yield()
+      } while clock.now < end
+    }
     while true {
       // MPI moves messages only inside its calls, and its waiting calls spin: other threads have work to do.
       if try messages.haveArrived() { return }

@@ -50,6 +50,19 @@ import Testing
     #expect(allotment.threads == host.threads)
   }
 
+  @Test(
+    "a rank has cores of its own where its threads are no more than its part of them",
+    arguments: [
+      (nil, 1, nil, true), (nil, 2, nil, true), (nil, 3, nil, false), (1, 2, nil, true), (2, 2, nil, false),
+      (2, 1, nil, true), (nil, 2, 1.0, false), (nil, 2, 2.0, true),
+    ] as [(Int?, Int, Double?, Bool)])
+  func ownCores(requested: Int?, ranks: Int, quota: Double?, expected: Bool) {
+    let allotment = CoreAllotment(
+      requested: requested, affinity: [0, 1], neighbours: Array(repeating: [0, 1], count: ranks), quota: quota,
+      localSize: ranks)
+    #expect(allotment.hasOwnCores == expected)
+  }
+
   @Test func everyCoreIsHandedOutOnceAtMost() {
     let masks: [Set<Int>] = [[0, 1, 2, 3], [2, 3], [3, 4, 5], [5], [0, 1, 2, 3, 4, 5, 6, 7]]
     let cores = masks.reduce(into: Set<Int>()) { $0.formUnion($1) }

@@ -99,6 +99,17 @@ import Testing
     #expect(deviation < 0.05, "loss \(deviation)")
   }
 
+  @Test func gradientsThatMPIAddsGiveNearlyTheSameRun() throws {
+    let workspace = try TinyWorkspace()
+    let alone = try workspace.train(.mixStep, set: ["run.directory=alone"])
+    for ranks in [2, 3] {
+      let run = try workspace.train(
+        .mixStep, set: ["training.gradientSum=mpi", "run.directory=mpi\(ranks)"], ranks: ranks)
+      let deviation = zip(run.losses, alone.losses).map { abs($0 - $1) / abs($1) }.max() ?? .infinity
+      #expect(run.losses.count == alone.losses.count && deviation < 1e-3, "\(ranks) ranks: loss \(deviation)")
+    }
+  }
+
   @Test func twoStepsOnTwoRanksAreThoseOnOne() throws {
     let workspace = try TinyWorkspace()
     let alone = try workspace.train(.twoStep)

@@ -77,6 +77,7 @@ private func layerMap(from first: Int) -> String {
     Mistake("shuffle=maybe", #"shuffle: expected true or false, found "maybe""#),
     Mistake("precision=int8", #"precision: expected float32 or bfloat16, found "int8""#),
     Mistake("wirePrecision=fp16", #"wirePrecision: expected float32 or bfloat16, found "fp16""#),
+    Mistake("gradientSum=mpj", #"gradientSum: expected tree or mpi, found "mpj"; did you mean mpi?"#),
     Mistake("microBatches=0", #"microBatches: expected auto or an integer from 1 to 1000000, found "0""#),
     Mistake(
       "validateEverySteps=0", #"validateEverySteps: expected an integer from 1 to 1000000000, or null, found "0""#),
@@ -298,6 +299,9 @@ private func layerMap(from first: Int) -> String {
       "stages=[{name: a, microBatches: 8, wirePrecision: bfloat16}]",
       "stages.0.wirePrecision: each rank's sum is rounded, so that results depend on the number of ranks, which a number "
         + "of microBatches is to prevent; use float32, or microBatches: auto"),
+    Mistake(
+      "stages=[{name: a, gradientSum: mpi, wirePrecision: bfloat16}]",
+      "stages.0.gradientSum: MPI adds 32-bit floats; use tree, or wirePrecision: float32"),
     Mistake(
       "stages.0.adaptors=[LogitMSE]", "stages.0.adaptors: adaptors need a teacher to learn from; give teacher.model"),
     Mistake(

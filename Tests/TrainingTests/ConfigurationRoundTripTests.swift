@@ -151,6 +151,7 @@ private let recipes = [
     first.checkpoint.saveLast = false
     var second = StageSettings(name: "second")
     second.training.microBatches = .count(6)
+    second.training.gradientSum = .mpi
     second.training.shuffle = false
     second.training.dropLast = true
     second.training.validateEverySteps = 11

@@ -28,7 +28,7 @@ struct GradientSumTests {
 
   private static func outcome(
     on ranks: any Communicator, workers: Int, microBatches: TrainingSettings.MicroBatches, leastSegment: Int,
-    wire: WirePrecision, update: @escaping @Sendable (String) -> Bool
+    wire: WirePrecision, summedBy method: SumMethod = .tree, update: @escaping @Sendable (String) -> Bool
   ) throws -> Outcome {
     let data = try PackedRows(GoldenFixtures.json("steps/batches.json").elements)
     let (teacher, teacherWeights) = try GoldenFixtures.model("teacher")
@@ -51,7 +51,7 @@ struct GradientSumTests {
         FrozenModel(teacher, weights: teacherWeights, taps: objective.teacherTaps), taps: objective.teacherTaps),
       objective: objective, weights: weights,
       places: try Training.Places(pool: WorkerPool(workers: workers), ranks: ranks), wire: wire,
-      leastSegment: leastSegment)
+      summedBy: method, leastSegment: leastSegment)
     let updated = UpdatedParameters(layout) { update($0.key) }
     var outcome = Outcome()
     for index in data.batches.indices {
@@ -97,6 +97,25 @@ struct GradientSumTests {
     let packed = try outcomes(leastSegment: .max)
     for leastSegment in [1, 5000] {
       #expect(try outcomes(leastSegment: leastSegment).allSatisfy { $0 == packed[0] })
+    }
+  }
+
+  @Test("summed by the library, every rank has the same sum, nearly the tree's", arguments: [1, 2, 3], [5000, .max])
+  func byLibrary(ranks: Int, leastSegment: Int) throws {
+    // Ranks of five micro-batches have several terms each, or none.
+    for microBatches in [TrainingSettings.MicroBatches.auto, .count(5), .count(1)] {
+      func outcomes(_ method: SumMethod) throws -> [Outcome] {
+        try ThreadRanks.run(ranks) {
+          try Self.outcome(
+            on: $0, workers: 1, microBatches: microBatches, leastSegment: leastSegment, wire: .float32,
+            summedBy: method, update: { _ in true })
+        }
+      }
+      let (tree, library) = (try outcomes(.tree), try outcomes(.mpi))
+      #expect(library.allSatisfy { $0 == library[0] } && library[0].losses == tree[0].losses)
+      let pairs = zip(library[0].gradient, tree[0].gradient)
+      let (error, size) = pairs.reduce((0, 0)) { ($0.0 + abs($1.0 - $1.1), $0.1 + abs($1.1)) }
+      #expect(library[0].gradient.count == tree[0].gradient.count && error <= 1e-5 * size && size > 0)
     }
   }
 

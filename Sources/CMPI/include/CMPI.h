@@ -43,6 +43,8 @@ int cmpi_free(cmpi_comm *comm);
 // Messages on their way lie in `slots`, which has 8 bytes for each. All are between ranks of the world.
 int cmpi_receive(void *slots, int index, void *bytes, int count, int from, int tag);
 int cmpi_send(void *slots, int index, const void *bytes, int count, int to, int tag);
+// The sum of all ranks' floats, which arrives as a message does. `own` and `total` do not overlap.
+int cmpi_sum(void *slots, int index, const float *own, float *total, int count);
 int cmpi_test_all(void *slots, int count, int *areDone);
 int cmpi_is_done(const void *slots, int index, int *isDone);
 // An empty message, whose arrival nobody waits for; and the source of one that is there, which is taken.

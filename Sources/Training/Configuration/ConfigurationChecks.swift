@@ -67,6 +67,11 @@ extension RunConfiguration {
           "each rank's sum is rounded, so that results depend on the number of ranks, which a number of microBatches is "
             + "to prevent; use float32, or microBatches: auto", at: reader.node(key), path: key)
       }
+      if stage.training.wirePrecision != .float32, stage.training.gradientSum == .mpi {
+        let key = "\(path).gradientSum"
+        reader.report(
+          "MPI adds 32-bit floats; use tree, or wirePrecision: float32", at: reader.node(key), path: key)
+      }
       if stage.training.microBatches == .auto,
         let index = stage.adaptors.firstIndex(where: { $0.kind.comparesSentences($0) })
       {

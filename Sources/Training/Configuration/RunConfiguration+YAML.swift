@@ -218,6 +218,7 @@ extension TrainingSettings {
     writer.write("validateEverySteps", number: validateEverySteps)
     writer.write("precision", precision.rawValue)
     writer.write("wirePrecision", wirePrecision.rawValue)
+    writer.write("gradientSum", gradientSum.rawValue)
     writer.section("earlyStopping") { writer in
       writer.write("patience", number: earlyStopping.patience)
       writer.write("minDelta", number: earlyStopping.minDelta)

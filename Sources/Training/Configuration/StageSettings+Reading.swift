@@ -39,6 +39,10 @@ extension TrainingSettings {
       "wirePrecision", .choice, into: &wirePrecision,
       "how gradients travel between ranks; `bfloat16` halves the bytes: what a rank sends is rounded to 8 bits, in each of "
         + "log₂(ranks) rounds, and the sum once more; not with a number of `microBatches`")
+    section.read(
+      "gradientSum", .choice, into: &gradientSum,
+      "who adds up gradients over ranks: this program in a [tree](scaling.md#who-adds), whose bits do not depend on the "
+        + "number of ranks, or `mpi`, its MPI_Iallreduce, whose bits do; not with `wirePrecision: bfloat16`")
     section.read("dropLast", .boolean, into: &dropLast, "skip an epoch's short last batch")
     section.read(
       "validateEverySteps", .orNull(.integer(1...1_000_000_000)), into: &validateEverySteps,

@@ -38,6 +38,8 @@ package struct TrainingSettings: Sendable, Equatable {
   package var precision = TrainingPrecision.float32
   /// How gradients travel between ranks.
   package var wirePrecision = WirePrecision.float32
+  /// Who adds them up.
+  package var gradientSum = SumMethod.tree
   /// Whether an epoch's short last batch is skipped.
   package var dropLast = false
   /// Each layer's learning rate is this times the next layer's, the top layer's this times the head's, and the

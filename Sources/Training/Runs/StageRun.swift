@@ -83,6 +83,7 @@ final class StageRun {
     gradientStep = GradientStep(
       student: encoder, teacher: teachers.training, objective: objective, weights: weights, places: places,
       precision: training.precision.arithmetic, wire: training.wirePrecision,
+      summedBy: training.gradientSum,
       // A row that comes twice in a batch would be written by two workers.
       frozenOutputs: settings.update == .head && !sampler.repeatsRows
         ? .forHead(of: encoder, taps: objective.studentTaps, rows: rows.count) : nil)

@@ -12,7 +12,7 @@ package struct StageWarnings {
     texts = [
       Self.learningRate(settings.training, steps: epochBatches.reduce(0, +)),
       validates ? Self.checkpoints(settings, epochBatches: epochBatches) : nil,
-      Self.droppedRows(settings.training, epochBatches: epochBatches, rows: rows),
+      Self.droppedRows(settings.training, epochBatches: epochBatches, rows: rows), Self.bits(settings.training),
     ].compactMap { $0.map { "\(stage): \($0)" } }
   }
 
@@ -63,6 +63,13 @@ package struct StageWarnings {
     guard batches == rows / training.batchSize, 4 * left >= rows else { return nil }
     return "dropLast leaves out \(grouped(left)) of \(grouped(rows)) rows in each epoch; lower training.batchSize, or "
       + "set dropLast: false"
+  }
+
+  /// Bits that a number of micro-batches would keep the same.
+  private static func bits(_ training: TrainingSettings) -> String? {
+    guard training.gradientSum == .mpi else { return nil }
+    return "with gradientSum: mpi, the last bits of the weights depend on the number of ranks"
+      + (training.microBatches == .auto ? "" : ", whatever microBatches is") + "; gradientSum: tree keeps them the same"
   }
 
   /// As it is written in a configuration.

@@ -29,12 +29,13 @@ package struct GradientStep: Sendable {
   /// - Parameters:
   ///   - precision: what the student's products round their factors to.
   ///   - wire: how gradients travel between ranks.
+  ///   - summedBy: who adds them up.
   ///   - leastSegment: how many numbers are summed while the backward pass goes on.
   ///   - frozenOutputs: where only the head is trained, what the encoder below it gave before.
   package init(
     student: Encoder, teacher: (any TeacherSource)?, objective: StageObjective, weights: ParameterBuffer,
     places: Places, precision: Precision = .float32, wire: WirePrecision = .float32,
-    leastSegment: Int = GradientStep.leastSegment,
+    summedBy method: SumMethod = .tree, leastSegment: Int = GradientStep.leastSegment,
     frozenOutputs: FrozenEncoderOutputs? = nil
   ) {
     self.student = student
@@ -45,7 +46,7 @@ package struct GradientStep: Sendable {
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: weights.layout) }
     // A 64th is not worth copying, to be sent together with others of its segment.
     sum = GradientSum(
-      ranks: places.ranks, precision: wire, leastInPlace: leastSegment / 64,
+      ranks: places.ranks, precision: wire, method: method, leastInPlace: leastSegment / 64,
       chunkLength: GradientSum.chunkLength(segment: leastSegment))
     self.leastSegment = leastSegment
     self.frozenOutputs = frozenOutputs

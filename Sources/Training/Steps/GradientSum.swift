@@ -13,6 +13,7 @@ final class GradientSum: @unchecked Sendable {
 
   private let ranks: any Communicator
   private let precision: WirePrecision
+  private let method: SumMethod
   private let queue = DispatchQueue(label: "gradient sum", qos: .userInitiated)
   private let group = DispatchGroup()
   private var outcome: Result<Void, any Error> = .success(())
@@ -40,9 +41,12 @@ final class GradientSum: @unchecked Sendable {
   ///   - leastInPlace: how long a range of parameters is at least that is sent from where it lies. Shorter ones are
   ///     packed, to be sent together.
   ///   - chunkLength: how many numbers are summed at once, at most.
-  init(ranks: any Communicator, precision: WirePrecision, leastInPlace: Int, chunkLength: Int) {
+  init(
+    ranks: any Communicator, precision: WirePrecision, method: SumMethod = .tree, leastInPlace: Int, chunkLength: Int
+  ) {
     self.ranks = ranks
     self.precision = precision
+    self.method = method
     self.leastInPlace = leastInPlace
     self.chunkLength = chunkLength
   }
@@ -139,6 +143,7 @@ final class GradientSum: @unchecked Sendable {
   /// - Parameters:
   ///   - operands: this rank's terms, each as long as `result`, which may be one of them.
   private func sum(_ operands: [Floats], into result: Floats, _ rounds: SummationRounds) throws {
+    if method == .mpi { return try sumByLibrary(operands, into: result) }
     arrivals.reserve(rounds.arrivals(length: result.count), .float32)
     var arrived = 0
     func arriving(_ count: Int, _ length: Int) -> Floats {
@@ -186,6 +191,19 @@ final class GradientSum: @unchecked Sendable {
       part = whole
     }
     if let folded = rounds.folded { try exchange(with: folded.partner, send: [result], receive: nil) }
+  }
+
+  /// The library's sum of what this rank's terms add up to, which may lie where the result is to be.
+  private func sumByLibrary(_ operands: [Floats], into result: Floats) throws {
+    outgoing.reserve(result.count, .float32)
+    let own = outgoing.floats(0..<result.count)
+    guard let first = operands.first else {
+      own.update(repeating: 0)
+      return try ranks.sum(UnsafeBufferPointer(own), into: result)
+    }
+    own.copy(from: first)
+    for operand in operands.dropFirst() { add(UnsafeBufferPointer(operand), to: own) }
+    try ranks.sum(UnsafeBufferPointer(own), into: result)
   }
 
   /// Adds up the terms of two groups as far as they go.

@@ -22,6 +22,7 @@ func onEveryRank<Result>(
       try requireMatrixProduct()
       let allotment = try CoreAllotment(requested: threads, among: ranks)
       try WorkerThreads.check(allotment.threads)
+      ranks.waitEagerly(allotment.hasOwnCores)
       return try body(Places(pool: WorkerPool(workers: allotment.threads), ranks: ranks))
     })
 }
