@@ -1,5 +1,6 @@
 import Collectives
 import Encoders
+import JSON
 import Kernels
 import Testing
 
@@ -39,6 +40,21 @@ import Testing
     let changes = rounding.changes(since: other)
     #expect(changes.refused.isEmpty && changes.instructions?.old == "SVE2")
     #expect(exact.changes(since: exact).instructions == nil)
+  }
+
+  @Test("a state of a program that knew fewer keys goes on where they are at their defaults")
+  func fewerKeys() throws {
+    let workspace = try RunWorkspace()
+    defer { withExtendedLifetime(workspace) {} }
+    func identity(_ method: SumMethod) throws -> RunIdentity {
+      try RunIdentity(workspace.configuration("run", set: ["training.gradientSum=\(method.rawValue)"]))
+    }
+    let members = try #require(try identity(.tree).json.object)
+    let fewer = JSON.members(members.map { ($0, $1) }.filter { !$0.0.hasSuffix(".gradientSum") })
+    let old = try #require(RunIdentity(json: fewer)).completed(by: workspace.configuration("run"))
+    #expect(try identity(.tree).changes(since: old).refused == [])
+    let refused = try identity(.mpi).changes(since: old).refused.map(\.description)
+    #expect(!refused.isEmpty && refused.allSatisfy { $0.hasSuffix("gradientSum: was tree, is mpi") })
   }
 
   @Test("a teacher whose numbers 8 bits cannot hold is refused with the figures")

@@ -89,9 +89,14 @@ extension RunDirectory {
 
   /// Against the configuration of the run in the directory.
   private func changes(of configuration: RunConfiguration) throws -> [RunIdentity.Difference] {
-    let path = "\(path)/config.yaml"
-    guard exists(path), let earlier = try? RunConfiguration(path: path) else { return [] }
+    guard let earlier = earlierConfiguration() else { return [] }
     return try RunIdentity(configuration).differences(from: RunIdentity(earlier))
+  }
+
+  /// That of the run in the directory, where it can be read.
+  private func earlierConfiguration() -> RunConfiguration? {
+    let path = "\(path)/config.yaml"
+    return exists(path) ? try? RunConfiguration(path: path) : nil
   }
 
   /// What a run that had finished does when it goes on from its last state.
@@ -143,7 +148,8 @@ extension RunDirectory {
         notices.append("\(candidate) cannot be used: \(error)")
         continue
       }
-      let changes = identity.changes(since: state.identity)
+      let old = try earlierConfiguration().map { try state.identity.completed(by: $0) } ?? state.identity
+      let changes = identity.changes(since: old)
       let listed = changes.refused.map { "\n  \($0.description)" }.joined()
       guard changes.refused.isEmpty || allowsChanges else {
         throw ModelError(
@@ -154,9 +160,9 @@ extension RunDirectory {
       if changes.isOtherProgram {
         notices.append("another build of distill-ddp saved this state: results may differ in their last bits")
       }
-      if let old = changes.instructions?.old, let new = changes.instructions?.new {
+      if let earlier = changes.instructions?.old, let now = changes.instructions?.new {
         notices.append(
-          "bfloat16 products were computed in \(Self.body(old)) and go on in \(Self.body(new)): results may differ in "
+          "bfloat16 products were computed in \(Self.body(earlier)) and go on in \(Self.body(now)): results may differ in "
             + "their last bits")
       }
       guard configuration.stages.contains(where: { $0.name == state.stage }) else {

@@ -157,6 +157,12 @@ package struct RunIdentity: Sendable, Equatable {
     } + old.traits.filter { !names.contains($0.name) }.map { Difference(name: $0.name, old: $0.value, new: nil) }
   }
 
+  /// With the keys that the program which told it did not know, as its configuration is read today: at their defaults.
+  func completed(by configuration: RunConfiguration) throws -> RunIdentity {
+    let names = Set(traits.map(\.name))
+    return RunIdentity(traits: traits + (try RunIdentity(configuration)).traits.filter { !names.contains($0.name) })
+  }
+
   /// What differs enough to be refused when a run is resumed, and what does not.
   func changes(since old: RunIdentity) -> (refused: [Difference], isOtherProgram: Bool, instructions: Difference?) {
     let differences = differences(from: old)
