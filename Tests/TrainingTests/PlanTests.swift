@@ -3,6 +3,7 @@ import Encoders
 import Foundation
 import GoldenFixtures
 import JSON
+import Limits
 import Testing
 
 @testable import Training
@@ -126,6 +127,24 @@ struct PlanTests {
     // The cache takes the teacher's place.
     #expect(stage.laterEpoch < 0.3 * stage.firstEpoch)
     #expect(stage.firstStep >= plan.stages[0].firstWork.operations / 1e11)
+  }
+
+  @Test("what may be ended for want of memory is told before, with what limits it")
+  func missingMemory() throws {
+    let plan = try plan(teacher: Self.teacher, student: Self.student, adaptors: ["LogitMSE"])
+    let memory = plan.memory(ranks: 4, threads: 1)
+    let needed = 2 * memory.training + memory.sharedTeacher
+    let machine = MemoryLimit(.machine, left: 1 << 40)
+    func warning(_ kind: MemoryLimit.Kind, _ left: Int) -> String? {
+      memory.warning(ranks: 2, used: 1 << 20, limits: [machine, MemoryLimit(kind, left: left)])
+    }
+    let more = needed - 2 << 20
+    #expect(warning(.controlGroup, more) == nil && memory.warning(ranks: 2, used: 0, limits: []) == nil)
+    let text = try #require(warning(.controlGroup, more - 1))
+    #expect(text.contains("the control group's memory limit leaves") && text.contains("sbatch --mem"), "\(text)")
+    // Those fail when memory is asked for, with an error of their own.
+    #expect(warning(.addressSpace, 0) == nil && warning(.data, 0) == nil)
+    #expect(try #require(warning(.machine, 0)).contains("this machine leaves 0 MB"))
   }
 
   @Test("the teacher is in memory once on a host, and each rank's own is not")

@@ -6,6 +6,7 @@ import Glibc
 import Hub
 import JSON
 import Kernels
+import Limits
 import Text
 
 /// Runs a configuration: loads what it names, then its stages one after the other.
@@ -97,11 +98,6 @@ package struct Trainer {
     try places.ranks.barrier()
     let (state, path) = try begin(
       prospect, directory, states, &claim, inputs: inputs, identity: identity, journal: journal)
-    let attention = try isRoot ? watchAttention(inputs) : nil
-    let session = RunSession(
-      configuration, inputs: inputs, teachers: try freezeTeachers(inputs), identity: identity, places: places,
-      journal: journal, directory: isRoot ? directory : nil, attention: attention, states: isRoot ? states : nil,
-      resuming: state, stopSignal: stopSignal)
     let report = state == nil ? journal.record : { journal.announce($0) }
     for ((key, model), location) in zip(configuration.models, locations) {
       if let commit = location.commit { try report(.notice("\(key): \(model) is commit \(commit)")) }
@@ -109,8 +105,16 @@ package struct Trainer {
     for (name, commit) in datasets { try report(.notice("data: \(name) is commit \(commit)")) }
     // What is told of the student's beginning is not true of one that goes on.
     let notices = state == nil ? inputs.notices : inputs.teacher?.notices ?? []
-    for notice in try notices + warnings(inputs) { try report(.notice(notice)) }
-    if isRoot { try report(.runStarted(overview(inputs))) }
+    let plan = try isRoot ? RunPlan(configuration, inputs) : nil
+    for notice in try notices + warnings(inputs) + (memoryWarning(plan).map { [$0] } ?? []) {
+      try report(.notice(notice))
+    }
+    let attention = try isRoot ? watchAttention(inputs) : nil
+    let session = RunSession(
+      configuration, inputs: inputs, teachers: try freezeTeachers(inputs), identity: identity, places: places,
+      journal: journal, directory: isRoot ? directory : nil, attention: attention, states: isRoot ? states : nil,
+      resuming: state, stopSignal: stopSignal)
+    if let plan { try report(.runStarted(overview(inputs, plan))) }
     if let state { warn(of: state, session) }
     // What a signal during loading would save is there already, or is nothing.
     if let signal = try session.agree().signal {
@@ -299,9 +303,14 @@ package struct Trainer {
     }
   }
 
-  private func overview(_ inputs: RunInputs) throws -> RunOverview {
-    let plan = try RunPlan(configuration, inputs)
-    return RunOverview(
+  /// Before teachers are packed, as that takes a part of it.
+  private func memoryWarning(_ plan: RunPlan?) -> String? {
+    plan?.memory(ranks: places.ranks.size, threads: places.pool.workers).warning(
+      ranks: places.ranks.localSize, used: ProcessMemory.bytes(), limits: MemoryLimit.all())
+  }
+
+  private func overview(_ inputs: RunInputs, _ plan: RunPlan) -> RunOverview {
+    RunOverview(
       directory: configuration.run.directory, ranks: places.ranks.size, threads: places.pool.workers,
       simd: simdLevel, host: RankFacts.ownHostName,
       blas: openBLASInUse().map { "OpenBLAS \($0.core)" } ?? "own matrix product",
