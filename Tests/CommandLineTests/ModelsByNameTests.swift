@@ -40,11 +40,13 @@ import Testing
       fetched.status == 0 && path.hasPrefix("\(workspace.path)/cache/models--acme--tiny/snapshots/"), "\(fetched)")
     #expect(fetched.errors.contains("Downloading acme/tiny: 4 files") && !fetched.errors.contains("\u{1B}"))
     let offline = variables.merging(["HF_HUB_OFFLINE": "1"]) { $1 }
+    try workspace.write(Self.run, to: "run.yaml")
     for arguments in [
       ["inspect", "MODEL"], ["predict", "--model", "MODEL", "--input", "val_text.txt"],
       ["features", "--model", "MODEL", "--input", "val_text.txt", "--output", "f.safetensors"],
       ["evaluate", "--model", "MODEL", "--data", "val_text.txt", "val_labels.txt"],
       ["tokenize", "--model", "MODEL"],
+      ["plan", "--config", "run.yaml", "--set", "run.directory=run", "--set", "teacher.model=MODEL", "--gflops", "10"],
     ] {
       let run = try workspace.run(arguments.map { $0.replacing("MODEL", with: "acme/tiny") }, variables: offline)
       #expect(run.status == 0, "\(run)")

@@ -70,12 +70,27 @@ extension Places {
       // By now it is in the cache.
       try source.located(in: hub, commit: location.commit, effort: .cache).0
     }
-    let commits = zip(sources, locations).map { ($0.path, $1.commit ?? "") }
+    // Splits of one data set are of one commit.
+    var commits: [(name: String, commit: String)] = []
+    for (source, location) in zip(sources, locations) where !commits.contains(where: { $0.name == source.path }) {
+      commits.append((source.path, location.commit ?? ""))
+    }
     return (configuration.replacing(sources, by: found), commits)
   }
 }
 
 extension RunConfiguration {
+  /// The same with directories and files in place of the names of models and data sets, as the hub's cache has them;
+  /// nothing is downloaded.
+  ///
+  /// - Parameter data: whether data sets are looked for.
+  func readingCache(_ hub: Hub, data: Bool) throws -> RunConfiguration {
+    let locations = try models.map { key, model in
+      do { return try hub.locate(model, effort: .cache) } catch { throw ModelError("\(key): \(error)") }
+    }
+    return try (data ? readingCachedDatasets(hub) : self).reading(locations)
+  }
+
   /// The same with files in place of data sets' names, as far as the cache has them.
   package func readingCachedDatasets(_ hub: Hub) throws -> RunConfiguration {
     let sources = hubSources

@@ -1,5 +1,6 @@
 import Distillation
 import Encoders
+import Hub
 
 /// What all runs of a configuration take: the one run that most are, or a sweep's, one after the other.
 package struct JobPlan: Sendable {
@@ -15,7 +16,11 @@ package struct JobPlan: Sendable {
 
   package var first: RunPlan { runs[0].plan }
 
-  package init(_ configuration: RunConfiguration, assuming assumed: RunPlan.AssumedData? = nil, threads: Int) throws {
+  /// - Parameter hub: finds models and data sets by name in its cache; nothing is downloaded.
+  package init(
+    _ configuration: RunConfiguration, assuming assumed: RunPlan.AssumedData? = nil, threads: Int, hub: Hub
+  ) throws {
+    let configuration = try configuration.readingCache(hub, data: assumed == nil)
     directory = configuration.run.directory
     runs = [
       Run(name: "", plan: try RunPlan(configuration, assuming: assumed, data: PlannedData(threads: threads)))
@@ -23,12 +28,13 @@ package struct JobPlan: Sendable {
   }
 
   /// - Throws: what is wrong with a run, with its name.
-  package init(_ sweep: Sweep, assuming assumed: RunPlan.AssumedData? = nil, threads: Int) throws {
+  package init(_ sweep: Sweep, assuming assumed: RunPlan.AssumedData? = nil, threads: Int, hub: Hub) throws {
     directory = sweep.directory
     let data = PlannedData(threads: threads)
     runs = try sweep.runs.map { run in
       do {
-        return Run(name: run.name, plan: try RunPlan(run.configuration, assuming: assumed, data: data))
+        let configuration = try run.configuration.readingCache(hub, data: assumed == nil)
+        return Run(name: run.name, plan: try RunPlan(configuration, assuming: assumed, data: data))
       } catch {
         throw ModelError("\(run.name): \(error)")
       }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Collectives
 import Glibc
+import Hub
 import JSON
 import Kernels
 import MPICollectives
@@ -89,7 +90,9 @@ struct DoctorCommand: ParsableCommand {
     let threads = places.pool.workers
     let plan = Result {
       try configuration.get().map { configuration in
-        try sweep.map { try JobPlan($0, threads: threads) } ?? JobPlan(configuration, threads: threads)
+        let hub = try Hub.ofEnvironment(isShown: false)
+        return try sweep.map { try JobPlan($0, threads: threads, hub: hub) }
+          ?? JobPlan(configuration, threads: threads, hub: hub)
       }
     }
     let known = (try? plan.get()) ?? nil

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Collectives
 import Glibc
+import Hub
 import JSON
 import Training
 
@@ -80,9 +81,10 @@ struct PlanCommand: ParsableCommand {
         meanLength.map { RunPlan.AssumedData(rows: rows, meanLength: $0) }
       }
       if assumed == nil { try requireData(configuration) }
+      let hub = try Hub.ofEnvironment()
       let plan =
-        try sweep.map { try JobPlan($0, assuming: assumed, threads: own) }
-        ?? JobPlan(configuration, assuming: assumed, threads: own)
+        try sweep.map { try JobPlan($0, assuming: assumed, threads: own, hub: hub) }
+        ?? JobPlan(configuration, assuming: assumed, threads: own, hub: hub)
       let speeds = measuredSpeeds(plan.first, threads: own)
       let jobs = (rankCounts ?? []).map { JobShape(ranks: $0, threads: own, perHost: perHost) }
       let text = JobPlanText(job: plan, speeds: speeds, isMeasured: gflops == nil, shapes: jobs, link: link)
@@ -91,6 +93,7 @@ struct PlanCommand: ParsableCommand {
   }
 
   private func requireData(_ configuration: RunConfiguration) throws {
+    if case .hub = configuration.data.train.format { return }
     let path = configuration.data.train.path
     guard access(path, R_OK) != 0 else { return }
     throw CommandError(
