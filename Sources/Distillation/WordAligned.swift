@@ -128,31 +128,48 @@ private struct WordPooling {
   private func forward(out: Matrix, _ scores: Matrix, _ sentence: Int) {
     let (places, first) = (places(sentence), wordStarts[sentence])
     out.fill(0)
+    var sums = LogSums(words: out.columns)
     for (query, word) in places.enumerated() where word >= 0 {
-      for (column, number) in logSums(scores.rows(query..<query + 1), places, out.columns).enumerated() {
-        out[word, column] += shares[first + word] * number
-      }
+      sums.set(scores.rows(query..<query + 1), places)
+      for column in 0..<out.columns { out[word, column] += shares[first + word] * sums[column] }
     }
   }
 
   /// Adds to `dX`. Forward: out[w, v] = Σ_q log Σ_k exp(scores[q, k]) / tokens of w, with q of w and k of v
   private func backward(dX: Matrix, d: Matrix, _ scores: Matrix, _ sentence: Int) {
     let (places, first) = (places(sentence), wordStarts[sentence])
+    var sums = LogSums(words: d.columns)
     for (query, word) in places.enumerated() where word >= 0 {
-      let sums = logSums(scores.rows(query..<query + 1), places, d.columns)
+      sums.set(scores.rows(query..<query + 1), places)
       for (key, column) in places.enumerated() where column >= 0 {
         dX[query, key] += shares[first + word] * d[word, column] * Glibc.expf(scores[query, key] - sums[column])
       }
     }
   }
 
-  /// For each word log Σ exp(score) of its tokens. scores: (1, tokens)
-  private func logSums(_ scores: Matrix, _ places: [Int], _ count: Int) -> [Float] {
-    var largest = [Float](repeating: -.infinity, count: count)
-    for (key, word) in places.enumerated() where word >= 0 { largest[word] = max(largest[word], scores[0, key]) }
-    var sums = [Float](repeating: 0, count: count)
-    for (key, word) in places.enumerated() where word >= 0 { sums[word] += Glibc.expf(scores[0, key] - largest[word]) }
-    return zip(sums, largest).map { Glibc.logf($0) + $1 }
+  /// For each word log Σ exp(score) of its tokens, of one query after the other.
+  private struct LogSums {
+    private var largest: [Float]
+    private var sums: [Float]
+
+    init(words: Int) {
+      largest = Array(repeating: 0, count: words)
+      sums = largest
+    }
+
+    subscript(word: Int) -> Float { sums[word] }
+
+    /// - Parameters:
+    ///   - scores: of one query. (1, tokens)
+    ///   - places: the word of each token, −1 where it is of none.
+    mutating func set(_ scores: Matrix, _ places: [Int]) {
+      for word in sums.indices { (largest[word], sums[word]) = (-.infinity, 0) }
+      for (key, word) in places.enumerated() where word >= 0 { largest[word] = max(largest[word], scores[0, key]) }
+      for (key, word) in places.enumerated() where word >= 0 {
+        sums[word] += Glibc.expf(scores[0, key] - largest[word])
+      }
+      for word in sums.indices { sums[word] = Glibc.logf(sums[word]) + largest[word] }
+    }
   }
 }
 
