@@ -7,7 +7,9 @@ The program takes one step of plain SGD over a batch, from the command line: ori
 gradient. Models are transformers' own classes with random weights. Their hidden states and projections come from them in
 double precision; DeBERTa's and ModernBERT's from position_reference.py, which is checked against transformers.
 
-- each family as the student of a BERT that has its tokenizer: the labels and every adaptor;
+- each family as the student of a BERT that has its tokenizer: the labels and every adaptor. ModernBERT's layers all see
+  the whole sentence there, as BERT's do: attention of layers that do not see the same is refused. With layers that see
+  their neighbours alone, it is the student of another ModernBERT;
 - models with other tokens, a WordPiece and a byte-level BPE either way, with `align: words`: every adaptor of tokens,
   texts alone and in pairs, cut and not. Words are found here by joining tokens that share a character.
 
@@ -66,7 +68,8 @@ def configurations(vocabulary: int) -> dict[str, Any]:
         "mpnet": made(transformers.MPNetConfig, **SIZES, **NO_DROPOUT, max_position_embeddings=LONGEST + 2),
         "deberta-v2": made(transformers.DebertaV2Config, **SIZES, **NO_DROPOUT, **V3, **far, type_vocab_size=0,
                            pooler_dropout=0.0, pooler_hidden_size=24),
-        "modernbert": made(transformers.ModernBertConfig, **SIZES, **far, **modern),
+        "modernbert": made(transformers.ModernBertConfig, **SIZES, **far, **modern, global_attn_every_n_layers=1),
+        "modernbert, windows": made(transformers.ModernBertConfig, **SIZES, **far, **modern, global_attn_every_n_layers=2),
     }
 
 
@@ -334,16 +337,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         workspace = Workspace(arguments.binary, Path(directory))
         pieces, bytes_ = configurations(WORD_PIECES), configurations(BYTE_PAIRS)
-        teacher = workspace.write("teacher", pieces["bert"], False, 99)
+        bert = workspace.write("teacher", pieces["bert"], False, 99)
         cases = []
         for seed, (family, config) in enumerate(pieces.items()):
-            student = workspace.write(family, config, False, seed)
+            student = workspace.write(family.replace(", ", "-"), config, False, seed)
+            teacher = workspace.write("windows", config, False, 98) if family.endswith("windows") else bert
             for adaptor in [None, *of_logits(), *every_adaptor()]:
                 cases.append((family, student, teacher, adaptor, "texts", LONGEST, False))
         for family in ("roberta", "modernbert"):
             other = workspace.write(f"{family}-bytes", bytes_[family], True, 50)
             for data, longest in (("texts", LONGEST), ("texts", 17), ("pairs", LONGEST), ("pairs", 24)):
-                for title, a, b in ((f"bert from {family}", teacher, other), (f"{family} from bert", other, teacher)):
+                for title, a, b in ((f"bert from {family}", bert, other), (f"{family} from bert", other, bert)):
                     cases += [(f"{title}, words of {data} to {longest}", a, b, adaptor, data, longest, True)
                               for adaptor in every_adaptor()]
         print(" worst error  case")
