@@ -34,9 +34,10 @@ struct PassContext {
     dInput: Matrix?, accumulate: Bool = false, dOut: Matrix, input: Matrix, _ slots: AffineSlots,
     _ gradient: ParameterBuffer
   ) {
+    let (dWeight, isStale) = gradient.addend(slots.weight)
     Kernels.linearBackward(
-      dInput: dInput, accumulate: accumulate, dWeight: gradient[slots.weight], dBias: slots.bias.map { gradient[$0] },
-      dOut: dOut, input: input, weight: weight(slots.weight), arena: arena)
+      dInput: dInput, accumulate: accumulate, dWeight: dWeight, isStale: isStale,
+      dBias: slots.bias.map { gradient[$0] }, dOut: dOut, input: input, weight: weight(slots.weight), arena: arena)
   }
 
   /// sum += residual, out = LayerNorm(sum)

@@ -67,11 +67,14 @@ struct QKV {
 
   /// Adds to `dInput` and to the parameters' gradients, given `d`, made for the same need. Forward: parts = input·W + b.
   func backward(_ d: QKV, dInput: Matrix, input: Matrix, gradient: ParameterBuffer, _ context: PassContext) {
+    let (dWeight, isStale) =
+      d.blocks.count == 1 && d.blocks[0].weightRows == 0..<slots.weight.rows
+      ? gradient.addend(slots.weight) : (gradient[slots.weight], false)
     for dBlock in d.blocks {
       let isWhole = dBlock.rows == .all
       let dRows = isWhole ? dInput : context.arena.matrix(dBlock.matrix.rows, dInput.columns)
       linearBackward(
-        dInput: dRows, accumulate: isWhole, dWeight: gradient[slots.weight].rows(dBlock.weightRows),
+        dInput: dRows, accumulate: isWhole, dWeight: dWeight.rows(dBlock.weightRows), isStale: isStale,
         dBias: slots.bias.map { gradient[$0].columns(dBlock.weightRows) }, dOut: dBlock.matrix,
         input: dBlock.rows.rows(of: input, context), weight: context.weight(slots.weight, rows: dBlock.weightRows),
         arena: context.arena)

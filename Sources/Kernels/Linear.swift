@@ -20,12 +20,13 @@ package func linearForward(out: Matrix, input: Matrix, weight: LinearWeight, bia
   }
 }
 
-/// The gradients of `linearForward`, each added to what is there; `dInput` is overwritten unless `accumulate`.
+/// The gradients of `linearForward`, each added to what is there; `dInput` is overwritten unless `accumulate`, and
+/// `dWeight` where it is stale.
 ///
 /// Forward: out = input · weightᵀ + bias.
 package func linearBackward(
-  dInput: Matrix?, accumulate: Bool = false, dWeight: Matrix?, dBias: Matrix?, dOut: Matrix, input: Matrix,
-  weight: LinearWeight, arena: Arena
+  dInput: Matrix?, accumulate: Bool = false, dWeight: Matrix?, isStale: Bool = false, dBias: Matrix?, dOut: Matrix,
+  input: Matrix, weight: LinearWeight, arena: Arena
 ) {
   let matrix = weight.matrix
   precondition(dOut.rows == input.rows && dOut.columns == matrix.rows && input.columns == matrix.columns)
@@ -37,15 +38,17 @@ package func linearBackward(
         dInput, Factor(dOut), Factor(matrix), panels: weight.transposedPanels, adding: addend, arena: arena,
         body: weight.body)
     } else {
-      multiply(dInput, Factor(dOut), Factor(matrix), adding: addend, arena: arena)
+      multiply(
+        dInput, Factor(dOut), Factor(matrix), panels: weight.transposedPanels, adding: addend, arena: arena)
     }
   }
   if let dWeight {
+    let addend: Addend = isStale ? .nothing : .itself
     if weight.precision == .bfloat16 {
       multiplyBFloat16(
-        dWeight, Factor(transposed: dOut), Factor(input), adding: .itself, arena: arena, body: weight.body)
+        dWeight, Factor(transposed: dOut), Factor(input), adding: addend, arena: arena, body: weight.body)
     } else {
-      multiply(dWeight, Factor(transposed: dOut), Factor(input), adding: .itself, arena: arena)
+      multiply(dWeight, Factor(transposed: dOut), Factor(input), adding: addend, arena: arena)
     }
   }
   if let dBias { ck_add_column_sums(dBias.base, dOut.base, dOut.rows, dOut.columns, dOut.stride) }

@@ -1,5 +1,5 @@
 /// Where one parameter lies in a `ParameterBuffer`: a matrix, or a vector as one row.
-package struct Slot: Sendable, Equatable {
+package struct Slot: Sendable, Hashable {
   package let offset: Int
   package let rows: Int
   package let columns: Int

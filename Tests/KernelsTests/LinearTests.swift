@@ -55,6 +55,22 @@ struct LinearTests {
     }
   }
 
+  @Test("a stale gradient is overwritten, by nothing too", arguments: [0, 1, 15, 700], [Precision.float32, .bfloat16])
+  func stale(tokens: Int, precision: Precision) {
+    let (input, dOut) = (FencedMatrix(tokens, 33), FencedMatrix(tokens, 31, seed: 3))
+    let weight = LinearWeight(FencedMatrix(31, 33, seed: 2).view, precision: precision)
+    let gradients = [true, false].map { isStale in
+      let dWeight = FencedMatrix(31, 33, seed: 5)
+      if !isStale { dWeight.view.fill(0) }
+      linearBackward(
+        dInput: nil, dWeight: dWeight.view, isStale: isStale, dBias: nil, dOut: dOut.view, input: input.view,
+        weight: weight, arena: Arena())
+      return dWeight.rows
+    }
+    #expect(gradients[0] == gradients[1])
+    #expect(gradients[0].joined().contains { $0 != 0 } == (tokens > 0))
+  }
+
   @Test("no tokens: nothing is added, and nothing touched")
   func noTokens() {
     let (input, dOut, dInput) = (FencedMatrix(0, 7), FencedMatrix(0, 5), FencedMatrix(0, 7))

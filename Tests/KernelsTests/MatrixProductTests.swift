@@ -80,7 +80,7 @@ struct MatrixProductTests {
       #expect(PackedWeights(slots, of: parameters) == nil)
       return
     }
-    let packed = try #require(PackedWeights(slots, of: parameters))
+    let packed = try #require(PackedWeights(slots, of: parameters, learning: true))
     for index in 0..<packed.count { packed.pack(index) }
     for slot in slots {
       let input = FencedMatrix(19, slot.columns)
@@ -93,6 +93,14 @@ struct MatrixProductTests {
           out: expected.view, input: input.view, weight: LinearWeight(parameters[slot].rows(rows)), bias: nil,
           arena: Arena())
         #expect(out.rows == expected.rows)
+        let gradients = [packed.weight(slot, rows: rows), LinearWeight(parameters[slot].rows(rows))].map { weight in
+          let dInput = FencedMatrix(19, slot.columns)
+          linearBackward(
+            dInput: dInput.view, dWeight: nil, dBias: nil, dOut: expected.view, input: input.view, weight: weight,
+            arena: Arena())
+          return dInput.rows
+        }
+        #expect(gradients[0] == gradients[1])
       }
     }
   }

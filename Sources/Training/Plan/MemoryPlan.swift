@@ -79,8 +79,10 @@ package struct MemoryPlan: Sendable, Equatable {
         arena += Self.packed(shapes.student, taps: stage.studentTaps.union([.logits])) ?? 0
         arena += Double(threads) * Self.validationArena(stage, shapes, train: train)
       }
-      if stage.settings.training.precision == .bfloat16 {
-        arena += Self.packed(shapes.student, taps: stage.studentTaps, .bfloat16, learning: true) ?? 0
+      let own = if case .count(let count) = stage.settings.training.microBatches { count / ranks } else { threads }
+      let precision = stage.settings.training.precision.arithmetic
+      if precision != .float32 || own > 1 {
+        arena += Self.packed(shapes.student, taps: stage.studentTaps, precision, learning: true) ?? 0
       }
       if stage.keepsOutputs {
         arena += Self.floatBytes * train.all.sentences * Double(shapes.student.hiddenSize)

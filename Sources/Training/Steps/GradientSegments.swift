@@ -14,12 +14,17 @@ struct GradientSegments: Sendable {
 
   let segments: [Segment]
 
-  /// Completes one worker's part of the segments in order, as far as a backward pass says it got.
+  /// Completes one worker's part of the segments in order, as far as a micro-batch's backward pass says it got.
   struct Progress: ~Copyable {
     private let segments: [Segment]
+    private let isTold: Bool
     private var count = 0
 
-    init(_ segments: GradientSegments) { self.segments = segments.segments }
+    /// - Parameter isTold: whether others wait for what is completed: of a worker's last micro-batch.
+    init(_ segments: GradientSegments, isTold: Bool) {
+      self.segments = segments.segments
+      self.isTold = isTold
+    }
 
     /// - Parameters:
     ///   - start: the place in the layout from which on the gradient is complete.
@@ -27,7 +32,7 @@ struct GradientSegments: Sendable {
     mutating func advance(to start: Int, _ conclude: (_ ranges: [Range<Int>]) -> Void) {
       while count < segments.count, segments[count].start >= start {
         conclude(segments[count].ranges)
-        segments[count].pending.leave()
+        if isTold { segments[count].pending.leave() }
         count += 1
       }
     }

@@ -15,7 +15,9 @@ package struct GradientStep: Sendable {
   private let workers: [Worker]
   private let sum: GradientSum
   private let frozenOutputs: FrozenEncoderOutputs?
-  /// The weights of products that round their factors, packed anew in each step; `nil` where none do.
+  /// The student's linear maps, in order of their place.
+  private let linearWeights: [Slot]
+  /// The same, packed anew in each step that several products read them in; `nil` where this processor has no kernel.
   private let packed: PackedWeights?
 
   /// The longest micro-batch in tokens, which bounds the memory of activations.
@@ -50,11 +52,8 @@ package struct GradientStep: Sendable {
       chunkLength: GradientSum.chunkLength(segment: leastSegment))
     self.leastSegment = leastSegment
     self.frozenOutputs = frozenOutputs
-    packed =
-      precision == .float32
-      ? nil
-      : PackedWeights(
-        student.linearWeights(for: objective.studentTaps), of: weights, precision: precision, learning: true)
+    linearWeights = student.linearWeights(for: objective.studentTaps).sorted { $0.offset < $1.offset }
+    packed = PackedWeights(linearWeights, of: weights, precision: precision, learning: true)
   }
 
   /// The gradient of the last `run`, summed over ranks.
@@ -114,16 +113,17 @@ package struct GradientStep: Sendable {
     defer { figures.deallocate() }
     let isAlone = places.ranks.size == 1
     let headOnly = ranges.allSatisfy { student.parameters.headRange.contains($0.lowerBound) }
-    // The head alone has too few products to pack all weights for.
-    let packed = headOnly ? nil : packed
+    let sharing = Sharing(microBatches, microBatches: parts.count, places: places)
+    let own = sharing.microBatches(rank: places.ranks.rank).count { !parts[$0].isEmpty }
+    // The head alone has too few products to pack all weights for, and one micro-batch packs what it needs as it goes.
+    let packed = headOnly || packed?.precision == .float32 && own < 2 ? nil : packed
     if let packed { places.pool.pack(packed) }
     let step = Step(
-      data: data, objective: objective, parts: parts,
-      sharing: Sharing(microBatches, microBatches: parts.count, places: places),
+      data: data, objective: objective, parts: parts, sharing: sharing,
       counts: objective.counts(of: samples, in: data), dropout: dropout,
       headOnly: headOnly, packed: packed, ranges: ranges,
       segments: GradientSegments(
-        of: ranges, in: student.parameters, least: isAlone ? .max : leastSegment, workers: workers.count),
+        of: ranges, in: student.parameters, least: isAlone ? 1 : leastSegment, workers: workers.count),
       figures: figures)
     let sums = PartialSums(
       tree: step.sharing.isPinned ? step.sharing.tree : SummationTree(leaves: workers.count), workers: workers.count)
@@ -175,35 +175,38 @@ package struct GradientStep: Sendable {
     let (worker, own) = (workers[index], step.sharing.microBatches(worker: index))
     let tree = sums.tree
     var progress = SummationTree.Progress()
-    var remaining = GradientSegments.Progress(step.segments)
     if !step.sharing.isPinned {
       // One gradient takes all micro-batches.
-      worker.gradient(0).zero(step.ranges)
+      worker.gradient(0).begin(step.ranges, overwritten: linearWeights)
       _ = tree.append(tree.leaf(index), to: &progress)
     }
     for part in own {
       let place = step.sharing.isPinned ? progress.nodes.count : 0
       var additions = 0
       if step.sharing.isPinned {
-        worker.gradient(place).zero(step.ranges)
+        worker.gradient(place).begin(step.ranges, overwritten: linearWeights)
         additions = tree.append(tree.leaf(part), to: &progress)
       }
+      // While a layer's gradient is in the processor's cache.
       func conclude(_ ranges: [Range<Int>]) {
-        for target in stride(from: place - 1, through: place - additions, by: -1) {
-          worker.gradient(target).add(worker.gradient(target + 1), ranges)
+        ranges.forEach(worker.gradient(place).settle)
+        guard additions > 0 else { return }
+        for stretch in Self.stretches(of: ranges, length: 1 << 14) {
+          for target in stride(from: place - 1, through: place - additions, by: -1) {
+            worker.gradient(target).add(worker.gradient(target + 1), [stretch])
+          }
         }
       }
-      if part + 1 < own.upperBound {
-        compute(part, step, worker, gradient: worker.gradient(place))
-        conclude(step.ranges)
-      } else {
-        sums.set(worker: index, progress.nodes, worker)
-        compute(part, step, worker, gradient: worker.gradient(place)) { remaining.advance(to: $0, conclude) }
-        remaining.advance(to: 0, conclude)
-      }
+      let isLast = part + 1 == own.upperBound
+      if isLast { sums.set(worker: index, progress.nodes, worker) }
+      var remaining = GradientSegments.Progress(step.segments, isTold: isLast)
+      compute(part, step, worker, gradient: worker.gradient(place)) { remaining.advance(to: $0, conclude) }
+      remaining.advance(to: 0, conclude)
     }
     if own.isEmpty {
+      if !step.sharing.isPinned { step.ranges.forEach(worker.gradient(0).settle) }
       sums.set(worker: index, progress.nodes, worker)
+      var remaining = GradientSegments.Progress(step.segments, isTold: true)
       remaining.advance(to: 0) { _ in }
     }
   }
@@ -211,7 +214,7 @@ package struct GradientStep: Sendable {
   /// Teacher forward, student forward, losses and student backward of one micro-batch.
   private func compute(
     _ part: Int, _ step: Step, _ worker: Worker, gradient: ParameterBuffer,
-    completed: (_ start: Int) -> Void = { _ in }
+    completed: (_ start: Int) -> Void
   ) {
     guard !step.parts[part].isEmpty else { return }
     var sums = objective.zero
@@ -253,10 +256,7 @@ package struct GradientStep: Sendable {
     let all = sums.inOrder
     let reduction = sums.tree.reduce(all.map(\.node))
     guard !reduction.additions.isEmpty else { return reduction.left.map { all[$0.position].gradient } }
-    let length = 1 << 16
-    let stretches = ranges.flatMap { range in
-      stride(from: range.lowerBound, to: range.upperBound, by: length).map { $0..<min($0 + length, range.upperBound) }
-    }
+    let stretches = Self.stretches(of: ranges, length: 1 << 16)
     @Sendable func add(_ index: Int) {
       for addition in reduction.additions {
         all[addition.target].gradient.add(all[addition.source].gradient, [stretches[index]])
@@ -264,6 +264,12 @@ package struct GradientStep: Sendable {
     }
     if isShared { places.pool.forEach(stretches.indices, add) } else { stretches.indices.forEach(add) }
     return reduction.left.map { all[$0.position].gradient }
+  }
+
+  private static func stretches(of ranges: [Range<Int>], length: Int) -> [Range<Int>] {
+    ranges.flatMap { range in
+      stride(from: range.lowerBound, to: range.upperBound, by: length).map { $0..<min($0 + length, range.upperBound) }
+    }
   }
 
   /// Starts to sum over ranks what the workers are about to compute.
