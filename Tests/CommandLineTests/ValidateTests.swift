@@ -76,6 +76,24 @@ struct ValidateTests {
     }
   }
 
+  @Test("a state of other data stops validation, as it stops the run")
+  func stateOfOtherData() throws {
+    _ = try workspace.train(.finetune)
+    let text = workspace.text("train_text.txt")
+    for (texts, status) in [(text, 0), (text + "one more\n", 1)] as [(String, Int32)] {
+      try workspace.write(texts, to: "train_text.txt")
+      if status == 1 { try workspace.write(workspace.text("train_labels.txt") + "0\n", to: "train_labels.txt") }
+      let arguments = ["run.resume=run/state/last", "stages.finetune.epochs=9"]
+      let run = try validate(.finetune, set: arguments, status == 0 ? ["--allow-changes"] : [])
+      #expect(run.status == status, "\(run)")
+      guard status == 1 else { continue }
+      #expect(run.errors.contains("the run has changed since this was saved:"), "\(run)")
+      #expect(run.errors.contains("\n  the training data\n"), "\(run)")
+      let training = try workspace.run(["--config", "c.yaml"] + arguments.flatMap { ["--set", $0] })
+      #expect(training.status == 1 && training.errors.contains("\n  the training data\n"), "\(training)")
+    }
+  }
+
   @Test("a missing teacher does not hide what is wrong with the data")
   func checksDataWithoutModels() throws {
     try workspace.write("0\n1\n7\n", to: "train_labels.txt")

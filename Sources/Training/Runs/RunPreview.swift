@@ -5,6 +5,7 @@ import Glibc
 import Hub
 import JSON
 import Kernels
+import Limits
 import Text
 
 /// What a run would do, found by reading what it would read; nothing is trained and nothing is written.
@@ -138,6 +139,8 @@ package struct RunPreview: Sendable {
     if case .finished = prospect { return }
     guard !replaces, let plan = attempt("run", { try RunPlan(configuration, inputs) }) else { return }
     attempt("run.directory") { try requireDiskSpace(plan.leastBytes, at: directory.path) }
+    let memory = plan.memory(ranks: 1, threads: threads)
+    notices += memory.warning(ranks: 1, used: ProcessMemory.bytes(), limits: MemoryLimit.all()).map { [$0] } ?? []
   }
 
   /// What `body` gives, or `nil` with its error among the problems.
