@@ -1,6 +1,9 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+// Tests that start programs and read what they say gain less from being optimized than that takes.
+let unoptimized = [SwiftSetting.unsafeFlags(["-Onone"])]
+
 let package = Package(
   name: "distill-ddp",
   products: [.executable(name: "distill-ddp", targets: ["distill-ddp"])],
@@ -69,7 +72,8 @@ let package = Package(
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "COpenBLAS"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Archives"], exclude: ["Fixtures", "PyTorchFixtures"]),
-    .testTarget(name: "HubTests", dependencies: ["Hub", "JSON"], exclude: ["hub_server.py"]),
+    .testTarget(
+      name: "HubTests", dependencies: ["Hub", "JSON"], exclude: ["hub_server.py"], swiftSettings: unoptimized),
     .testTarget(name: "TextTests", dependencies: ["Text"], exclude: ["Fixtures"]),
     .target(
       name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],
@@ -82,9 +86,13 @@ let package = Package(
     .testTarget(name: "TrainingTests", dependencies: ["Training", "Limits", "JSON", "Hub", "GoldenFixtures"]),
     .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images", "Archives"]),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports", "JSON"]),
-    .testTarget(name: "LaunchTests", dependencies: ["Training", .product(name: "Yams", package: "Yams")]),
-    .testTarget(name: "CommandLineTests", dependencies: ["distill-ddp", "Checkpoints", "JSON"]),
+    .testTarget(
+      name: "ReportsTests", dependencies: ["Reports", "JSON"], swiftSettings: unoptimized),
+    .testTarget(
+      name: "LaunchTests", dependencies: ["Training", .product(name: "Yams", package: "Yams")],
+      swiftSettings: unoptimized),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["distill-ddp", "Checkpoints", "JSON"], swiftSettings: unoptimized),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu11
