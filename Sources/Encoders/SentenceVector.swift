@@ -17,36 +17,14 @@ package struct SentenceVectorShape: Sendable, Equatable {
 
   package init() {}
 
-  /// What a shorter vector's length counts as, which PyTorch's `normalize` divides by.
-  private static let least = 1e-12
-
   /// out = x, or x / max(‖x‖, 1e-12). (sentences, hidden)
   func forward(out: Matrix, pooled x: Matrix) {
-    out.copy(from: x)
-    guard normalizes else { return }
-    for row in 0..<out.rows {
-      let values = out.rows(row..<row + 1).values
-      let length = max(sumOfSquares(UnsafeBufferPointer(values)).squareRoot(), Self.least)
-      for index in values.indices { values[index] = Float(Double(values[index]) / length) }
-    }
+    if normalizes { unitForward(out: out, input: x) } else { out.copy(from: x) }
   }
 
   /// Adds to `dX` the gradient of what was pooled, given that of the vector.
   func backward(dX: Matrix, dOut: Matrix, pooled x: Matrix) {
-    guard normalizes else { return add(dOut, to: dX) }
-    for row in 0..<x.rows {
-      let (dRow, dVector) = (dX.rows(row..<row + 1).values, dOut.rows(row..<row + 1).values)
-      let values = x.rows(row..<row + 1).values
-      let length = sumOfSquares(UnsafeBufferPointer(values)).squareRoot()
-      let divisor = max(length, Self.least)
-      var product = 0.0
-      for index in values.indices { product += Double(values[index]) * Double(dVector[index]) }
-      // out = x / ‖x‖: dx = (dOut − out·(out·dOut)) / ‖x‖; a shorter one is divided by a constant.
-      let along = length > Self.least ? product / (divisor * divisor) : 0
-      for index in values.indices {
-        dRow[index] += Float((Double(dVector[index]) - along * Double(values[index])) / divisor)
-      }
-    }
+    if normalizes { unitBackward(dInput: dX, dOut: dOut, input: x) } else { add(dOut, to: dX) }
   }
 }
 
