@@ -109,6 +109,33 @@ extension Communicator {
     return result
   }
 
+  /// Gives every rank the bytes of all: each has its own stretch of a buffer, one after the other. In ⌈log₂ P⌉ rounds
+  /// (Bruck et al., 1997), in each of which a rank sends all that it has, or as much as is wanted, and gets as much.
+  ///
+  /// - Parameter stretches: by rank; where they begin and end, each behind the one before.
+  package func allGather(_ bytes: UnsafeMutableRawBufferPointer, stretches: [Range<Int>]) throws {
+    precondition(stretches.count == size, "each rank has a stretch")
+    /// The stretches of some ranks, which are two where they go on with rank 0.
+    func stretch(of count: Int, from first: Int) -> [UnsafeMutableRawBufferPointer] {
+      let end = first + count
+      return [first..<min(end, size), 0..<max(0, end - size)].compactMap { ranks in
+        guard let first = ranks.first, let last = ranks.last else { return nil }
+        let range = stretches[first].lowerBound..<stretches[last].upperBound
+        return range.isEmpty ? nil : UnsafeMutableRawBufferPointer(rebasing: bytes[range])
+      }
+    }
+    // From this rank's on, the stretches of so many ranks are here.
+    var known = 1
+    while known < size {
+      let count = min(known, size - known)
+      let (to, from) = ((rank + size - known) % size, (rank + known) % size)
+      try exchange(
+        send: stretch(of: count, from: rank).map { (to, UnsafeRawBufferPointer($0)) },
+        receive: stretch(of: count, from: from).map { (from, $0) })
+      known += count
+    }
+  }
+
   package func barrier() throws {
     guard size > 1 else { return }
     var nothing = [0.0]

@@ -11,14 +11,17 @@ package struct GlobalCounts: Sendable, Equatable {
   package let tokens: Int
   /// Σ length²: pairs of tokens of the same sentence.
   package let tokenPairs: Int
+  /// B²: pairs of sentences of the same global batch.
+  package let sentencePairs: Int
   /// The same of words, where models with other tokens are compared by them.
   private let words: (count: Int, pairs: Int)?
 
   /// - Parameters:
   ///   - targets: how many there are; nil for one of each sentence.
   ///   - words: of each sentence; nil where nothing is compared by words.
+  ///   - sentencePairs: nil where all sentences are of one global batch.
   package init<Lengths: Sequence>(
-    lengths: Lengths, targets: Double? = nil, words: [Int]? = nil
+    lengths: Lengths, targets: Double? = nil, words: [Int]? = nil, sentencePairs: Int? = nil
   ) where Lengths.Element == Int {
     var (sentences, tokens, tokenPairs) = (0, 0, 0)
     for length in lengths {
@@ -28,6 +31,7 @@ package struct GlobalCounts: Sendable, Equatable {
     }
     (self.sentences, self.tokens, self.tokenPairs) = (sentences, tokens, tokenPairs)
     self.targets = targets ?? Double(sentences)
+    self.sentencePairs = sentencePairs ?? sentences * sentences
     self.words = words.map { words in (words.reduce(0, +), words.reduce(0) { $0 + $1 * $1 }) }
   }
 
@@ -35,12 +39,13 @@ package struct GlobalCounts: Sendable, Equatable {
   var ofWords: GlobalCounts { words.map { GlobalCounts(self, tokens: $0.count, tokenPairs: $0.pairs) } ?? self }
 
   private init(_ counts: GlobalCounts, tokens: Int, tokenPairs: Int) {
-    (sentences, targets) = (counts.sentences, counts.targets)
+    (sentences, targets, sentencePairs) = (counts.sentences, counts.targets, counts.sentencePairs)
     (self.tokens, self.tokenPairs, words) = (tokens, tokenPairs, nil)
   }
 
   package static func == (a: GlobalCounts, b: GlobalCounts) -> Bool {
-    (a.sentences, a.targets, a.tokens, a.tokenPairs) == (b.sentences, b.targets, b.tokens, b.tokenPairs)
+    (a.sentences, a.targets, a.tokens, a.tokenPairs, a.sentencePairs)
+      == (b.sentences, b.targets, b.tokens, b.tokenPairs, b.sentencePairs)
   }
 
   /// The rows of logits: sentences, or tokens.
@@ -61,10 +66,12 @@ package struct TapPair {
   /// Of projections' products.
   package let precision: Precision
   package let arena: Arena
+  /// Where losses compare sentences of the whole global batch: what the models gave for all of them.
+  package let globalBatch: GlobalBatch.Part?
 
   package init(
     batch: Batch, teacher: Taps, student: Taps, dStudent: TapGradients?, weights: ParameterBuffer,
-    gradient: ParameterBuffer?, precision: Precision = .float32, arena: Arena
+    gradient: ParameterBuffer?, precision: Precision = .float32, arena: Arena, globalBatch: GlobalBatch.Part? = nil
   ) {
     self.batch = batch
     self.teacher = teacher
@@ -74,6 +81,7 @@ package struct TapPair {
     self.gradient = gradient
     self.precision = precision
     self.arena = arena
+    self.globalBatch = globalBatch
   }
 }
 
@@ -86,6 +94,9 @@ package protocol Adaptor: Sendable {
   var teacherTaps: TapSelection { get }
   /// (student, teacher) layers, for the table shown at the start; none for logits.
   var pairs: [LayerPair] { get }
+  /// Where it compares the sentences of the global batch with each other (`TapPair.compared`): the width of the teacher's
+  /// outputs. `nil` where it looks at each sentence alone.
+  var comparedWidth: Int? { get }
   /// The loss's denominator.
   func count(_ counts: GlobalCounts) -> Double
   /// Returns the micro-batch's sum and, where gradients are wanted, adds `scale` times the sum's gradient to them.
@@ -97,6 +108,8 @@ package protocol Adaptor: Sendable {
 }
 
 extension Adaptor {
+  package var comparedWidth: Int? { nil }
+
   /// Next to nothing.
   package func work(_ text: TextFigures, backward: Bool) -> NecessaryWork { NecessaryWork() }
 }

@@ -4,6 +4,6 @@ extension AdaptorKind {
     AttentionDivergence.kind, AttentionError.kind, AttentionMeanDivergence.kind, AttentionSumError.kind,
     RelationDivergence.valuesKind, RelationDivergence.kind, HiddenError.kind, HiddenError.embeddingsKind,
     HiddenCosine.kind, HiddenDirection.kind, GramError.kind, TokenSimilarityError.kind, LogitError.kind,
-    LogitCrossEntropy.kind, EmbeddingError.kind, EmbeddingCosine.kind,
+    LogitCrossEntropy.kind, EmbeddingError.kind, EmbeddingCosine.kind, SimilarityError.kind,
   ]
 }

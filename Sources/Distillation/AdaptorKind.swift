@@ -98,7 +98,8 @@ struct AdaptorContext {
       throw AdaptorError(name, "compares logits, and the task is none; use adaptors of hidden states or attention")
     }
     guard student.problem != .embedding else {
-      throw AdaptorError(name, "compares logits, and sentence vectors are none; use EmbeddingMSE or EmbeddingCosine")
+      throw AdaptorError(
+        name, "compares logits, and sentence vectors are none; use EmbeddingMSE, EmbeddingCosine or SimilarityMSE")
     }
     guard student.labels.count == teacher.labels.count else {
       throw AdaptorError(

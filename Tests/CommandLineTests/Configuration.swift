@@ -80,7 +80,7 @@ struct Configuration: CustomTestStringConvertible {
       student: {model: narrow, dropout: {hidden: 0.1}}
       stages:
         - name: vectors
-          adaptors: [EmbeddingMSE, {EmbeddingCosine: {weight: 0.5}}]
+          adaptors: [EmbeddingMSE, {EmbeddingCosine: {weight: 0.5}}, SimilarityMSE]
       """)
 
   private init(yaml: String) { self.yaml = yaml }

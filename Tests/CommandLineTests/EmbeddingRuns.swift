@@ -42,6 +42,8 @@ import Testing
     #expect(losses.count == 6 && (losses.last ?? 1) < (losses.first ?? 0))
     let validation = try #require(runs[0].events("validation").last)
     #expect(validation["val_EmbeddingMSE"] != nil && validation["val_loss"] == nil)
+    let similarity = try #require(validation["val_SimilarityMSE"]?.double)
+    #expect(similarity > 0 && similarity < 1)
 
     // As sentence-transformers has it, and complete: its folder is in the manifest.
     let modules = try JSON.parse(Array(workspace.text("ranks-1/best/modules.json").utf8))

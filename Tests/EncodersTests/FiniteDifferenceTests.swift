@@ -1,3 +1,4 @@
+import Checkpoints
 import Distillation
 import Encoders
 import GoldenFixtures
@@ -28,8 +29,7 @@ struct FiniteDifferenceTests {
         Objective(student: student, adaptor: "HidnTinyBERT", options: ["projection": .word("tanh")]),
         Objective(student: student, adaptor: "HidnCosine", options: ["projection": .word("relu")]),
       ]
-        // Sentence vectors belong to a task of their own: SentenceVectorTests.
-        + AdaptorKind.all.filter { !$0.name.hasPrefix("Embedding") }.map { kind in
+        + AdaptorKind.all.map { kind in
           let heads: [String: AdaptorOptionValue] = kind.name == "RelationMiniLM" ? ["heads": .integer(9)] : [:]
           return Objective(student: student, adaptor: kind.name, options: heads)
         }
@@ -93,10 +93,22 @@ struct FiniteDifferenceTests {
     private let labelWeight: Double
     private let batch: Batch
 
+    /// Those of sentence vectors, which belong to a task of their own.
+    private static let ofVectors = ["EmbeddingMSE", "EmbeddingCosine", "SimilarityMSE"]
+
     init(_ objective: Objective) throws {
-      let (teacher, teacherWeights) = try GoldenFixtures.model("teacher")
-      (self.teacher, self.teacherWeights) = (teacher, teacherWeights)
-      var configuration = try GoldenFixtures.configuration(objective.student)
+      var (shape, configuration) = (
+        try GoldenFixtures.configuration("teacher"), try GoldenFixtures.configuration(objective.student)
+      )
+      let hasVectors = objective.adaptor.map(Self.ofVectors.contains) ?? false
+      if hasVectors {
+        (shape.problem, configuration.problem) = (.embedding, .embedding)
+      }
+      var teacherLayout = ParameterLayout()
+      teacher = Encoder(shape, layout: &teacherLayout)
+      teacherWeights = ParameterBuffer(teacherLayout)
+      let head: HeadPolicy = hasVectors ? .newIfMissing : .required
+      try GoldenFixtures.load("teacher", into: teacherWeights, head: head)
       configuration.hiddenDropout = 0.2
       configuration.attentionDropout = 0.3
       configuration.classifierDropout = 0.1
@@ -106,10 +118,10 @@ struct FiniteDifferenceTests {
         var settings = try GoldenFixtures.require(AdaptorSettings(named: name))
         for (key, value) in objective.options { settings[key] = value }
         return try settings.makeAdaptor(
-          name: name, student: configuration, teacher: teacher.configuration, layout: &layout)
+          name: name, student: configuration, teacher: shape, layout: &layout)
       }
       weights = ParameterBuffer(layout)
-      try GoldenFixtures.load(objective.student, into: weights)
+      try GoldenFixtures.load(objective.student, into: weights, head: head)
       let projections = layout.entries.filter { $0.role == .projection }
       weights.initialize(projections, seed: 5)
       // Larger than a run starts from, so that their gradients are.

@@ -15,8 +15,8 @@ package enum GoldenFixtures {
     return try EncoderConfiguration(huggingFace: directory.configuration, path: directory.configurationPath)
   }
 
-  package static func load(_ model: String, into weights: ParameterBuffer) throws {
-    _ = try ModelDirectory("\(root)/\(model)").weights().load(into: weights, head: .required)
+  package static func load(_ model: String, into weights: ParameterBuffer, head: HeadPolicy = .required) throws {
+    _ = try ModelDirectory("\(root)/\(model)").weights().load(into: weights, head: head)
   }
 
   /// An encoder and its weights, without projections.

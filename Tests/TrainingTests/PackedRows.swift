@@ -33,6 +33,7 @@ struct PackedRows {
     try Self.tokenizer.write(toFile: "\(directory)/tokenizer.json", atomically: false, encoding: .utf8)
     var source = DatasetSource(format: .jsonl, path: "\(directory)/rows.jsonl")
     source.pairColumn = .name("pair")
+    source.missingLabels = .unlabelled
     dataset = try TokenizedDataset(
       source.read(labels: ["negative", "neutral", "positive"]), tokenizer: Tokenizer(directory: directory),
       maxLength: nil)

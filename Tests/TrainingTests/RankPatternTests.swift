@@ -47,6 +47,21 @@ struct RankPatternTests {
     }
   }
 
+  @Test("everybody has everybody's stretch", arguments: sizes)
+  func gathersEverywhere(size: Int) throws {
+    // Some ranks have nothing.
+    let ends = (0...size).map { ($0 / 2) * 3 }
+    let found = try ThreadRanks.run(size) { ranks in
+      var bytes = [UInt8](repeating: 0, count: ends[size])
+      for index in ends[ranks.rank]..<ends[ranks.rank + 1] { bytes[index] = UInt8(truncatingIfNeeded: 7 * index + 1) }
+      try bytes.withUnsafeMutableBytes { bytes in
+        try ranks.allGather(bytes, stretches: (0..<size).map { ends[$0]..<ends[$0 + 1] })
+      }
+      return bytes
+    }
+    #expect(found.allSatisfy { $0 == (0..<ends[size]).map { UInt8(truncatingIfNeeded: 7 * $0 + 1) } })
+  }
+
   @Test("partners meet in the same round, and groups are ranges of ranks", arguments: Array(1...40) + [100, 1024])
   func meetings(size: Int) {
     let patterns = (0..<size).map { RecursiveDoubling(rank: $0, size: size) }

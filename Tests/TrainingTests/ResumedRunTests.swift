@@ -86,8 +86,8 @@ import Training
     let overrides = [
       "task={kind: embedding, normalize: true}", "data.train={text: \"\(workspace.path)/train.txt\"}",
       "data.validation={text: \"\(workspace.path)/validation.txt\"}", "stages.first.adaptors=[EmbeddingMSE]",
-      "stages.first.update=all", "stages.second.adaptors=[EmbeddingCosine]", "stages.second.labelWeight=0",
-      "stages.second.checkpoint={monitor: val_EmbeddingCosine}",
+      "stages.first.update=all", "stages.second.adaptors=[EmbeddingCosine, SimilarityMSE]",
+      "stages.second.labelWeight=0", "stages.second.checkpoint={monitor: val_EmbeddingCosine}",
     ]
     try workspace.run(workspace.configuration("whole", set: overrides))
     let expected = try workspace.result(of: "whole")

@@ -17,19 +17,23 @@ struct Evaluation {
   private let places: Places
   private let packed: PackedWeights?
   private let selection: TapSelection
+  /// How many rows are compared with each other: those of a batch that a stage learns from.
+  private let comparedRows: Int
   private let workers: [Worker]
 
   /// What rank 0 learns.
   struct Outcome: Sendable {
     /// The logits of each row of the dataset, in order; where they are of tokens, token after token.
     let logits: [[Float]]
-    let sums: StageObjective.Sums
+    let losses: StageObjective.Losses
   }
 
   /// What one micro-batch gives.
   private struct Part {
     /// Row after row.
     let logits: [Float]
+    /// The teacher's outputs, where rows are compared by them.
+    let teacher: [Float]
     let sums: StageObjective.Sums
   }
 
@@ -38,13 +42,14 @@ struct Evaluation {
 
   init(
     student: Encoder, weights: ParameterBuffer, teacher: (any TeacherSource)?, objective: StageObjective,
-    places: Places, precision: Precision = .float32
+    places: Places, precision: Precision = .float32, comparedRows: Int = .max
   ) {
     self.student = student
     self.weights = weights
     self.teacher = teacher
     self.objective = objective
     self.places = places
+    self.comparedRows = comparedRows
     selection = student.configuration.outputs == 0 ? objective.studentTaps : objective.studentTaps.union([.logits])
     packed = PackedWeights(
       student.linearWeights(for: selection), of: weights, precision: precision)
@@ -56,7 +61,7 @@ struct Evaluation {
   func run(_ data: TokenizedDataset, progress: (@Sendable (Double) -> Void)? = nil) throws -> Outcome? {
     let parts = cut(data)
     if let packed { places.pool.pack(packed) }
-    let counts = objective.counts(of: 0..<data.count, in: data)
+    let counts = objective.counts(of: 0..<data.count, in: data, comparedIn: compared(data.count))
     let own = indices(ofRank: places.ranks.rank, of: parts.count)
     var results = [[UInt8]](repeating: [], count: own.count)
     let done = Atomic(0)
@@ -66,12 +71,18 @@ struct Evaluation {
       places.pool.share(own.indices) { worker, index in
         let part = compute(data.batch(parts[own[index]]), counts, workers[worker].arena)
         part.logits.withUnsafeBytes { results[index] += $0 }
+        part.teacher.withUnsafeBytes { results[index] += $0 }
         part.sums.values.withUnsafeBytes { results[index] += $0 }
         progress?(Double(done.add(1, ordering: .relaxed).newValue) / Double(own.count))
       }
     }
     guard let all = try places.ranks.gather(results.flatMap { $0 }, to: 0) else { return nil }
-    return assemble(all, parts: parts, data)
+    return assemble(all, parts: parts, counts, data)
+  }
+
+  /// The rows that are compared with each other, in the order of the dataset.
+  private func compared(_ rows: Int) -> [Range<Int>] {
+    stride(from: 0, to: rows, by: min(comparedRows, max(1, rows))).map { $0..<min($0 + min(comparedRows, rows), rows) }
   }
 
   /// The micro-batches that a rank computes, as many as its share of workers.
@@ -106,21 +117,25 @@ struct Evaluation {
       TapPair(
         batch: batch, teacher: features, student: taps, dStudent: nil, weights: weights, gradient: nil,
         arena: arena),
-      counts: counts, into: &sums)
-    guard selection.contains(.logits) else { return Part(logits: [], sums: sums) }
+      counts: counts, comparing: false, into: &sums)
+    guard selection.contains(.logits) else { return Part(logits: [], teacher: [], sums: sums) }
     let logits = taps.matrix(.logits)
     if let hardLoss = objective.task.kind.hardLoss {
       sums.values[0] += hardLoss(
         objective.task, HardLossTerms(logits: logits, batch: batch, dLogits: nil, scale: 0, arena: arena))
     }
-    return Part(logits: Array(logits.values), sums: sums)
+    let teacher = objective.comparedWidth > 0 ? Array(features.matrix(.logits).values) : []
+    return Part(logits: Array(logits.values), teacher: teacher, sums: sums)
   }
 
   /// Puts the ranks' results in the order of the rows, and adds up sums in the order of the micro-batches.
-  private func assemble(_ results: [[UInt8]], parts: [[Int]], _ data: TokenizedDataset) -> Outcome {
+  private func assemble(
+    _ results: [[UInt8]], parts: [[Int]], _ counts: GlobalCounts, _ data: TokenizedDataset
+  ) -> Outcome {
     let classes = student.configuration.outputs
     let areOfTokens = student.configuration.problem == .tokens
     var logits = [[Float]](repeating: [], count: data.count)
+    var teacher = [[Float]](repeating: [], count: objective.comparedWidth > 0 ? data.count : 0)
     var sums = [StageObjective.Sums](repeating: objective.zero, count: parts.count)
     for (rank, bytes) in results.enumerated() {
       bytes.withUnsafeBytes { bytes in
@@ -129,13 +144,41 @@ struct Evaluation {
           for row in parts[index] {
             logits[row] = bytes.values(areOfTokens ? data.length(row) * classes : classes, at: &offset)
           }
+          if !teacher.isEmpty {
+            for row in parts[index] { teacher[row] = bytes.values(objective.comparedWidth, at: &offset) }
+          }
           sums[index].values = bytes.values(sums[index].values.count, at: &offset)
         }
       }
     }
     var total = objective.zero
     for part in sums { for term in part.values.indices { total.values[term] += part.values[term] } }
-    return Outcome(logits: logits, sums: total)
+    if objective.comparesSentences {
+      for rows in compared(data.count) {
+        compare(data.batch(rows), logits[rows], teacher.isEmpty ? [] : teacher[rows], counts, into: &total)
+      }
+    }
+    return Outcome(
+      logits: logits, losses: objective.losses(total, counts: counts, hasLabels: data.labelledRows > 0))
+  }
+
+  /// Adds the losses that compare rows with each other.
+  private func compare(
+    _ batch: Batch, _ student: ArraySlice<[Float]>, _ teacher: ArraySlice<[Float]>, _ counts: GlobalCounts,
+    into sums: inout StageObjective.Sums
+  ) {
+    let arena = workers[0].arena
+    arena.reset()
+    func taps(_ rows: ArraySlice<[Float]>) -> Taps {
+      let out = arena.matrix(rows.count, rows.first?.count ?? 0)
+      _ = out.values.update(fromContentsOf: rows.joined())
+      return Taps([.logits: .matrix(out)])
+    }
+    objective.accumulateAdaptors(
+      TapPair(
+        batch: batch, teacher: taps(teacher), student: taps(student), dStudent: nil, weights: weights, gradient: nil,
+        arena: arena),
+      counts: counts, comparing: true, into: &sums)
   }
 }
 

@@ -29,7 +29,6 @@ extension ClassifierModel {
     let evaluation = Evaluation(
       student: encoder, weights: weights, teacher: nil, objective: objective, places: places, precision: precision)
     guard let outcome = try evaluation.run(data, progress: places.ranks.rank == 0 ? progress : nil) else { return nil }
-    let losses = objective.losses(outcome.sums, counts: objective.counts(of: 0..<data.count, in: data), hasLabels: true)
-    return Predictions(logits: outcome.logits, loss: losses.total, seconds: (clock.now - start).seconds)
+    return Predictions(logits: outcome.logits, loss: outcome.losses.total, seconds: (clock.now - start).seconds)
   }
 }

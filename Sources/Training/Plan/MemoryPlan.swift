@@ -150,13 +150,7 @@ package struct MemoryPlan: Sendable, Equatable {
     _ stage: StagePlan, _ shapes: ModelShapes, places: Int, longest: Int
   ) -> Double {
     let mean = stage.batches.mean
-    let most = stage.batches.mostTokens
-    let count: Double
-    switch stage.settings.training.microBatches {
-    case .count(let pinned): count = Double(pinned)
-    case .auto: count = Double(GradientStep.microBatches(tokens: Int(most), places: places))
-    }
-    let tokens = max(Double(longest), most / count)
+    let tokens = max(Double(longest), stage.batches.mostTokens / Double(stage.microBatches(places: places)))
     return arena(stage, shapes, mean * (tokens / max(1, mean.tokens)), learns: true)
   }
 

@@ -25,6 +25,9 @@ package struct StagePlan: Sendable {
   package let laterWork: Work
   /// One pass over the validation data.
   package let validationWork: Work
+  /// The student's forward pass of a mean step where losses compare sentences of the global batch: it runs twice where a
+  /// place has several micro-batches.
+  let comparedWork: NecessaryWork
   let studentTaps: TapSelection
   let teacherTaps: TapSelection
   /// The teacher's width, where the student's hidden states are carried to it.
@@ -98,8 +101,19 @@ package struct StagePlan: Sendable {
     var later = work(batches.mean, taps: studentTaps, learns: true, hasTeacher: !isCached)
     if keepsOutputs { later.student = .head(shapes.student, text: batches.mean) * 3 }
     laterWork = later
+    comparedWork =
+      objective.comparesSentences && !keepsOutputs
+      ? .encoder(shapes.student, taps: studentTaps, text: batches.mean, backward: false) : NecessaryWork()
     validationWork =
       validation.map { work($0.all, taps: studentTaps.union([.logits]), learns: false) } ?? Work()
+  }
+
+  /// Into how many a batch is cut at most.
+  func microBatches(places: Int) -> Int {
+    switch settings.training.microBatches {
+    case .count(let pinned): pinned
+    case .auto: GradientStep.microBatches(tokens: Int(batches.mostTokens), places: places)
+    }
   }
 
   /// Passes over the validation data in the epoch, from 0.

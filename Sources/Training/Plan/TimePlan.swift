@@ -132,7 +132,9 @@ private struct StepModel {
   /// Seconds of a step, and of them the exposed communication: what does not hide behind the next batch's teacher.
   func step(_ work: StagePlan.Work) -> (total: Double, exposed: Double) {
     let exposed = max(0, communication - hidden(work))
-    return (compute(work) / Double(job.places) * imbalance + optimizer + exposed, exposed)
+    let repeats = stage.microBatches(places: job.places) > job.places
+    let compared = repeats ? seconds(stage.comparedWork, speeds.trainedProducts) : 0
+    return ((compute(work) + compared) / Double(job.places) * imbalance + optimizer + exposed, exposed)
   }
 }
 

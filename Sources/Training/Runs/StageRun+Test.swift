@@ -38,11 +38,9 @@ extension StageRun {
     // Only rank 0 has the metrics, and sees what is wrong with them.
     let report: TestReport? = try places.ranks.together {
       guard let outcome = try evaluation.run(data) else { return nil }
-      let losses = objective.losses(
-        outcome.sums, counts: objective.counts(of: 0..<data.count, in: data), hasLabels: data.labelledRows > 0)
       let answers = Answers(objective.task, outputs: student.configuration.labels, logits: outcome.logits, data: data)
       var metrics: [(name: String, value: Double)] = []
-      if objective.task.kind.hasLoss, let hard = losses.hard { metrics.append((TaskMetric.loss.testKey, hard)) }
+      if objective.task.kind.hasLoss, let hard = outcome.losses.hard { metrics.append((TaskMetric.loss.testKey, hard)) }
       metrics += answers.metrics.map { ($0.metric.testKey, $0.value) }
       for metric in metrics where !metric.value.isFinite {
         throw ModelError("\(metric.name) is not a finite number: \(settings.training.remedyForDivergence)")

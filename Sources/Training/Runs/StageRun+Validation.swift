@@ -56,8 +56,7 @@ extension StageRun {
     let clock = ContinuousClock()
     let start = clock.now
     guard let outcome = try evaluation.run(data) else { return nil }
-    let losses = objective.losses(
-      outcome.sums, counts: objective.counts(of: 0..<data.count, in: data), hasLabels: data.labelledRows > 0)
+    let losses = outcome.losses
     var metrics: [(name: String, value: Double)] = []
     if let hard = losses.hard {
       let answers = Answers(

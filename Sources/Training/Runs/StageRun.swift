@@ -88,7 +88,8 @@ final class StageRun {
       frozenOutputs: settings.update == .head && !sampler.repeatsRows
         ? .forHead(of: encoder, taps: objective.studentTaps, rows: rows.count) : nil)
     evaluation = Evaluation(
-      student: encoder, weights: weights, teacher: teachers.validation, objective: objective, places: places)
+      student: encoder, weights: weights, teacher: teachers.validation, objective: objective, places: places,
+      comparedRows: training.batchSize)
     updated = Self.updatedParameters(settings, of: layout, student: encoder)
     optimizer = Optimizer(
       training.optimizer, maxGradientNorm: training.maxGradientNorm, layout: layout, updated: updated,

@@ -11,8 +11,8 @@ package struct GradientStep: Sendable {
   private let teacher: (any TeacherSource)?
   let objective: StageObjective
   let weights: ParameterBuffer
-  private let places: Places
-  private let workers: [Worker]
+  let places: Places
+  let workers: [Worker]
   private let sum: GradientSum
   private let frozenOutputs: FrozenEncoderOutputs?
   /// The student's linear maps, in order of their place.
@@ -70,7 +70,7 @@ package struct GradientStep: Sendable {
   }
 
   /// What the workers of this rank share during a step.
-  private struct Step: Sendable {
+  struct Step: Sendable {
     let data: TokenizedDataset
     let objective: StageObjective
     /// The micro-batches of all ranks.
@@ -86,6 +86,8 @@ package struct GradientStep: Sendable {
     let segments: GradientSegments
     /// (micro-batches, terms): the losses' sums. A worker writes those of its micro-batches.
     nonisolated(unsafe) let figures: UnsafeMutableBufferPointer<Double>
+    /// What the models gave for all sentences, where losses compare them.
+    var globalBatch: GlobalBatch?
   }
 
   /// Computes the gradient of a global batch, the same on every rank, and its losses.
@@ -118,18 +120,20 @@ package struct GradientStep: Sendable {
     // The head alone has too few products to pack all weights for, and one micro-batch packs what it needs as it goes.
     let packed = headOnly || packed?.precision == .float32 && own < 2 ? nil : packed
     if let packed { places.pool.pack(packed) }
-    let step = Step(
+    var step = Step(
       data: data, objective: objective, parts: parts, sharing: sharing,
       counts: objective.counts(of: samples, in: data), dropout: dropout,
       headOnly: headOnly, packed: packed, ranges: ranges,
       segments: GradientSegments(
         of: ranges, in: student.parameters, least: isAlone ? 1 : leastSegment, workers: workers.count),
       figures: figures)
+    let clock = ContinuousClock()
+    var exposed = Duration.zero
+    if objective.comparesSentences { exposed = try gatherOutputs(&step) }
     let sums = PartialSums(
       tree: step.sharing.isPinned ? step.sharing.tree : SummationTree(leaves: workers.count), workers: workers.count)
     if !isAlone { startSum(of: sums, step) }
-    places.pool.run { accumulate(worker: $0, step, into: sums) }
-    var exposed = Duration.zero
+    places.pool.run { [step] in accumulate(worker: $0, step, into: sums) }
     if isAlone {
       let left = reduce(sums, ranges, isShared: true)
       if let first = left.first, first !== gradient {
@@ -137,10 +141,9 @@ package struct GradientStep: Sendable {
       }
     } else {
       if let next { prepareTeacher(for: cut(next, data, microBatches), step) }
-      let clock = ContinuousClock()
       let start = clock.now
       try sum.finish()
-      exposed = clock.now - start
+      exposed += clock.now - start
     }
     // Micro-batch by micro-batch, whoever computed it.
     var total = objective.zero
@@ -218,22 +221,36 @@ package struct GradientStep: Sendable {
   ) {
     guard !step.parts[part].isEmpty else { return }
     var sums = objective.zero
+    let pass = worker.waiting ?? forward(part, step, worker)
+    worker.waiting = nil
+    let gradients = pass.student.makeGradients()
+    step.objective.accumulate(
+      TapPair(
+        batch: pass.batch, teacher: pass.features, student: pass.student.taps, dStudent: gradients, weights: weights,
+        gradient: gradient, precision: step.packed?.precision ?? .float32, arena: worker.arena,
+        globalBatch: step.globalBatch(of: part)),
+      counts: step.counts, into: &sums)
+    for (term, sum) in sums.values.enumerated() { step.figures[part * sums.values.count + term] = sum }
+    pass.student.backward(gradients, gradient: gradient, headOnly: step.headOnly, completed: completed)
+  }
+
+  /// Teacher forward and student forward of one micro-batch. What was in the worker's arena is gone.
+  func forward(_ part: Int, _ step: Step, _ worker: Worker) -> Worker.ForwardPass {
     let batch = step.data.batch(step.parts[part])
-    let features = worker.features(of: batch, teacher: teacher)
-    let pass =
+    let features: Taps
+    if let known = step.globalBatch(of: part), objective.comparedWidth > 0, objective.teacherTaps == [.logits] {
+      worker.arena.reset()
+      features = Taps([.logits: .matrix(known.teacherOutputs(arena: worker.arena))])
+    } else {
+      features = worker.features(of: batch, teacher: teacher)
+    }
+    let student =
       step.headOnly
       ? forwardHead(batch, step, worker.arena)
       : student.forward(
         batch, weights: weights, packed: step.packed, taps: objective.studentTaps, arena: worker.arena,
         dropout: step.dropout)
-    let gradients = pass.makeGradients()
-    step.objective.accumulate(
-      TapPair(
-        batch: batch, teacher: features, student: pass.taps, dStudent: gradients, weights: weights,
-        gradient: gradient, precision: step.packed?.precision ?? .float32, arena: worker.arena),
-      counts: step.counts, into: &sums)
-    for (term, sum) in sums.values.enumerated() { step.figures[part * sums.values.count + term] = sum }
-    pass.backward(gradients, gradient: gradient, headOnly: step.headOnly, completed: completed)
+    return Worker.ForwardPass(batch: batch, features: features, student: student)
   }
 
   private func forwardHead(_ batch: Batch, _ step: Step, _ arena: Arena) -> EncoderPass {

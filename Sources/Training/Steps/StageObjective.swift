@@ -52,6 +52,12 @@ package struct StageObjective: Sendable {
     return taps
   }
 
+  /// Whether some losses compare the sentences of the global batch with each other.
+  var comparesSentences: Bool { adaptors.contains { $0.adaptor.comparedWidth != nil } }
+
+  /// The width of the teacher's outputs that they read; 0 where they read none.
+  var comparedWidth: Int { adaptors.compactMap(\.adaptor.comparedWidth).max() ?? 0 }
+
   /// Adds the gradients of a micro-batch's part of the objective to the student's taps, and its sums to `sums`.
   func accumulate(_ pair: TapPair, counts: GlobalCounts, into sums: inout Sums) {
     if measuresLabels, let hardLoss = task.kind.hardLoss {
@@ -80,18 +86,25 @@ package struct StageObjective: Sendable {
     alone.accumulate(pair, counts: counts, into: &sums)
   }
 
-  func accumulateAdaptors(_ pair: TapPair, counts: GlobalCounts, into sums: inout Sums) {
+  /// - Parameter comparing: only those that compare sentences with each other, or only all others.
+  func accumulateAdaptors(_ pair: TapPair, counts: GlobalCounts, comparing: Bool? = nil, into sums: inout Sums) {
     for (index, weighted) in adaptors.enumerated() {
+      if let comparing, comparing != (weighted.adaptor.comparedWidth != nil) { continue }
       let scale = weighted.weight / weighted.adaptor.count(counts)
       sums.values[index + 1] += weighted.adaptor.accumulate(pair, scale: scale)
     }
   }
 
   /// What sums over some rows are divided by.
-  func counts(of rows: some Sequence<Int>, in data: TokenizedDataset) -> GlobalCounts {
+  ///
+  /// - Parameter batches: of the rows that are compared with each other; nil where all are.
+  func counts(
+    of rows: some Sequence<Int>, in data: TokenizedDataset, comparedIn batches: [Range<Int>]? = nil
+  ) -> GlobalCounts {
     GlobalCounts(
       lengths: rows.lazy.map { data.length($0) }, targets: rows.reduce(0) { $0 + task.targets(of: $1, in: data) },
-      words: data.alignment.map { alignment in rows.map(alignment.count) })
+      words: data.alignment.map { alignment in rows.map(alignment.count) },
+      sentencePairs: batches.map { batches in batches.reduce(0) { $0 + $1.count * $1.count } })
   }
 
   /// - Parameter hasLabels: whether the first sum means something. Of no labelled rows it is 0, and so is the loss.

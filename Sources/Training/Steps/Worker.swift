@@ -8,12 +8,21 @@ import Text
 /// `@unchecked Sendable`: an array of workers is shared with the pool, and each is used only by the thread of its index,
 /// or by the main thread while no thread runs.
 final class Worker: @unchecked Sendable {
+  /// A micro-batch behind both models, which lies in the arena.
+  struct ForwardPass {
+    let batch: Batch
+    let features: Taps
+    let student: EncoderPass
+  }
+
   let arena = Arena()
   private let layout: ParameterLayout?
   /// The first holds the sum of all micro-batches so far, or of the first ones where they are summed in a tree.
   private var gradients: [ParameterBuffer] = []
   /// The first micro-batch of the next step with the teacher's features of it, which lie in the arena.
   private var prepared: (batch: Batch, features: Taps)?
+  /// A micro-batch whose losses wait for what other ranks and workers find.
+  var waiting: ForwardPass?
 
   /// - Parameter layout: that of the gradients; `nil` for evaluation only.
   init(gradient layout: ParameterLayout?) {

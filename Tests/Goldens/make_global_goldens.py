@@ -1,0 +1,83 @@
+"""Writes Tests/Fixtures/global: losses that compare the sentences of a batch with each other, and the gradient of every
+parameter of a student, from PyTorch in float64. The models are those of Tests/Fixtures/encoder.
+
+pip install "torch==2.13.0+cpu" safetensors numpy
+python3 Tests/Goldens/make_global_goldens.py
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from encoder_reference import Batch, Encoder
+from loss_reference import gradients
+
+FIXTURES = Path(__file__).resolve().parent.parent / "Fixtures"
+VOCABULARY = 31
+# (student, weights by term)
+CASES = {
+    "similarity": ("student-narrow", {"SimilarityMSE": 1.0}),
+    "similarity-and-vectors": ("student", {"SimilarityMSE": 2.0, "EmbeddingMSE": 0.3}),
+}
+
+
+def make_batch(lengths: list[int], random: numpy.random.Generator) -> Batch:
+    batch = Batch([], [], [0], [])
+    for length in lengths:
+        batch.tokens += random.integers(1, VOCABULARY, length).tolist()
+        batch.types += [0] * length
+        batch.starts.append(len(batch.tokens))
+        batch.labels.append(-1)
+    return batch
+
+
+def vectors(encoder: Encoder, batch: Batch) -> Tensor:
+    """The mean of each sentence's last hidden states. (sentences, width)"""
+    return torch.stack([taps.hidden[-1].mean(dim=0) for taps in encoder.forward_batch(batch)])
+
+
+def cosines(x: Tensor) -> Tensor:
+    return torch.nn.functional.cosine_similarity(x[:, None], x[None], dim=-1)
+
+
+def terms(student: Encoder, teacher: Encoder, batch: Batch) -> dict[str, Tensor]:
+    own = vectors(student, batch)
+    with torch.no_grad():
+        others = vectors(teacher, batch)
+    result = {"SimilarityMSE": torch.nn.functional.mse_loss(cosines(own), cosines(others))}
+    if own.shape == others.shape:
+        result["EmbeddingMSE"] = torch.nn.functional.mse_loss(own, others)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=FIXTURES / "global")
+    output: Path = parser.parse_args().output
+    torch.set_num_threads(1)
+    output.mkdir(parents=True, exist_ok=True)
+    random = numpy.random.default_rng(2020)
+    teacher = Encoder(FIXTURES / "encoder" / "teacher")
+    described = []
+    for name, (shape, weights) in CASES.items():
+        student = Encoder(FIXTURES / "encoder" / shape)
+        parameters = student.trainable()
+        batch = make_batch([7, 2, 11, 5, 3, 9, 4, 6], random)
+        found = terms(student, teacher, batch)
+        total = sum(weight * found[term] for term, weight in weights.items())
+        save_file(
+            {key: value.float() for key, value in gradients(total, parameters).items()}, output / f"{name}.safetensors")
+        described.append(
+            {"name": name, "student": shape, "weights": weights, "batch": asdict(batch)}
+            | {"expected": {term: found[term].item() for term in weights}, "total": total.item()})
+    (output / "cases.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in described) + "\n]\n")
+
+
+if __name__ == "__main__":
+    main()

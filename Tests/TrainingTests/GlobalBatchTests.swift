@@ -1,0 +1,148 @@
+import Checkpoints
+import Collectives
+import Distillation
+import Encoders
+import GoldenFixtures
+import JSON
+import Kernels
+import Testing
+import Text
+
+@testable import Training
+
+/// Losses that compare the sentences of the global batch with each other, against PyTorch in double precision
+/// (`Tests/Goldens/make_global_goldens.py`), on any places and in any micro-batches.
+struct GlobalBatchTests {
+  struct Places: Sendable, CustomTestStringConvertible {
+    let ranks: Int
+    let workers: Int
+    let microBatches: TrainingSettings.MicroBatches
+
+    var testDescription: String { "\(ranks) ranks × \(workers) workers, \(microBatches)" }
+  }
+
+  /// With passes that are kept, and with some that run again; with more places than micro-batches too.
+  static let places =
+    [(1, 1, 1), (1, 1, 3), (1, 2, 3), (2, 1, 3), (3, 1, 3), (4, 1, 3), (2, 2, 8), (3, 1, 8)].map {
+      Places(ranks: $0, workers: $1, microBatches: .count($2))
+    } + [Places(ranks: 3, workers: 1, microBatches: .auto)]
+
+  static let cases = ["similarity", "similarity-and-vectors"]
+
+  struct Outcome: Equatable, Sendable {
+    let losses: [Double]
+    /// By parameter.
+    let gradient: [String: [Float]]
+  }
+
+  private static let root = GoldenFixtures.root.split(separator: "/").dropLast().joined(separator: "/")
+
+  private static func described(_ name: String) throws -> JSON {
+    try GoldenFixtures.require(
+      JSON(contentsOf: "/\(root)/global/cases.json").elements.first { $0["name"]?.string == name })
+  }
+
+  /// A model of sentence vectors, with the weights of a fixture.
+  private static func model(
+    _ name: String, dropout: Float = 0, layout: inout ParameterLayout
+  ) throws -> Encoder {
+    var configuration = try GoldenFixtures.configuration(name)
+    configuration.take(.embedding, labels: nil)
+    (configuration.hiddenDropout, configuration.attentionDropout) = (dropout, dropout)
+    return Encoder(configuration, layout: &layout)
+  }
+
+  private static func outcome(
+    _ json: JSON, on ranks: any Communicator, workers: Int, microBatches: TrainingSettings.MicroBatches,
+    dropout: Float = 0
+  ) throws -> Outcome {
+    let data = try PackedRows([GoldenFixtures.require(json["batch"])])
+    let shape = try GoldenFixtures.require(json["student"]?.string)
+    var layout = ParameterLayout()
+    var teacherLayout = ParameterLayout()
+    let student = try model(shape, dropout: dropout, layout: &layout)
+    let teacher = try model("teacher", layout: &teacherLayout)
+    let adaptors = try GoldenFixtures.require(json["weights"]?.object).map { name, weight in
+      var settings = try GoldenFixtures.require(AdaptorSettings(named: name))
+      settings.weight = try GoldenFixtures.require(weight.double)
+      return try settings.makeAdaptor(
+        name: name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
+    }
+    let (weights, teacherWeights) = (ParameterBuffer(layout), ParameterBuffer(teacherLayout))
+    try GoldenFixtures.load(shape, into: weights, head: .newIfMissing)
+    try GoldenFixtures.load("teacher", into: teacherWeights, head: .newIfMissing)
+    defer { withExtendedLifetime((weights, teacherWeights)) {} }
+    var task = TaskSettings()
+    task.kind = .embedding
+    let objective = StageObjective(task: task, labelWeight: 0, adaptors: adaptors)
+    let step = GradientStep(
+      student: student,
+      teacher: LiveTeacher(
+        FrozenModel(teacher, weights: teacherWeights, taps: objective.teacherTaps), taps: objective.teacherTaps),
+      objective: objective, weights: weights,
+      places: try Training.Places(pool: WorkerPool(workers: workers), ranks: ranks))
+    // Twice, as the first leaves the second's teacher behind.
+    var losses: [Double] = []
+    for index in 0..<2 {
+      let result = try step.run(
+        samples: data.batches[0], next: data.batches[0], data: data.dataset, microBatches: microBatches,
+        dropout: DropoutKey(seed: 1, step: UInt32(0)), updated: UpdatedParameters(layout) { _ in true })
+      #expect(index == 0 || losses == result.losses.adaptors)
+      losses = result.losses.adaptors
+    }
+    let rows = Set(data.dataset.words(of: data.batches[0], vocabulary: 31))
+    var gradient: [String: [Float]] = [:]
+    for entry in layout.entries {
+      var values = Array(step.gradient[entry.slot].values)
+      if entry.key.contains("word_embeddings") {
+        let width = entry.slot.columns
+        for row in 0..<entry.slot.rows where !rows.contains(row) {
+          for column in 0..<width { values[row * width + column] = 0 }
+        }
+      }
+      gradient[entry.key] = values
+    }
+    return Outcome(losses: losses, gradient: gradient)
+  }
+
+  @Test("losses and gradients agree with PyTorch on any places", arguments: cases, places)
+  func agreesWithPyTorch(name: String, places: Places) throws {
+    let json = try Self.described(name)
+    let file = try SafetensorsFile("/\(Self.root)/global/\(name).safetensors")
+    let outcomes = try ThreadRanks.run(places.ranks) {
+      try Self.outcome(json, on: $0, workers: places.workers, microBatches: places.microBatches)
+    }
+    let wanted = try Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, try file.floats($0)) })
+    let expected = try #require(json["expected"]?.object)
+    func norm(_ values: some Sequence<Float>) -> Double {
+      values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+    }
+    let total = norm(wanted.values.joined())
+    for outcome in outcomes {
+      for ((term, value), found) in zip(expected, outcome.losses) {
+        let value = try #require(value.double)
+        #expect(abs(found - value) <= 1e-5 * value, "\(term): \(found), not \(value)")
+      }
+      for (key, found) in outcome.gradient {
+        let wanted = try #require(wanted[key], "\(key)")
+        let error = norm(zip(found, wanted).map { $0 - $1 })
+        #expect(error <= 1e-4 * norm(wanted) + 1e-6 * total, "\(key): off by \(error) of \(norm(wanted))")
+      }
+    }
+  }
+
+  @Test("with dropout, a pass that runs again is the one before, and places change no bit", arguments: [3, 5])
+  func sameBits(microBatches: Int) throws {
+    let json = try Self.described("similarity-and-vectors")
+    func outcomes(ranks: Int, workers: Int) throws -> [Outcome] {
+      try ThreadRanks.run(ranks) {
+        try Self.outcome(json, on: $0, workers: workers, microBatches: .count(microBatches), dropout: 0.2)
+      }
+    }
+    let alone = try outcomes(ranks: 1, workers: 1)[0]
+    let plain = try Self.outcome(json, on: SingleProcess(), workers: 1, microBatches: .count(microBatches))
+    #expect(alone.losses != plain.losses)
+    for ranks in 2...4 { #expect(try outcomes(ranks: ranks, workers: 1).allSatisfy { $0 == alone }) }
+    #expect(try outcomes(ranks: 2, workers: 2).allSatisfy { $0 == alone })
+  }
+}
