@@ -46,7 +46,7 @@ package struct GlobalBatch: Sendable {
     let all = 0..<batch.sentences
     return ComparedSentences(
       batch: batch, student: matrix(student, studentWidth, all, arena: arena),
-      teacher: matrix(teacher, teacherWidth, all, arena: arena), own: own)
+      teacher: teacherWidth > 0 ? matrix(teacher, teacherWidth, all, arena: arena) : nil, own: own)
   }
 }
 
@@ -55,7 +55,8 @@ struct ComparedSentences {
   let batch: Batch
   /// (sentences, width)
   let student: Matrix
-  let teacher: Matrix
+  /// Where some adaptor compares with it.
+  let teacher: Matrix?
   /// Those of the micro-batch, which get a gradient from it.
   let own: Range<Int>
 }
@@ -65,6 +66,6 @@ extension TapPair {
   var compared: ComparedSentences {
     globalBatch.map { $0.all.compared(own: $0.sentences, arena: arena) }
       ?? ComparedSentences(
-        batch: batch, student: student.matrix(.logits), teacher: teacher.matrix(.logits), own: 0..<batch.sentences)
+        batch: batch, student: student.matrix(.logits), teacher: teacher[.logits]?.matrix, own: 0..<batch.sentences)
   }
 }

@@ -90,6 +90,32 @@ import Testing
     #expect(workspace.text("next/best/1_Pooling/config.json").contains(#""pooling_mode_max_tokens": true"#))
   }
 
+  /// Texts that are alike have higher scores.
+  private static let scored = [
+    "task={kind: embedding, largestScore: 5}",
+    "data.train={tsv: pairs.tsv, textColumn: a, pairColumn: b, labelColumn: score}", "stages.vectors.labelWeight=1",
+    "data.unlabelled=[{tsv: pairs.tsv, textColumn: b, pairColumn: a}]", "stages.vectors.adaptors=[SimilarityMSE]",
+  ]
+
+  @Test("learned from scores of pairs too, on one to four ranks", arguments: ["concatenate", "{labelled: 0.5}"])
+  func scores(mix: String) throws {
+    let workspace = try Self.workspace()
+    let runs = try (1...4).map { ranks in
+      try workspace.train(
+        Self.configuration, set: Self.scored + ["data.mix=\(mix)", "run.directory=ranks-\(ranks)"], ranks: ranks)
+    }
+    for run in runs.dropFirst() {
+      #expect(run.weightBytes("last") == runs[0].weightBytes("last"), "\(run.directory)")
+      #expect(run.comparableEvents == runs[0].comparableEvents, "\(run.directory)")
+    }
+    let validations = runs[0].events("validation").compactMap { $0["val_loss"]?.double }
+    #expect(!validations.isEmpty && (validations.last ?? 1) < 0.5)
+    let alone = try workspace.train(
+      Self.configuration,
+      set: Self.scored.dropLast(2) + ["stages.vectors.adaptors=[]", "teacher=null", "run.directory=alone"])
+    #expect(alone.losses.count == 6 && alone.events("validation").allSatisfy { $0["val_loss"] != nil })
+  }
+
   private struct Mistake {
     let set: [String]
     let message: String
@@ -98,8 +124,20 @@ import Testing
   @Test("what is refused is named")
   func refuses() throws {
     let workspace = try Self.workspace()
+    let scored = Self.scored
     let mistakes = [
-      Mistake(set: ["stages.vectors.labelWeight=1"], message: "embedding learns from a teacher alone"),
+      Mistake(set: ["stages.vectors.labelWeight=1"], message: "stage vectors learns from labels, and there are none"),
+      Mistake(
+        set: scored + ["data.train={tsv: pairs.tsv, textColumn: a, labelColumn: score}"],
+        message: "stage vectors learns from scores, which are of two texts each; give pairColumn"),
+      Mistake(
+        set: scored + ["training.batchSize=9"],
+        message:
+          "training.batchSize: the two texts of a pair are rows of the same batch; expected an even number, found 9"),
+      Mistake(
+        set: scored + ["task.largestScore=4"],
+        message: "pairs.tsv: row 6: expected a score from -4.0 to 4.0, as cosines are compared with it, found 5.0; set "
+          + "task.largestScore to the highest score"),
       Mistake(set: ["stages.vectors.update=head"], message: "the model of embedding has no head"),
       Mistake(set: ["task.labels=[a]"], message: "task.labels: does not go with kind: embedding"),
       Mistake(

@@ -24,6 +24,8 @@ VOCABULARY = 31
 CASES = {
     "similarity": ("student-narrow", {"SimilarityMSE": 1.0}),
     "similarity-and-vectors": ("student", {"SimilarityMSE": 2.0, "EmbeddingMSE": 0.3}),
+    "scored-pairs": ("student-narrow", {"hard": 1.0}),
+    "scored-pairs-and-similarity": ("student", {"hard": 0.7, "SimilarityMSE": 1.5}),
 }
 
 
@@ -37,6 +39,12 @@ def make_batch(lengths: list[int], random: numpy.random.Generator) -> Batch:
     return batch
 
 
+def make_scores(random: numpy.random.Generator) -> list[float | None]:
+    """Of the four pairs of a batch, whose texts are sentences side by side; one has none."""
+    scores = [round(score, 2) for score in random.uniform(0, 5, 4).tolist()]
+    return [scores[0], scores[1], None, scores[3]]
+
+
 def vectors(encoder: Encoder, batch: Batch) -> Tensor:
     """The mean of each sentence's last hidden states. (sentences, width)"""
     return torch.stack([taps.hidden[-1].mean(dim=0) for taps in encoder.forward_batch(batch)])
@@ -46,11 +54,20 @@ def cosines(x: Tensor) -> Tensor:
     return torch.nn.functional.cosine_similarity(x[:, None], x[None], dim=-1)
 
 
-def terms(student: Encoder, teacher: Encoder, batch: Batch) -> dict[str, Tensor]:
+def scored_pairs(own: Tensor, scores: list[float | None]) -> Tensor:
+    """sentence-transformers' CosineSimilarityLoss, of scores up to 5."""
+    scored = [pair for pair, score in enumerate(scores) if score is not None]
+    found = torch.cosine_similarity(own[0::2], own[1::2])[scored]
+    wanted = torch.tensor([scores[pair] / 5 for pair in scored], dtype=torch.float64)
+    return torch.nn.functional.mse_loss(found, wanted)
+
+
+def terms(student: Encoder, teacher: Encoder, batch: Batch, scores: list[float | None]) -> dict[str, Tensor]:
     own = vectors(student, batch)
     with torch.no_grad():
         others = vectors(teacher, batch)
     result = {"SimilarityMSE": torch.nn.functional.mse_loss(cosines(own), cosines(others))}
+    result["hard"] = scored_pairs(own, scores)
     if own.shape == others.shape:
         result["EmbeddingMSE"] = torch.nn.functional.mse_loss(own, others)
     return result
@@ -69,12 +86,13 @@ def main() -> None:
         student = Encoder(FIXTURES / "encoder" / shape)
         parameters = student.trainable()
         batch = make_batch([7, 2, 11, 5, 3, 9, 4, 6], random)
-        found = terms(student, teacher, batch)
+        scores = make_scores(random) if "hard" in weights else [None] * 4
+        found = terms(student, teacher, batch, scores)
         total = sum(weight * found[term] for term, weight in weights.items())
         save_file(
             {key: value.float() for key, value in gradients(total, parameters).items()}, output / f"{name}.safetensors")
         described.append(
-            {"name": name, "student": shape, "weights": weights, "batch": asdict(batch)}
+            {"name": name, "student": shape, "weights": weights, "batch": asdict(batch), "scores": scores}
             | {"expected": {term: found[term].item() for term in weights}, "total": total.item()})
     (output / "cases.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in described) + "\n]\n")
 

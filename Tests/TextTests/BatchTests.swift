@@ -93,6 +93,23 @@ struct SamplerTests {
     #expect(sampler.order(epoch: 1) == [3, 5, 1, 0, 3, 2])
   }
 
+  @Test("rows that stay together are visited as one")
+  func together() {
+    for sampler in [
+      Sampler(count: 100, seed: 5, shuffle: true, together: 2),
+      Sampler(
+        labels: (0..<100).map { $0 % 10 < 4 ? 0 : -1 }, share: 0.3, seed: 5, shuffle: true, together: 2),
+    ] {
+      let order = sampler.order(epoch: 1)
+      #expect(order.count == 100 && order != sampler.order(epoch: 0))
+      for place in stride(from: 0, to: 100, by: 2) {
+        let isPair = order[place].isMultiple(of: 2) && order[place + 1] == order[place] + 1
+        #expect(isPair || sampler.repeatsRows && order[place] % 10 >= 4 && order[place + 1] % 10 >= 4)
+      }
+    }
+    #expect(Sampler(count: 5, seed: 5, shuffle: true, together: 2).order(epoch: 0).last == 4)
+  }
+
   @Test func everyEpochHoldsEveryRowOnce() {
     let sampler = Sampler(count: 1000, seed: 2022, shuffle: true)
     let orders = (0..<3).map { sampler.order(epoch: $0) }

@@ -10,7 +10,10 @@ struct PackedRows {
   /// The rows of each batch.
   let batches: [ArraySlice<Int>]
 
-  init(_ json: [JSON]) throws {
+  /// - Parameters:
+  ///   - scores: of each row, in place of its class, or none.
+  ///   - groups: of each row.
+  init(_ json: [JSON], scores: [Double?]? = nil, groups: [Int]? = nil) throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "steps-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -23,7 +26,11 @@ struct PackedRows {
         func text(_ type: Int32) -> String {
           range.filter { batch.types[$0] == type }.map { "w\(batch.tokens[$0])" }.joined(separator: " ")
         }
-        rows += #"{"text": "\#(text(0))", "pair": "\#(text(1))", "label": \#(batch.labels[sentence])}"# + "\n"
+        let row = count + sentence
+        let label = scores.map { $0[row].map { "\($0)" } ?? "null" } ?? "\(batch.labels[sentence])"
+        rows +=
+          #"{"text": "\#(text(0))", "pair": "\#(text(1))", "label": \#(label), "group": "\#(groups?[row] ?? 0)"}"#
+          + "\n"
       }
       batches.append(Array(0..<count + batch.sentences)[count...])
       count += batch.sentences
@@ -34,9 +41,10 @@ struct PackedRows {
     var source = DatasetSource(format: .jsonl, path: "\(directory)/rows.jsonl")
     source.pairColumn = .name("pair")
     source.missingLabels = .unlabelled
+    if groups != nil { source.groupColumn = .name("group") }
+    let targets: Targets = scores == nil ? .classes(["negative", "neutral", "positive"]) : .numbers(["score"])
     dataset = try TokenizedDataset(
-      source.read(labels: ["negative", "neutral", "positive"]), tokenizer: Tokenizer(directory: directory),
-      maxLength: nil)
+      source.read(targets), tokenizer: Tokenizer(directory: directory), maxLength: nil)
     let tokens = try json.reduce(0) { try $0 + $1["tokens"].elements.count }
     try #require((0..<dataset.count).reduce(0) { $0 + dataset.length($1) } == tokens)
   }

@@ -1,4 +1,5 @@
 import Distillation
+import Encoders
 import GoldenFixtures
 import JSON
 import Kernels
@@ -18,7 +19,7 @@ struct PairGoldenTests {
     for item in try Self.cases("losses") {
       let arena = Arena()
       let logits = try TaskGoldenTests.matrix(item["logits"], arena)
-      let dLogits = arena.zeros(logits.rows, logits.columns)
+      let taps = Taps([.logits: .matrix(logits)])
       var batch = Batch()
       batch.values = try (item["targets"]?.array ?? []).flatMap { try TaskGoldenTests.numbers($0) }.map { Float($0) }
       batch.labels = try TaskGoldenTests.numbers(item["labels"]).map { Int32($0) }
@@ -27,11 +28,14 @@ struct PairGoldenTests {
       task.loss = try #require(item["loss"]?.string.flatMap(PairLoss.init))
       task.positiveWeights = try TaskGoldenTests.numbers(item["weights"])
       let hardLoss = try #require(task.kind.hardLoss)
-      let sum = hardLoss(
-        task, HardLossTerms(logits: logits, batch: batch, dLogits: dLogits, scale: 1 / count, arena: arena))
+      let d = TapGradients(taps, batch: batch, arena: arena)
+      let pair = TapPair(
+        batch: batch, teacher: Taps(), student: taps, dStudent: d, weights: ParameterBuffer(ParameterLayout()),
+        gradient: nil, arena: arena)
+      let sum = hardLoss(task, HardLossTerms(pair: pair, scale: 1 / count))
       let wanted = try #require(item["sum"]?.double)
       #expect(abs(sum - wanted) <= 1e-9 * wanted)
-      try TaskGoldenTests.expectClose(dLogits, item["gradient"])
+      try TaskGoldenTests.expectClose(d.matrix(.logits), item["gradient"])
     }
   }
 

@@ -59,7 +59,10 @@ struct TokenModelTests {
     let hardLoss = try #require(TaskKind.tokens.hardLoss)
     let loss = hardLoss(
       TaskSettings(.tokens),
-      HardLossTerms(logits: logits, batch: batch, dLogits: d.matrix(.logits), scale: 1 / count, arena: arena))
+      HardLossTerms(
+        pair: TapPair(
+          batch: batch, teacher: Taps(), student: pass.taps, dStudent: d, weights: weights, gradient: gradient,
+          arena: arena), scale: 1 / count))
     let expected = try #require(item["loss"]?.double)
     #expect(abs(loss / count - expected) < 1e-5 * expected)
     pass.backward(d, gradient: gradient, headOnly: false)

@@ -28,8 +28,9 @@ struct SimilarityError: Adaptor {
     let mark = pair.arena.mark
     defer { pair.arena.reset(to: mark) }
     let all = pair.compared
+    guard let teacher = all.teacher else { preconditionFailure("the teacher's vectors were not asked for") }
     let (unit, cosines) = cosines(all.student, all.own, pair.arena)
-    let (_, teacherCosines) = self.cosines(all.teacher, all.own, pair.arena)
+    let (_, teacherCosines) = self.cosines(teacher, all.own, pair.arena)
     // A sentence is as similar to itself as can be, in either model.
     for (row, sentence) in all.own.enumerated() { cosines[row, sentence] = teacherCosines[row, sentence] }
     let d = dVector.map { _ in pair.arena.zeros(cosines.rows, cosines.columns) }

@@ -4,22 +4,27 @@ package struct Sampler: Sendable, Equatable {
   package let seed: UInt64
   /// Whether each epoch has an order of its own; otherwise all have that of the file.
   package let shuffle: Bool
+  /// How many rows that follow one another in the file stay together.
+  private let together: Int
 
   /// Nil where each epoch has every row once.
   private let mixture: Mixture?
 
   /// Two kinds of rows that alternate in fixed shares.
   private struct Mixture: Sendable, Equatable {
-    /// Rows with a label and rows without.
+    /// Rows with a label, the first of those that stay together, and rows without.
     let labelled: [Int]
     let unlabelled: [Int]
     let share: Double
   }
 
-  package init(count: Int, seed: UInt64, shuffle: Bool) {
+  /// - Parameter together: how many rows that follow one another in the file stay together; any that are left over come
+  ///   last.
+  package init(count: Int, seed: UInt64, shuffle: Bool, together: Int = 1) {
     self.count = count
     self.seed = seed
     self.shuffle = shuffle
+    self.together = together
     mixture = nil
   }
 
@@ -29,13 +34,15 @@ package struct Sampler: Sendable, Equatable {
   /// - Parameters:
   ///   - labels: those of all rows, negative where there is none; both kinds must occur.
   ///   - share: of rows with a label, in (0, 1).
-  package init(labels: [Int32], share: Double, seed: UInt64, shuffle: Bool) {
+  ///   - together: how many rows with a label that follow one another in the file stay together, from its beginning on.
+  package init(labels: [Int32], share: Double, seed: UInt64, shuffle: Bool, together: Int = 1) {
     count = labels.count
     self.seed = seed
     self.shuffle = shuffle
+    self.together = together
     let mixture = Mixture(
-      labelled: labels.indices.filter { labels[$0] >= 0 }, unlabelled: labels.indices.filter { labels[$0] < 0 },
-      share: share)
+      labelled: labels.indices.filter { labels[$0] >= 0 && $0.isMultiple(of: together) },
+      unlabelled: labels.indices.filter { labels[$0] < 0 }, share: share)
     precondition(!mixture.labelled.isEmpty && !mixture.unlabelled.isEmpty, "a mixture needs rows of both kinds")
     self.mixture = mixture
   }
@@ -46,6 +53,10 @@ package struct Sampler: Sendable, Equatable {
   /// The rows in the order of an epoch. (count)
   package func order(epoch: Int) -> [Int] {
     if let mixture { return order(mixture, epoch: epoch) }
+    if together > 1 {
+      let first = Sampler(count: count / together, seed: seed, shuffle: shuffle).order(epoch: epoch)
+      return first.flatMap { $0 * together..<($0 + 1) * together } + Array(count / together * together..<count)
+    }
     var order = Array(0..<count)
     guard shuffle, count > 1 else { return order }
     // Mixed twice, so that seeds and epochs that follow one another start far apart.
@@ -58,14 +69,24 @@ package struct Sampler: Sendable, Equatable {
   }
 
   private func order(_ mixture: Mixture, epoch: Int) -> [Int] {
-    func labelled(before row: Int) -> Int { Int((mixture.share * Double(row)).rounded()) }
-    let total = labelled(before: count)
+    func labelled(before place: Int) -> Int { Int((mixture.share * Double(place)).rounded()) }
+    let places = count / together
+    let total = labelled(before: places)
     // Seeds of their own, so that two kinds of as many rows are not shuffled alike.
     var labelledRows = succession(mixture.labelled, total, epoch: epoch, seed: seed)[...]
-    var otherRows = succession(mixture.unlabelled, count - total, epoch: epoch, seed: ~seed)[...]
-    return (0..<count).map { row in
-      labelled(before: row + 1) > labelled(before: row) ? labelledRows.removeFirst() : otherRows.removeFirst()
+    var otherRows = succession(mixture.unlabelled, count - total * together, epoch: epoch, seed: ~seed)[...]
+    var order: [Int] = []
+    order.reserveCapacity(count)
+    for place in 0..<places {
+      if labelled(before: place + 1) > labelled(before: place) {
+        let first = labelledRows.removeFirst()
+        order += first..<first + together
+      } else {
+        order += otherRows.prefix(together)
+        otherRows = otherRows.dropFirst(together)
+      }
     }
+    return order + otherRows
   }
 
   /// The rows of one kind that an epoch takes, where each epoch takes as many.

@@ -88,7 +88,7 @@ extension RunConfiguration {
   }
 
   private func checkLabels(_ reader: ConfigurationReader) {
-    guard task.kind.hasLoss else { return }
+    guard task.kind.hardLoss != nil else { return }
     if reader.isSound("data.train"), reader.isSound("stages"), !data.train.hasLabels,
       let stage = stages.first(where: { $0.labelWeight > 0 })
     {
@@ -96,7 +96,14 @@ extension RunConfiguration {
         "stage \(stage.name) learns from labels, and there are none; give labels or labelColumn, or labelWeight 0",
         at: reader.node("data.train"), path: "data.train")
     }
-    if reader.isSound("data.validation"), let validation = data.validation, !validation.hasLabels {
+    if task.kind == .embedding, reader.isSound("data.train"), data.train.hasLabels, data.train.pairColumn == nil,
+      let stage = stages.first(where: { $0.labelWeight > 0 })
+    {
+      reader.report(
+        "stage \(stage.name) learns from scores, which are of two texts each; give pairColumn, or labelWeight 0",
+        at: reader.node("data.train"), path: "data.train")
+    }
+    if task.kind.hasLoss, reader.isSound("data.validation"), let validation = data.validation, !validation.hasLabels {
       reader.report(
         "validation needs labels; give labels or labelColumn", at: reader.node("data.validation"),
         path: "data.validation")
@@ -130,7 +137,14 @@ extension RunConfiguration {
 
   private func checkGradients(of stage: StageSettings, _ path: String, _ reader: ConfigurationReader) {
     let counted = stage.adaptors.filter { $0.weight > 0 }
-    if !task.kind.hasLoss, stage.labelWeight > 0 {
+    if task.kind.scoresPairsOfRows, stage.labelWeight > 0, !stage.training.batchSize.isMultiple(of: 2) {
+      let key = reader.hasNode("\(path).batchSize") ? "\(path).batchSize" : "training.batchSize"
+      reader.report(
+        "the two texts of a pair are rows of the same batch; expected an even number, found "
+          + "\(stage.training.batchSize)",
+        at: reader.node(key), path: key)
+    }
+    if task.kind.hardLoss == nil, stage.labelWeight > 0 {
       reader.report(
         "\(task.kind.name) learns from a teacher alone; give labelWeight 0 and adaptors",
         at: reader.node("\(path).labelWeight"), path: "\(path).labelWeight")

@@ -123,6 +123,8 @@ package struct TaskSettings: Sendable, Equatable {
   /// How a sentence vector is pooled, and whether it is normalised; `nil` is what the student's directory says.
   package var pooling: SentenceVectorShape.Pooling?
   package var normalize: Bool?
+  /// The score of a pair of texts that means the same, which a cosine of 1 stands for.
+  package var largestScore = 1.0
 
   package init() {}
 

@@ -213,7 +213,8 @@ extension StageSettings {
       "which checkpoint of the previous stage this one starts from")
     training = TrainingSettings(section, inheriting: inherited)
     section.section("checkpoint", "which checkpoints are kept") { section in
-      checkpoint.monitor = monitors ? task.usualMonitor : nil
+      checkpoint.monitor =
+        monitors ? (labelWeight > 0 && task.scoresPairsOfRows ? TaskMetric.loss.key : task.usualMonitor) : nil
       section.read(
         "monitor", .orNull(.text("a metric, such as val_loss", form: .text("metric"))), into: &checkpoint.monitor,
         "picks the best checkpoint; null without validation data")

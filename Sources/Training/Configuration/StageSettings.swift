@@ -76,7 +76,8 @@ extension AdaptorSettings {
 extension StageSettings {
   /// The validation metrics of a stage, which its checkpoint may monitor.
   package func monitors(of task: TaskKind) -> [String] {
-    let labels = task.metricKeys
+    let learnsFromScores = task.scoresPairsOfRows && labelWeight > 0
+    let labels = (learnsFromScores ? [TaskMetric.loss.key] : []) + task.metricKeys
     guard !adaptors.isEmpty else { return labels }
     return labels + ["val_distillation"] + AdaptorSettings.metricKeys(of: adaptors).map { "val_\($0)" }
   }

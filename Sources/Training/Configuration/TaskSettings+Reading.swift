@@ -76,11 +76,16 @@ extension TaskSettings {
     section.read(
       "normalize", .orNull(.boolean), into: &normalize,
       "with `embedding`: whether vectors are divided by their length; null as the student's directory says, else false")
+    section.read(
+      "largestScore", .number(above: 0, atMost: 1e6), into: &largestScore,
+      "with `embedding`: the score of two texts that mean the same, where a stage learns from scores: they are divided by it"
+    )
     if kind == .pairs, loss == .mse, !positiveWeights.isEmpty {
       section.report("does not go with loss: mse, which has no positives", at: "positiveWeights")
     }
     for key in [
       "loss", "cutoff", "classWeights", "labelSmoothing", "positiveWeights", "threshold", "pooling", "normalize",
+      "largestScore",
     ]
     where section.value(key) != nil && !kind.options.contains(key) {
       section.report("does not go with kind: \(kind.name)", at: key)

@@ -113,16 +113,13 @@ struct Evaluation {
     let features = teacher?.features(of: batch, arena: arena) ?? Taps()
     let taps = student.infer(batch, weights: weights, packed: packed, taps: selection, arena: arena)
     var sums = objective.zero
-    objective.accumulateAdaptors(
-      TapPair(
-        batch: batch, teacher: features, student: taps, dStudent: nil, weights: weights, gradient: nil,
-        arena: arena),
-      counts: counts, comparing: false, into: &sums)
+    let pair = TapPair(
+      batch: batch, teacher: features, student: taps, dStudent: nil, weights: weights, gradient: nil, arena: arena)
+    objective.accumulateAdaptors(pair, counts: counts, comparing: false, into: &sums)
     guard selection.contains(.logits) else { return Part(logits: [], teacher: [], sums: sums) }
     let logits = taps.matrix(.logits)
-    if let hardLoss = objective.task.kind.hardLoss {
-      sums.values[0] += hardLoss(
-        objective.task, HardLossTerms(logits: logits, batch: batch, dLogits: nil, scale: 0, arena: arena))
+    if objective.task.kind.hasLoss, let hardLoss = objective.task.kind.hardLoss {
+      sums.values[0] += hardLoss(objective.task, HardLossTerms(pair: pair, scale: 0))
     }
     let teacher = objective.comparedWidth > 0 ? Array(features.matrix(.logits).values) : []
     return Part(logits: Array(logits.values), teacher: teacher, sums: sums)
@@ -174,11 +171,13 @@ struct Evaluation {
       _ = out.values.update(fromContentsOf: rows.joined())
       return Taps([.logits: .matrix(out)])
     }
-    objective.accumulateAdaptors(
-      TapPair(
-        batch: batch, teacher: taps(teacher), student: taps(student), dStudent: nil, weights: weights, gradient: nil,
-        arena: arena),
-      counts: counts, comparing: true, into: &sums)
+    let pair = TapPair(
+      batch: batch, teacher: teacher.isEmpty ? Taps() : taps(teacher), student: taps(student), dStudent: nil,
+      weights: weights, gradient: nil, arena: arena)
+    objective.accumulateAdaptors(pair, counts: counts, comparing: true, into: &sums)
+    if objective.learnsFromPairsOfRows, let hardLoss = objective.task.kind.hardLoss {
+      sums.values[0] += hardLoss(objective.task, HardLossTerms(pair: pair, scale: 0))
+    }
   }
 }
 

@@ -25,7 +25,7 @@ extension ClassifierModel {
     try check(data)
     let clock = ContinuousClock()
     let start = clock.now
-    let objective = StageObjective(task: task, labelWeight: 1, adaptors: [])
+    let objective = StageObjective(task: task, labelWeight: task.kind.hasLoss ? 1 : 0, adaptors: [])
     let evaluation = Evaluation(
       student: encoder, weights: weights, teacher: nil, objective: objective, places: places, precision: precision)
     guard let outcome = try evaluation.run(data, progress: places.ranks.rank == 0 ? progress : nil) else { return nil }

@@ -174,7 +174,8 @@ struct RunInputs: Sendable {
     threads: Int
   ) throws -> (TokenizedDataset?, [SHA256]?) {
     let monitor = configuration.stages.first { stage in
-      stage.checkpoint.monitor.map(configuration.task.kind.metricKeys.contains) ?? false
+      stage.checkpoint.monitor.map { $0 == TaskMetric.loss.key || configuration.task.kind.metricKeys.contains($0) }
+        ?? false
     }
     guard let source = configuration.data.validation else { return (nil, nil) }
     let examples = try configuration.task.read(

@@ -32,7 +32,7 @@ extension StageRun {
     guard let data = inputs.test else { return nil }
     let start = ContinuousClock.now
     let best = try student(from: .best)
-    let objective = StageObjective(task: inputs.task, labelWeight: 1, adaptors: [])
+    let objective = StageObjective(task: inputs.task, labelWeight: inputs.task.kind.hasLoss ? 1 : 0, adaptors: [])
     let evaluation = Evaluation(
       student: best.encoder, weights: best.weights, teacher: nil, objective: objective, places: places)
     // Only rank 0 has the metrics, and sees what is wrong with them.

@@ -61,7 +61,7 @@ extension StageRun {
     if let hard = losses.hard {
       let answers = Answers(
         objective.task, outputs: student.configuration.labels, logits: outcome.logits, data: data)
-      if objective.task.kind.hasLoss { metrics.append((TaskMetric.loss.key, hard)) }
+      if objective.task.kind.hasLoss || objective.learnsFromPairsOfRows { metrics.append((TaskMetric.loss.key, hard)) }
       metrics += answers.metrics.map { ($0.metric.key, $0.value) }
     }
     if !objective.adaptors.isEmpty {

@@ -14,6 +14,8 @@ struct TrainingData: Sendable {
   let hashes: [TeacherPredictions.Part]
   /// How many rows `data.train` has.
   let trainRows: Int
+  /// Whether rows are the texts of pairs, side by side.
+  private let areOfPairs: Bool
 
   /// The rows of a stage, by its position.
   subscript(stage: Int) -> TokenizedDataset { sets[setOfStage[stage]] }
@@ -34,6 +36,7 @@ struct TrainingData: Sendable {
       areNeeded: configuration.stages.contains { $0.labelWeight != 0 })
     try Self.check(examples, configuration)
     let train = try tokenize(examples)
+    try Self.checkScores(train, configuration)
     var parts = [train]
     var hashes: [TeacherPredictions.Part] = []
     func hash(_ source: DatasetSource, _ examples: Examples) {
@@ -69,6 +72,7 @@ struct TrainingData: Sendable {
       return (source, start..<start + part.count)
     }
     trainRows = train.count
+    areOfPairs = configuration.task.kind == .embedding && source.pairColumn != nil
     self.hashes = hashes
   }
 
@@ -80,7 +84,7 @@ struct TrainingData: Sendable {
   private init(_ data: TrainingData, sets: [TokenizedDataset]) {
     self.sets = sets
     (setOfStage, all, texts) = (data.setOfStage, data.all, data.texts)
-    (hashes, trainRows) = (data.hashes, data.trainRows)
+    (hashes, trainRows, areOfPairs) = (data.hashes, data.trainRows, data.areOfPairs)
   }
 
   /// Where the rows of a stage are in `all`.
@@ -126,12 +130,28 @@ struct TrainingData: Sendable {
     }
   }
 
-  /// The order in which a stage visits its rows.
+  /// Where vectors are learned from scores, no cosine leaves what they may be.
+  private static func checkScores(_ rows: TokenizedDataset, _ configuration: RunConfiguration) throws {
+    guard configuration.task.kind == .embedding, configuration.stages.contains(where: { $0.labelWeight > 0 }) else {
+      return
+    }
+    let largest = configuration.task.largestScore
+    for row in 0..<rows.count where rows.labels[row] >= 0 {
+      guard let score = rows.values(row).first, abs(Double(score)) > largest else { continue }
+      throw ModelError(
+        "\(configuration.data.train.name): row \(row / 2 + 1): expected a score from \(-largest) to \(largest), as cosines "
+          + "are compared with it, found \(score); set task.largestScore to the highest score there is")
+    }
+  }
+
+  /// The order in which a stage visits its rows. Where it learns from scores, the texts of a pair are in one batch.
   func sampler(stage index: Int, _ settings: StageSettings, seed: UInt64) -> Sampler {
     let (rows, shuffle) = (self[index], settings.training.shuffle)
+    let together = areOfPairs && settings.labelWeight > 0 ? 2 : 1
     return switch settings.unlabelled.mix {
-    case .concatenate: Sampler(count: rows.count, seed: seed, shuffle: shuffle)
-    case .labelled(let share): Sampler(labels: rows.labels, share: share, seed: seed, shuffle: shuffle)
+    case .concatenate: Sampler(count: rows.count, seed: seed, shuffle: shuffle, together: together)
+    case .labelled(let share):
+      Sampler(labels: rows.labels, share: share, seed: seed, shuffle: shuffle, together: together)
     }
   }
 

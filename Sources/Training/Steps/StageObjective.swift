@@ -53,7 +53,10 @@ package struct StageObjective: Sendable {
   }
 
   /// Whether some losses compare the sentences of the global batch with each other.
-  var comparesSentences: Bool { adaptors.contains { $0.adaptor.comparedWidth != nil } }
+  var comparesSentences: Bool { learnsFromPairsOfRows || adaptors.contains { $0.adaptor.comparedWidth != nil } }
+
+  /// Whether the hard loss is one of them.
+  var learnsFromPairsOfRows: Bool { measuresLabels && task.kind.scoresPairsOfRows }
 
   /// The width of the teacher's outputs that they read; 0 where they read none.
   var comparedWidth: Int { adaptors.compactMap(\.adaptor.comparedWidth).max() ?? 0 }
@@ -63,9 +66,7 @@ package struct StageObjective: Sendable {
     if measuresLabels, let hardLoss = task.kind.hardLoss {
       sums.values[0] += hardLoss(
         task,
-        HardLossTerms(
-          logits: pair.student.matrix(.logits), batch: pair.batch, dLogits: pair.dStudent?.matrix(.logits),
-          scale: labelWeight / counts.hardLossCount, arena: pair.arena))
+        HardLossTerms(pair: pair, scale: labelWeight / counts.hardLossCount))
     }
     accumulateAdaptors(pair, counts: counts, into: &sums)
   }

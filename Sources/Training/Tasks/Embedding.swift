@@ -3,10 +3,10 @@ import JSON
 import Text
 
 extension TaskKind {
-  /// A vector for each text, learned from a teacher's.
+  /// A vector for each text, learned from a teacher's, or from scores of pairs.
   package static let embedding = TaskKind(
     name: "embedding", meaning: "a vector for each text", problem: .embedding, leastOutputs: 0, standardOutputs: [],
-    options: ["pooling", "normalize"], targets: { _, _ in .numbers(["score"]) },
+    options: ["pooling", "normalize", "largestScore"], targets: { _, _ in .numbers(["score"]) },
     card: Card(
       pipelineTag: "sentence-similarity", title: "Sentence similarity", noun: "A model of sentence vectors",
       outputs: "vector", pipelineArguments: "", autoClass: "AutoModel"),
@@ -14,7 +14,8 @@ extension TaskKind {
       TaskMetric("spearman", "Spearman", .max, hub: ("spearmanr", "Spearman correlation of cosines")),
       TaskMetric("pearson", "Pearson", .max, hub: ("pearsonr", "Pearson correlation of cosines")),
     ],
-    hardLoss: nil,
+    hardLoss: { task, terms in scoredPairsError(terms.pair, largest: task.largestScore, scale: terms.scale) },
+    scoresPairsOfRows: true,
     measure: { answers in
       let scores = answers.similarities
       return [scores.spearman, scores.pearson]

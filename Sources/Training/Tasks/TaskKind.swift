@@ -1,3 +1,4 @@
+import Distillation
 import Encoders
 import JSON
 import Kernels
@@ -29,6 +30,9 @@ package struct TaskKind: Sendable {
   ///
   /// `nil` where nothing is learned from labels.
   let hardLoss: (@Sendable (TaskSettings, HardLossTerms) -> Double)?
+  /// Whether the hard loss is of two rows together, which are then in one global batch. It is computed where a stage learns
+  /// from it alone.
+  var scoresPairsOfRows = false
   /// The metrics' values, over the rows that have a label.
   let measure: @Sendable (Answers) -> [Double]
   /// What `evaluate` tells besides.
@@ -54,8 +58,8 @@ package struct TaskKind: Sendable {
 
   /// What a log calls the loss and the metrics.
   var metricKeys: [String] { ((hasLoss ? [TaskMetric.loss] : []) + metrics).map(\.key) }
-  /// Whether anything is learned from labels.
-  package var hasLoss: Bool { hardLoss != nil }
+  /// Whether labels have a loss wherever there are any.
+  package var hasLoss: Bool { hardLoss != nil && !scoresPairsOfRows }
   /// What picks the best checkpoint where nothing else is said.
   var usualMonitor: String { hasLoss ? TaskMetric.loss.key : "val_distillation" }
 
@@ -120,12 +124,15 @@ package struct TaskMetric: Sendable {
 
 /// What a hard loss reads of a micro-batch, and where its gradient goes.
 struct HardLossTerms {
-  let logits: Matrix
-  let batch: Batch
-  /// `nil` in evaluation.
-  let dLogits: Matrix?
+  /// Its teacher is not looked at.
+  let pair: TapPair
   let scale: Double
-  let arena: Arena
+
+  var logits: Matrix { pair.student.matrix(.logits) }
+  var batch: Batch { pair.batch }
+  /// `nil` in evaluation.
+  var dLogits: Matrix? { pair.dStudent?.matrix(.logits) }
+  var arena: Arena { pair.arena }
 }
 
 /// What a model said of rows that have a label, beside what they are labelled with: numbers alone, which rows are added to
