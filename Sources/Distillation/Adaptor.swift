@@ -13,6 +13,8 @@ package struct GlobalCounts: Sendable, Equatable {
   package let tokenPairs: Int
   /// B²: pairs of sentences of the same global batch.
   package let sentencePairs: Int
+  /// Pairs of rows of a group of the same global batch whose labels differ, where they are compared.
+  package let margins: Int
   /// The same of words, where models with other tokens are compared by them.
   private let words: (count: Int, pairs: Int)?
 
@@ -20,8 +22,10 @@ package struct GlobalCounts: Sendable, Equatable {
   ///   - targets: how many there are; nil for one of each sentence.
   ///   - words: of each sentence; nil where nothing is compared by words.
   ///   - sentencePairs: nil where all sentences are of one global batch.
+  ///   - margins: 0 where nobody compares them.
   package init<Lengths: Sequence>(
-    lengths: Lengths, targets: Double? = nil, words: [Int]? = nil, sentencePairs: Int? = nil
+    lengths: Lengths, targets: Double? = nil, words: [Int]? = nil, sentencePairs: Int? = nil,
+    margins: Int = 0
   ) where Lengths.Element == Int {
     var (sentences, tokens, tokenPairs) = (0, 0, 0)
     for length in lengths {
@@ -32,6 +36,7 @@ package struct GlobalCounts: Sendable, Equatable {
     (self.sentences, self.tokens, self.tokenPairs) = (sentences, tokens, tokenPairs)
     self.targets = targets ?? Double(sentences)
     self.sentencePairs = sentencePairs ?? sentences * sentences
+    self.margins = margins
     self.words = words.map { words in (words.reduce(0, +), words.reduce(0) { $0 + $1 * $1 }) }
   }
 
@@ -39,13 +44,14 @@ package struct GlobalCounts: Sendable, Equatable {
   var ofWords: GlobalCounts { words.map { GlobalCounts(self, tokens: $0.count, tokenPairs: $0.pairs) } ?? self }
 
   private init(_ counts: GlobalCounts, tokens: Int, tokenPairs: Int) {
-    (sentences, targets, sentencePairs) = (counts.sentences, counts.targets, counts.sentencePairs)
+    (sentences, targets) = (counts.sentences, counts.targets)
+    (sentencePairs, margins) = (counts.sentencePairs, counts.margins)
     (self.tokens, self.tokenPairs, words) = (tokens, tokenPairs, nil)
   }
 
   package static func == (a: GlobalCounts, b: GlobalCounts) -> Bool {
-    (a.sentences, a.targets, a.tokens, a.tokenPairs, a.sentencePairs)
-      == (b.sentences, b.targets, b.tokens, b.tokenPairs, b.sentencePairs)
+    (a.sentences, a.targets, a.tokens, a.tokenPairs, a.sentencePairs, a.margins)
+      == (b.sentences, b.targets, b.tokens, b.tokenPairs, b.sentencePairs, b.margins)
   }
 
   /// The rows of logits: sentences, or tokens.

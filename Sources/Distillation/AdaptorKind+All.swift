@@ -5,5 +5,6 @@ extension AdaptorKind {
     RelationDivergence.valuesKind, RelationDivergence.kind, HiddenError.kind, HiddenError.embeddingsKind,
     HiddenCosine.kind, HiddenDirection.kind, GramError.kind, TokenSimilarityError.kind, LogitError.kind,
     LogitCrossEntropy.kind, EmbeddingError.kind, EmbeddingCosine.kind, SimilarityError.kind,
+    MarginError.kind,
   ]
 }

@@ -15,6 +15,8 @@ package struct AdaptorKind: Sendable {
   package let comparesAttention: Bool
   /// Whether the loss of one sentence depends on the others of its micro-batch.
   package let comparesSentences: @Sendable (AdaptorSettings) -> Bool
+  /// Whether it compares rows of a group, which are then worth having in one batch.
+  package let comparesGroups: Bool
   fileprivate let make: @Sendable (inout AdaptorContext) throws -> any Adaptor
   let compared: @Sendable (AdaptorSettings) -> String
 
@@ -23,7 +25,7 @@ package struct AdaptorKind: Sendable {
   ///   - make: checks the settings against both models and makes the adaptor.
   init(
     _ name: String, learns meaning: String, options: [AdaptorOption], trainsHead: Bool = false,
-    comparesAttention: Bool = false,
+    comparesAttention: Bool = false, comparesGroups: Bool = false,
     comparesSentences: @escaping @Sendable (AdaptorSettings) -> Bool = { _ in false },
     compared: @escaping @Sendable (AdaptorSettings) -> String = { _ in "–" },
     make: @escaping @Sendable (inout AdaptorContext) throws -> any Adaptor
@@ -33,6 +35,7 @@ package struct AdaptorKind: Sendable {
     self.options = trainsHead ? options : options + [.align]
     self.trainsHead = trainsHead
     self.comparesAttention = comparesAttention
+    self.comparesGroups = comparesGroups
     self.comparesSentences = comparesSentences
     self.compared = compared
     self.make = make

@@ -76,13 +76,14 @@ import Testing
         set: settings + [
           "run.directory=ranks-\(ranks)", "teacher.model=first/best",
           "student={fromTeacher: {layers: [2, 4]}, dropout: {classifier: 0.1}}",
-          "stages.mix.adaptors=[HidnTinyBERT, \(adaptor)]",
+          "stages.mix.adaptors=[HidnTinyBERT, \(adaptor), MarginMSE]",
         ], ranks: ranks)
     }
     for run in runs.dropFirst() {
       #expect(run.weightBytes("last") == runs[0].weightBytes("last"), "\(run.directory)")
       #expect(run.comparableEvents == runs[0].comparableEvents, "\(run.directory)")
     }
+    #expect(runs[0].events("validation").allSatisfy { $0["val_MarginMSE"]?.double ?? 0 > 0 })
     for command in [["report", "ranks-2"], ["plan", "--config", "ranks-2/config.yaml"], ["compare", "ranks-2"]] {
       let result = try workspace.run(command)
       #expect(result.status == 0, "\(result)")
@@ -97,6 +98,27 @@ import Testing
       let (score, logit) = (try #require(line["score"]?.double), try #require(line["logits"]?.array?[0].double))
       #expect(loss == "bce" ? 0 < score && score < 1 && (score > 0.5) == (logit > 0) : score == logit)
     }
+  }
+
+  @Test("margins are learned from a teacher's predictions as from the teacher")
+  func predictedMargins() throws {
+    let workspace = try Self.workspace()
+    _ = try workspace.train(.finetune, set: Self.settings() + ["run.directory=first", "student.head=new"])
+    for name in ["train", "val"] {
+      _ = try workspace.output(
+        ["predict", "--model", "first/best", "--input", "\(name).jsonl", "--output", "\(name)-teacher.jsonl"]
+          + Self.read)
+    }
+    let settings =
+      Self.settings() + ["student={fromTeacher: {layers: [2, 4]}}", "stages.mix.adaptors=[MarginMSE]"]
+    let live = try workspace.train(.mixStep, set: settings + ["teacher.model=first/best"])
+    let predicted = try workspace.train(
+      .mixStep,
+      set: settings + [
+        "teacher={model: first/best, predictions: [train-teacher.jsonl, val-teacher.jsonl]}", "run.directory=predicted",
+      ])
+    #expect(predicted.weightBytes("last") == live.weightBytes("last"))
+    #expect(predicted.losses == live.losses)
   }
 
   @Test("a directory of sentence-transformers is read as the cross-encoder that it is")
@@ -177,6 +199,13 @@ import Testing
     Mistake(
       name: "weights of a squared error", set: ["task.positiveWeights=[2]"], task: "{kind: pairs, loss: mse}",
       message: "task.positiveWeights: does not go with loss: mse"),
+    Mistake(
+      name: "margins of another task", set: ["stages.0.adaptors=[MarginMSE]", "teacher={model: teacher}"],
+      task: "{kind: classification}",
+      message: "MarginMSE: compares texts of a query, and the task is single_label_classification"),
+    Mistake(
+      name: "groups kept in another task", set: ["training.keepGroups=true"], task: "{kind: regression}",
+      message: "training.keepGroups: groups are of task.kind: pairs alone"),
     Mistake(
       name: "an option of another task", set: ["task.cutoff=3"], task: "{kind: regression}",
       message: "task.cutoff: does not go with kind: regression"),

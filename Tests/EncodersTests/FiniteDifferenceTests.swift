@@ -1,4 +1,3 @@
-import Checkpoints
 import Distillation
 import Encoders
 import GoldenFixtures
@@ -101,14 +100,16 @@ struct FiniteDifferenceTests {
         try GoldenFixtures.configuration("teacher"), try GoldenFixtures.configuration(objective.student)
       )
       let hasVectors = objective.adaptor.map(Self.ofVectors.contains) ?? false
-      if hasVectors {
-        (shape.problem, configuration.problem) = (.embedding, .embedding)
+      let isRanked = objective.adaptor == "MarginMSE"
+      if hasVectors { (shape.problem, configuration.problem) = (.embedding, .embedding) }
+      if isRanked {
+        (shape.problem, configuration.problem) = (.pairs, .pairs)
+        (shape.labels, configuration.labels) = (["score"], ["score"])
       }
       var teacherLayout = ParameterLayout()
       teacher = Encoder(shape, layout: &teacherLayout)
       teacherWeights = ParameterBuffer(teacherLayout)
-      let head: HeadPolicy = hasVectors ? .newIfMissing : .required
-      try GoldenFixtures.load("teacher", into: teacherWeights, head: head)
+      try GoldenFixtures.loadFirstOutputs(of: "teacher", into: teacherWeights)
       configuration.hiddenDropout = 0.2
       configuration.attentionDropout = 0.3
       configuration.classifierDropout = 0.1
@@ -121,7 +122,7 @@ struct FiniteDifferenceTests {
           name: name, student: configuration, teacher: shape, layout: &layout)
       }
       weights = ParameterBuffer(layout)
-      try GoldenFixtures.load(objective.student, into: weights, head: head)
+      try GoldenFixtures.loadFirstOutputs(of: objective.student, into: weights)
       let projections = layout.entries.filter { $0.role == .projection }
       weights.initialize(projections, seed: 5)
       // Larger than a run starts from, so that their gradients are.
@@ -130,14 +131,16 @@ struct FiniteDifferenceTests {
         for index in values.indices { values[index] *= 15 }
       }
       labelWeight = objective.labelWeight
-      batch = try GoldenFixtures.batch(GoldenFixtures.json("forward/batches.json").elements[0])
+      var batch = try GoldenFixtures.batch(GoldenFixtures.json("forward/batches.json").elements[0])
+      if isRanked { (batch.groups, batch.values) = ([0, 0, 1, 0], [1, 0, 0, 0.5]) }
+      self.batch = batch
     }
 
     /// Adds to `gradient` where one is given.
     func loss(gradient: ParameterBuffer?, alsoTapping others: TapSelection = TapSelection()) -> Double {
       let arena = Arena()
       defer { withExtendedLifetime(arena) {} }
-      let counts = GlobalCounts(lengths: (0..<batch.sentences).map(batch.length))
+      let counts = GlobalCounts(lengths: (0..<batch.sentences).map(batch.length), margins: batch.groups.isEmpty ? 0 : 3)
       var taps = others
       var teacherTaps = TapSelection()
       if labelWeight != 0 { taps.insert(.logits) }

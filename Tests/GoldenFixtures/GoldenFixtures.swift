@@ -15,8 +15,18 @@ package enum GoldenFixtures {
     return try EncoderConfiguration(huggingFace: directory.configuration, path: directory.configurationPath)
   }
 
-  package static func load(_ model: String, into weights: ParameterBuffer, head: HeadPolicy = .required) throws {
-    _ = try ModelDirectory("\(root)/\(model)").weights().load(into: weights, head: head)
+  package static func load(_ model: String, into weights: ParameterBuffer) throws {
+    _ = try ModelDirectory("\(root)/\(model)").weights().load(into: weights, head: .required)
+  }
+
+  /// The weights for a model with fewer outputs than the fixture's three, or with none.
+  package static func loadFirstOutputs(of name: String, into weights: ParameterBuffer) throws {
+    let (_, all) = try model(name)
+    defer { withExtendedLifetime(all) {} }
+    for entry in weights.layout.entries where entry.role != .projection {
+      let other = try require(all.layout.entries.first { $0.key == entry.key })
+      _ = weights[entry.slot].values.update(fromContentsOf: all[other.slot].values[..<entry.slot.count])
+    }
   }
 
   /// An encoder and its weights, without projections.

@@ -20,11 +20,15 @@ from loss_reference import gradients
 
 FIXTURES = Path(__file__).resolve().parent.parent / "Fixtures"
 VOCABULARY = 31
+# Of the eight rows of "margins": the query that each belongs to, and its label, or none.
+GROUPS = [0, 1, 0, 0, 1, 2, 1, 0]
+RELEVANCE = [1, 0.5, 0, 0, 1, 1, None, 2]
 # (student, weights by term)
 CASES = {
     "similarity": ("student-narrow", {"SimilarityMSE": 1.0}),
     "similarity-and-vectors": ("student", {"SimilarityMSE": 2.0, "EmbeddingMSE": 0.3}),
     "scored-pairs": ("student-narrow", {"hard": 1.0}),
+    "margins": ("student-narrow", {"MarginMSE": 1.0}),
     "scored-pairs-and-similarity": ("student", {"hard": 0.7, "SimilarityMSE": 1.5}),
 }
 
@@ -62,11 +66,21 @@ def scored_pairs(own: Tensor, scores: list[float | None]) -> Tensor:
     return torch.nn.functional.mse_loss(found, wanted)
 
 
+def margins(student: Encoder, teacher: Encoder, batch: Batch) -> Tensor:
+    """Hofstätter et al. (2020), over every two texts of a query whose labels differ; the score is the first logit."""
+    s, t = ([taps.logits[0] for taps in encoder.forward_batch(batch)] for encoder in (student, teacher))
+    rows = [row for row, label in enumerate(RELEVANCE) if label is not None]
+    chosen = [(i, j) for i in rows for j in rows if GROUPS[i] == GROUPS[j] and RELEVANCE[i] > RELEVANCE[j]]
+    differences = [(s[i] - s[j]) - (t[i] - t[j]).detach() for i, j in chosen]
+    return torch.nn.functional.mse_loss(torch.stack(differences), torch.zeros(len(chosen), dtype=torch.float64))
+
+
 def terms(student: Encoder, teacher: Encoder, batch: Batch, scores: list[float | None]) -> dict[str, Tensor]:
     own = vectors(student, batch)
     with torch.no_grad():
         others = vectors(teacher, batch)
     result = {"SimilarityMSE": torch.nn.functional.mse_loss(cosines(own), cosines(others))}
+    result["MarginMSE"] = margins(student, teacher, batch)
     result["hard"] = scored_pairs(own, scores)
     if own.shape == others.shape:
         result["EmbeddingMSE"] = torch.nn.functional.mse_loss(own, others)
@@ -93,6 +107,7 @@ def main() -> None:
             {key: value.float() for key, value in gradients(total, parameters).items()}, output / f"{name}.safetensors")
         described.append(
             {"name": name, "student": shape, "weights": weights, "batch": asdict(batch), "scores": scores}
+            | {"groups": GROUPS, "relevance": RELEVANCE}
             | {"expected": {term: found[term].item() for term in weights}, "total": total.item()})
     (output / "cases.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in described) + "\n]\n")
 

@@ -131,6 +131,27 @@ struct SamplerTests {
     #expect(Sampler(count: 0, seed: 1, shuffle: true).batches(epoch: 0, batchSize: 3).isEmpty)
   }
 
+  @Test("a group is parted only where a batch has no room for it")
+  func groups() {
+    // Groups of two, three and one, and one row without any.
+    let groups: [Int32?] = [0, 1, 0, 1, nil, 2, 1]
+    let kept = Sampler(groups: groups, seed: 1, shuffle: false)
+    #expect(kept.batches(epoch: 0, batchSize: 4) == [[0, 2, 4, 5], [1, 3, 6]])
+    #expect(kept.batches(epoch: 0, batchSize: 2) == [[0, 2], [1, 3], [6, 4], [5]])
+    let many = (0..<500).map { Int32(($0 * $0) % 61) }
+    let sampler = Sampler(groups: many.map(Optional.some), seed: 3, shuffle: true)
+    for size in [1, 7, 32, 600] {
+      let batches = (0..<2).map { sampler.batches(epoch: $0, batchSize: size) }
+      for epoch in batches {
+        #expect(epoch.joined().sorted() == Array(0..<500) && epoch.dropLast().allSatisfy { $0.count == size })
+      }
+      #expect(batches[0] != batches[1])
+      let parts = batches[0].reduce(0) { $0 + Set($1.map { many[$0] }).count }
+      if size == 32 { #expect(parts <= Set(many).count + batches[0].count) }
+      if size == 600 { #expect(parts == Set(many).count) }
+    }
+  }
+
   @Test func firstRowsAreEvenlySpread() {
     var counts = [Int](repeating: 0, count: 5)
     for seed in 0..<5000 { counts[Sampler(count: 5, seed: UInt64(seed), shuffle: true).order(epoch: 0)[0]] += 1 }

@@ -28,8 +28,8 @@ import Testing
         x.yaml:7:3: training.batch_size: unknown key; did you mean batchSize?
         x.yaml:8:17: training.learningRate: expected a number above 0, at most 1000, found "fast"
         x.yaml:9:3: training.colour: unknown key; the keys here are batchSize, epochs, maxSteps, optimizer, \
-        learningRate, layerDecay, schedule, maxGradientNorm, shuffle, microBatches, precision, wirePrecision, gradientSum, dropLast, \
-        validateEverySteps, earlyStopping, nonFinite, maxSkippedSteps
+        learningRate, layerDecay, schedule, maxGradientNorm, shuffle, keepGroups, microBatches, precision, wirePrecision, gradientSum, \
+        dropLast, validateEverySteps, earlyStopping, nonFinite, maxSkippedSteps
         x.yaml:12:13: stages.0.update: expected all, encoder or head, or {unfreeze: top-down, every: steps}, or {freeze: layers}, found "everything"
         x.yaml:13:11: stages.1.name: expected a name of its own for each stage, found a again
         """)

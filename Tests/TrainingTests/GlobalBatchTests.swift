@@ -27,7 +27,7 @@ struct GlobalBatchTests {
       Places(ranks: $0, workers: $1, microBatches: .count($2))
     } + [Places(ranks: 3, workers: 1, microBatches: .auto)]
 
-  static let cases = ["similarity", "similarity-and-vectors", "scored-pairs", "scored-pairs-and-similarity"]
+  static let cases = ["similarity", "similarity-and-vectors", "scored-pairs", "scored-pairs-and-similarity", "margins"]
 
   struct Outcome: Equatable, Sendable {
     let losses: [Double]
@@ -40,17 +40,6 @@ struct GlobalBatchTests {
   private static func described(_ name: String) throws -> JSON {
     try GoldenFixtures.require(
       JSON(contentsOf: "/\(root)/global/cases.json").elements.first { $0["name"]?.string == name })
-  }
-
-  /// Weights of a fixture, whose head has three outputs, for a model with fewer.
-  private static func load(_ name: String, into weights: ParameterBuffer) throws {
-    let (_, all) = try GoldenFixtures.model(name)
-    defer { withExtendedLifetime(all) {} }
-    for entry in weights.layout.entries {
-      let other = try GoldenFixtures.require(all.layout.entries.first { $0.key == entry.key })
-      let values = all[other.slot].values[..<entry.slot.count]
-      _ = weights[entry.slot].values.update(fromContentsOf: values)
-    }
   }
 
   private static func outcome(
@@ -80,8 +69,8 @@ struct GlobalBatchTests {
         name: name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
     }
     let (weights, teacherWeights) = (ParameterBuffer(layout), ParameterBuffer(teacherLayout))
-    try load(shape, into: weights)
-    try load("teacher", into: teacherWeights)
+    try GoldenFixtures.loadFirstOutputs(of: shape, into: weights)
+    try GoldenFixtures.loadFirstOutputs(of: "teacher", into: teacherWeights)
     defer { withExtendedLifetime((weights, teacherWeights)) {} }
     let objective = StageObjective(
       task: task, labelWeight: terms.first { $0.0 == "hard" }?.1.double ?? 0, adaptors: adaptors)
@@ -145,7 +134,7 @@ struct GlobalBatchTests {
 
   @Test(
     "with dropout, a pass that runs again is the one before, and places change no bit",
-    arguments: ["scored-pairs-and-similarity"], [3, 5])
+    arguments: ["scored-pairs-and-similarity", "margins"], [3, 5])
   func sameBits(name: String, microBatches: Int) throws {
     let json = try Self.described(name)
     func outcomes(ranks: Int, workers: Int) throws -> [Outcome] {

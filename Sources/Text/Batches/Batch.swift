@@ -14,6 +14,8 @@ package struct Batch: Sendable {
   package var tags: [Int32] = []
   /// Where its words are in another tokenization, if its dataset knows one.
   package var words: BatchWords?
+  /// Which sentences are ranked together, −1 for those that are not. (sentences), or empty
+  package var groups: [Int32] = []
   /// Each sentence's place in its dataset, which also keys its dropout. (sentences)
   package var samples: [Int] = []
 

@@ -10,6 +10,9 @@ package struct Sampler: Sendable, Equatable {
   /// Nil where each epoch has every row once.
   private let mixture: Mixture?
 
+  /// Rows that batches keep together, in order of the first of each; nil where none are.
+  private let groups: [[Int]]?
+
   /// Two kinds of rows that alternate in fixed shares.
   private struct Mixture: Sendable, Equatable {
     /// Rows with a label, the first of those that stay together, and rows without.
@@ -25,7 +28,26 @@ package struct Sampler: Sendable, Equatable {
     self.seed = seed
     self.shuffle = shuffle
     self.together = together
-    mixture = nil
+    (mixture, groups) = (nil, nil)
+  }
+
+  /// Keeps the rows of a group together, and has them in one batch where it has room for them.
+  /// - Parameter groups: of each row; nil for one that is alone.
+  package init(groups: some Sequence<Int32?>, seed: UInt64, shuffle: Bool) {
+    var places: [Int32: Int] = [:]
+    var rows: [[Int]] = []
+    var count = 0
+    for group in groups {
+      if let place = group.flatMap({ places[$0] }) {
+        rows[place].append(count)
+      } else {
+        if let group { places[group] = rows.count }
+        rows.append([count])
+      }
+      count += 1
+    }
+    (self.count, self.seed, self.shuffle) = (count, seed, shuffle)
+    (together, mixture, self.groups) = (1, nil, rows)
   }
 
   /// Mixes rows with and without a label so that of any rows in succession `share` have one, to within a row. An epoch has
@@ -40,11 +62,18 @@ package struct Sampler: Sendable, Equatable {
     self.seed = seed
     self.shuffle = shuffle
     self.together = together
+    groups = nil
     let mixture = Mixture(
       labelled: labels.indices.filter { labels[$0] >= 0 && $0.isMultiple(of: together) },
       unlabelled: labels.indices.filter { labels[$0] < 0 }, share: share)
     precondition(!mixture.labelled.isEmpty && !mixture.unlabelled.isEmpty, "a mixture needs rows of both kinds")
     self.mixture = mixture
+  }
+
+  /// The groups in the order of an epoch.
+  private func ordered(epoch: Int) -> [[Int]] {
+    guard let groups else { return [] }
+    return Sampler(count: groups.count, seed: seed, shuffle: shuffle).order(epoch: epoch).map { groups[$0] }
   }
 
   /// Whether a row may come more than once in an epoch.
@@ -53,6 +82,7 @@ package struct Sampler: Sendable, Equatable {
   /// The rows in the order of an epoch. (count)
   package func order(epoch: Int) -> [Int] {
     if let mixture { return order(mixture, epoch: epoch) }
+    if groups != nil { return ordered(epoch: epoch).flatMap { $0 } }
     if together > 1 {
       let first = Sampler(count: count / together, seed: seed, shuffle: shuffle).order(epoch: epoch)
       return first.flatMap { $0 * together..<($0 + 1) * together } + Array(count / together * together..<count)
@@ -103,9 +133,46 @@ package struct Sampler: Sendable, Equatable {
 
   /// The rows of an epoch cut into batches, of which the last may be short.
   package func batches(epoch: Int, batchSize: Int) -> [ArraySlice<Int>] {
-    let order = order(epoch: epoch)
     let size = max(1, batchSize)
+    let order = groups == nil ? order(epoch: epoch) : GroupPacking(ordered(epoch: epoch), size: size).rows
     return stride(from: 0, to: count, by: size).map { order[$0..<min($0 + size, count)] }
+  }
+}
+
+/// Groups laid end to end so that few lie across the end of a batch: the first that has room comes next, and where none has,
+/// the first of all is parted.
+private struct GroupPacking {
+  private(set) var rows: [Int] = []
+  /// Groups of at most a batch, and parts of larger ones.
+  private let pieces: [ArraySlice<Int>]
+  /// The pieces of each size that are left, the first one last.
+  private var left: [Int: [Int]]
+
+  init(_ groups: [[Int]], size: Int) {
+    pieces = groups.flatMap { group in
+      stride(from: 0, to: group.count, by: size).map { group[$0..<min($0 + size, group.count)] }
+    }
+    left = Dictionary(grouping: pieces.indices.reversed()) { [pieces] in pieces[$0].count }
+    rows.reserveCapacity(groups.reduce(0) { $0 + $1.count })
+    var room = size
+    while !left.isEmpty {
+      if let piece = takeFirst(ofAtMost: room) {
+        rows += pieces[piece]
+        room -= pieces[piece].count
+      } else if let piece = takeFirst(ofAtMost: size) {
+        // Across the end of the batch.
+        rows += pieces[piece]
+        room += size - pieces[piece].count
+      }
+      if room == 0 { room = size }
+    }
+  }
+
+  private mutating func takeFirst(ofAtMost room: Int) -> Int? {
+    let first = left.lazy.filter { $0.key <= room }.min { ($0.value.last ?? 0) < ($1.value.last ?? 0) }
+    guard let size = first?.key, let piece = left[size]?.popLast() else { return nil }
+    if left[size]?.isEmpty ?? true { left[size] = nil }
+    return piece
   }
 }
 

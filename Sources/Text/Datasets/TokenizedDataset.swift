@@ -105,8 +105,12 @@ package struct TokenizedDataset: Sendable {
     (self.tokens, self.types, self.starts, self.labels) = (tokens, types, starts, labels)
     (self.values, valuesPerRow) = (values, width)
     (self.words, self.tags, offsets) = (words, tags, parts.flatMap(\.offsets))
-    // Nothing is ranked of rows to learn from.
-    groups = []
+    // Texts without labels are ranked with no others.
+    groups =
+      parts.contains { !$0.groups.isEmpty }
+      ? parts.flatMap { part in
+        part.groups.isEmpty || part.labelledRows == 0 ? [Int32](repeating: -1, count: part.count) : part.groups
+      } : []
     truncatedRows = parts.reduce(0) { $0 + $1.truncatedRows }
     notices = parts.flatMap(\.notices)
   }
@@ -143,8 +147,8 @@ package struct TokenizedDataset: Sendable {
   /// The numbers that are a row's target.
   package func values(_ row: Int) -> ArraySlice<Float> { values[row * valuesPerRow..<(row + 1) * valuesPerRow] }
 
-  /// Which group a row is ranked in; `nil` where rows have none.
-  package func group(_ row: Int) -> Int32? { groups.isEmpty ? nil : groups[row] }
+  /// Which group a row is ranked in; `nil` where it is in none.
+  package func group(_ row: Int) -> Int32? { groups.isEmpty || groups[row] < 0 ? nil : groups[row] }
 
   /// The token ids of a row.
   package func tokens(_ row: Int) -> ArraySlice<Int32> { tokens[starts[row]..<starts[row + 1]] }
@@ -185,6 +189,7 @@ package struct TokenizedDataset: Sendable {
       batch.labels.append(labels[sample])
       batch.values.append(contentsOf: values(sample))
       if areOfWords { batch.tags.append(contentsOf: tags(sample)) }
+      batch.groups.append(group(sample) ?? -1)
       batch.samples.append(sample)
     }
     return batch

@@ -81,6 +81,7 @@ extension RunConfiguration {
             + "many as there are ranks and threads; give microBatches a number, or use temperatureBy: constant",
           at: reader.node(key), path: key)
       }
+      checkGroups(of: stage, path, reader)
       checkGradients(of: stage, path, reader)
       checkTexts(of: stage, path, reader)
       checkMonitor(of: stage, path, reader)
@@ -132,6 +133,30 @@ extension RunConfiguration {
       reader.report(
         "there is no text without labels to mix with; give unlabelled, or mix: concatenate",
         at: reader.node("\(key).mix"), path: "\(key).mix")
+    }
+  }
+
+  /// Groups that are kept together, or compared.
+  private func checkGroups(of stage: StageSettings, _ path: String, _ reader: ConfigurationReader) {
+    let own = "\(path).keepGroups"
+    let key = reader.hasNode(own) ? own : "training.keepGroups"
+    guard task.kind == .pairs else {
+      if stage.training.keepGroups == true {
+        reader.report(
+          "groups are of task.kind: pairs alone; remove it, or set that", at: reader.node(key), path: key)
+      }
+      return
+    }
+    if let index = stage.adaptors.firstIndex(where: \.kind.comparesGroups), !data.train.hasLabels {
+      let adaptor = "\(path).adaptors.\(index)"
+      reader.report(
+        "\(stage.adaptors[index].kind.name) compares texts whose labels differ, and there are none; give "
+          + "data.train.labelColumn, or use LogitMSE", at: reader.node(adaptor), path: adaptor)
+    }
+    if stage.keepsGroups, case .labelled = stage.unlabelled.mix {
+      reader.report(
+        "a share of rows with labels keeps no groups together; give data.mix: concatenate, or keepGroups: false",
+        at: reader.node(key), path: key)
     }
   }
 

@@ -211,6 +211,7 @@ extension TrainingSettings {
     }
     writer.write("maxGradientNorm", number: maxGradientNorm)
     writer.write("shuffle", flag: shuffle)
+    if let keepGroups { writer.write("keepGroups", flag: keepGroups) }
     switch microBatches {
     case .auto: writer.write("microBatches", flow: "auto")
     case .count(let count): writer.write("microBatches", number: count)

@@ -27,6 +27,10 @@ extension TrainingSettings {
       "gradients are scaled down to this global norm; null leaves them")
     section.read("shuffle", .boolean, into: &shuffle, "a new random order of the rows in every epoch")
     section.read(
+      "keepGroups", .orNull(.boolean), into: &keepGroups,
+      "with `pairs`: whether the rows of a group are in one batch, where it has room for them; null where `MarginMSE` "
+        + "compares them")
+    section.read(
       "microBatches", .microBatches, into: &microBatches,
       "into how many a batch is cut; auto: one for each worker thread of all ranks, or more where they would grow "
         + "long. With a number, gradients are summed in one tree over micro-batches, and any number of ranks and threads "

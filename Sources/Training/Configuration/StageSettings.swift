@@ -74,6 +74,9 @@ extension AdaptorSettings {
 }
 
 extension StageSettings {
+  /// Whether the rows of a group are in one batch.
+  var keepsGroups: Bool { training.keepGroups ?? adaptors.contains(where: \.kind.comparesGroups) }
+
   /// The validation metrics of a stage, which its checkpoint may monitor.
   package func monitors(of task: TaskKind) -> [String] {
     let learnsFromScores = task.scoresPairsOfRows && labelWeight > 0

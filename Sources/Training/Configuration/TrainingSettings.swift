@@ -33,6 +33,8 @@ package struct TrainingSettings: Sendable, Equatable {
   package var maxGradientNorm: Double? = 1
   /// Whether each epoch visits the rows in an order of its own.
   package var shuffle = true
+  /// Whether the rows of a group are in one batch where it has room for them; `nil` where they are compared.
+  package var keepGroups: Bool?
   package var microBatches = MicroBatches.auto
   /// What products round their factors to.
   package var precision = TrainingPrecision.float32

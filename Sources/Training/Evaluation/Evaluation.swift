@@ -80,9 +80,10 @@ struct Evaluation {
     return assemble(all, parts: parts, counts, data)
   }
 
-  /// The rows that are compared with each other, in the order of the dataset.
+  /// The rows that are compared with each other, in the order of the dataset. Of a query's texts all are.
   private func compared(_ rows: Int) -> [Range<Int>] {
-    stride(from: 0, to: rows, by: min(comparedRows, max(1, rows))).map { $0..<min($0 + min(comparedRows, rows), rows) }
+    let together = objective.task.kind == .pairs ? rows : min(comparedRows, rows)
+    return stride(from: 0, to: rows, by: max(1, together)).map { $0..<min($0 + together, rows) }
   }
 
   /// The micro-batches that a rank computes, as many as its share of workers.
@@ -152,7 +153,7 @@ struct Evaluation {
     for part in sums { for term in part.values.indices { total.values[term] += part.values[term] } }
     if objective.comparesSentences {
       for rows in compared(data.count) {
-        compare(data.batch(rows), logits[rows], teacher.isEmpty ? [] : teacher[rows], counts, into: &total)
+        compare(data.withoutTokens(rows), logits[rows], teacher.isEmpty ? [] : teacher[rows], counts, into: &total)
       }
     }
     return Outcome(

@@ -42,6 +42,12 @@ extension StageRun {
         "stages.\(index).update: expected at most the student's \(layers) layers to freeze, found \(frozen)")
     }
     _ = try makeAdaptors(settings, inputs: inputs, layout: &layout)
+    let rows = inputs.training[index]
+    if let adaptor = settings.adaptors.first(where: \.kind.comparesGroups), rows.margins(of: 0..<rows.count) == 0 {
+      throw ModelError(
+        "stages.\(index).adaptors: \(adaptor.kind.name) compares texts of a query whose labels differ, and no group of "
+          + "data.train has any; name the groups in groupColumn, or use LogitMSE")
+    }
     _ = try epochBatches(settings.training, rows: inputs.training[index].count)
   }
 

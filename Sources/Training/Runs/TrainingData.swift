@@ -148,6 +148,9 @@ struct TrainingData: Sendable {
   func sampler(stage index: Int, _ settings: StageSettings, seed: UInt64) -> Sampler {
     let (rows, shuffle) = (self[index], settings.training.shuffle)
     let together = areOfPairs && settings.labelWeight > 0 ? 2 : 1
+    if settings.keepsGroups {
+      return Sampler(groups: (0..<rows.count).lazy.map(rows.group), seed: seed, shuffle: shuffle)
+    }
     return switch settings.unlabelled.mix {
     case .concatenate: Sampler(count: rows.count, seed: seed, shuffle: shuffle, together: together)
     case .labelled(let share):

@@ -51,7 +51,7 @@ extension GradientStep {
     let waited = places.ranks.size > 1 ? clock.now - start : .zero
     let sentences = stride(from: 0, to: rows.count, by: width)
     step.globalBatch = GlobalBatch(
-      batch: step.data.batch(step.parts.joined()),
+      batch: step.data.withoutTokens(step.parts.joined()),
       student: sentences.flatMap { rows[$0..<$0 + widths.student] }, studentWidth: widths.student,
       teacher: sentences.flatMap { rows[$0 + widths.student..<$0 + width] }, teacherWidth: widths.teacher)
     return waited

@@ -105,7 +105,8 @@ package struct StageObjective: Sendable {
     GlobalCounts(
       lengths: rows.lazy.map { data.length($0) }, targets: rows.reduce(0) { $0 + task.targets(of: $1, in: data) },
       words: data.alignment.map { alignment in rows.map(alignment.count) },
-      sentencePairs: batches.map { batches in batches.reduce(0) { $0 + $1.count * $1.count } })
+      sentencePairs: batches.map { batches in batches.reduce(0) { $0 + $1.count * $1.count } },
+      margins: comparesSentences && task.kind == .pairs ? data.margins(of: rows) : 0)
   }
 
   /// - Parameter hasLabels: whether the first sum means something. Of no labelled rows it is 0, and so is the loss.
@@ -121,6 +122,30 @@ package struct StageObjective: Sendable {
 extension GlobalCounts {
   /// What the hard loss's sum is divided by. Of no targets it is 0, whatever that is divided by.
   fileprivate var hardLossCount: Double { targets > 0 ? targets : 1 }
+}
+
+extension TokenizedDataset {
+  /// Pairs of labelled rows of a group whose labels differ.
+  func margins(of rows: some Sequence<Int>) -> Int {
+    GlobalCounts.margins(
+      rows.compactMap { row -> (group: Int32, label: Float)? in
+        guard labels[row] >= 0, let group = group(row), let label = values(row).first else { return nil }
+        return (group, label)
+      })
+  }
+
+  /// Rows as losses see them that read none of their tokens.
+  func withoutTokens(_ rows: some Sequence<Int>) -> Batch {
+    var batch = Batch()
+    batch.samples = Array(rows)
+    batch.starts = [Int](repeating: 0, count: batch.samples.count + 1)
+    for row in batch.samples {
+      batch.labels.append(labels[row])
+      batch.values.append(contentsOf: values(row))
+      batch.groups.append(group(row) ?? -1)
+    }
+    return batch
+  }
 }
 
 extension TaskSettings {
