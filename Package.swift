@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Limits"]),
     .target(name: "Checkpoints", dependencies: ["JSON", "Archives", "Kernels"]),
     .target(name: "Hub", dependencies: ["CCurl", "JSON", "Kernels", "Checkpoints"]),
-    .target(name: "Text", dependencies: ["JSON", "Archives", "Columnar", "Limits"]),
+    .target(name: "Text", dependencies: ["JSON", "Archives", "Columnar", "Limits", "Kernels"]),
     .target(name: "ONNX", dependencies: ["ProtocolBuffers", "Checkpoints"]),
     .target(name: "Encoders", dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "ONNX"]),
     .target(name: "Distillation", dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "Encoders"]),

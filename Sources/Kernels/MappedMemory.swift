@@ -21,11 +21,11 @@ struct MappedMemory {
     do {
       try OutOfMemory.check((used ?? count) * MemoryLayout<Float>.stride, for: what)
     } catch {
-      error.fail()
+      UnthrownError.fail(error)
     }
     // A descriptor of −1 with MAP_ANONYMOUS: no file.
     guard let memory = Self(count: count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, descriptor: -1) else {
-      OutOfMemory(what, bytes: Self.bytes(count)).fail()
+      UnthrownError.fail(OutOfMemory(what, bytes: Self.bytes(count)))
     }
     self = memory
     if hugePages { madvise(base, Self.bytes(count), MADV_HUGEPAGE) }

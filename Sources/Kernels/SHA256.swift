@@ -20,6 +20,18 @@ package struct SHA256: Sendable, Hashable, CustomStringConvertible {
   /// A digest as it was stored: the first 32 bytes.
   package init(stored bytes: UnsafeRawBufferPointer) { self.init(bytes) }
 
+  /// - Returns: `nil` of anything but 64 hexadecimal digits.
+  package init?(hexadecimal digits: String) {
+    let digits = Array(digits.utf8)
+    guard digits.count == 64 else { return nil }
+    var bytes: [UInt8] = []
+    for index in stride(from: 0, to: 64, by: 2) {
+      guard let byte = UInt8(String(decoding: digits[index..<index + 2], as: UTF8.self), radix: 16) else { return nil }
+      bytes.append(byte)
+    }
+    self = bytes.withUnsafeBytes { SHA256(stored: $0) }
+  }
+
   private init(_ bytes: UnsafeRawBufferPointer) {
     func word(_ index: Int) -> UInt64 { bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self) }
     words = (word(0), word(1), word(2), word(3))

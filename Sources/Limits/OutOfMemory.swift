@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Memory that cannot be had: for what, how many bytes, and what limits it.
 package struct OutOfMemory: Error, CustomStringConvertible, Equatable {
   package let what: String
@@ -26,19 +24,5 @@ package struct OutOfMemory: Error, CustomStringConvertible, Equatable {
   package static func check(_ bytes: Int, for what: @autoclosure () -> String) throws(OutOfMemory) {
     guard bytes >= least, let limit = MemoryLimit.tightest(), limit.left < bytes else { return }
     throw OutOfMemory(what(), bytes: bytes, limit: limit)
-  }
-
-  private static let handler = Mutex<(@Sendable (OutOfMemory) -> Never)?>(nil)
-
-  /// Has memory that is missing in the middle of a computation, where no error can be thrown, reported by `body`, which
-  /// ends the process.
-  package static func report(by body: @escaping @Sendable (OutOfMemory) -> Never) {
-    handler.withLock { $0 = body }
-  }
-
-  /// Ends the process.
-  package func fail() -> Never {
-    if let report = Self.handler.withLock({ $0 }) { report(self) }
-    fatalError(description)
   }
 }

@@ -9,32 +9,46 @@ enum RegularFile {
     var isMissing = false
   }
 
-  /// - Parameter limit: More bytes are refused, and so is more than there is memory for, which a file with holes seems
-  ///   to have without taking any disk.
-  static func contents(_ path: String, limit: Int = .max) throws(Failure) -> [UInt8] {
+  /// Opens a file for reading; whoever asks for it closes the descriptor.
+  static func open(_ path: String) throws(Failure) -> (descriptor: Int32, size: Int) {
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw Failure(reason: "cannot be opened: \(String(cString: strerror(errno)))", isMissing: errno == ENOENT)
     }
-    defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
-      throw Failure(reason: "cannot be examined: \(String(cString: strerror(errno)))")
+      let reason = "cannot be examined: \(String(cString: strerror(errno)))"
+      close(descriptor)
+      throw Failure(reason: reason)
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
       throw Failure(reason: "expected a regular file, found \(kind(status.st_mode))")
     }
-    guard status.st_size <= limit else {
-      throw Failure(reason: "expected at most \(limit) bytes, found \(status.st_size)")
+    return (descriptor, Int(status.st_size))
+  }
+
+  /// - Parameter limit: More bytes are refused, and so is more than there is memory for, which a file with holes seems
+  ///   to have without taking any disk.
+  static func contents(_ path: String, limit: Int = .max) throws(Failure) -> [UInt8] {
+    let (descriptor, size) = try open(path)
+    defer { close(descriptor) }
+    guard size <= limit else {
+      throw Failure(reason: "expected at most \(limit) bytes, found \(size)")
     }
     do throws(OutOfMemory) {
-      try OutOfMemory.check(Int(status.st_size), for: "reading it")
+      try OutOfMemory.check(size, for: "reading it")
     } catch {
       throw Failure(reason: "\(error)")
     }
+    return try bytes(size, from: descriptor)
+  }
+
+  /// The next bytes of a file; fewer at its end.
+  static func bytes(_ most: Int, from descriptor: Int32) throws(Failure) -> [UInt8] {
     var failure: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, count in
+    let bytes = [UInt8](unsafeUninitializedCapacity: most) { buffer, count in
       while count < buffer.count {
         let got = read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
         if got < 0, errno == EINTR { continue }

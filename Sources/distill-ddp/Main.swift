@@ -16,7 +16,7 @@ enum Main {
     do {
       let own = try LaunchEnvironment(variables: environmentVariables()).rank
       rank = own
-      OutOfMemory.report { error in
+      UnthrownError.report { error in
         printError(own == 0 ? "Error: \(error)" : "Error on rank \(own): \(error)")
         // The launcher ends the others.
         exitProcessAtOnce(1)

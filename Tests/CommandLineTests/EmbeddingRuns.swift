@@ -32,7 +32,8 @@ import Testing
   func wholeWay() throws {
     let workspace = try Self.workspace()
     let runs = try (1...4).map { ranks in
-      try workspace.train(Self.configuration, set: ["run.directory=ranks-\(ranks)"], ranks: ranks)
+      try workspace.train(
+        Self.configuration, set: ["run.directory=ranks-\(ranks)"] + TokenCacheRuns.setting(ranks: ranks), ranks: ranks)
     }
     for run in runs.dropFirst() {
       #expect(run.weightBytes("last") == runs[0].weightBytes("last"), "\(run.directory)")

@@ -13,7 +13,9 @@ import Testing
   func wholeWay() throws {
     let workspace = try TinyWorkspace()
     let runs = try [1, 3].map { ranks in
-      try workspace.train(.everyLayer, set: Self.settings + ["run.directory=ranks-\(ranks)"], ranks: ranks)
+      try workspace.train(
+        .everyLayer, set: Self.settings + ["run.directory=ranks-\(ranks)"] + TokenCacheRuns.setting(ranks: ranks),
+        ranks: ranks)
     }
     #expect(runs[1].weightBytes("last") == runs[0].weightBytes("last"))
     #expect(runs[1].comparableEvents == runs[0].comparableEvents)

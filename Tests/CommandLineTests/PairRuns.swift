@@ -77,7 +77,7 @@ import Testing
           "run.directory=ranks-\(ranks)", "teacher.model=first/best",
           "student={fromTeacher: {layers: [2, 4]}, dropout: {classifier: 0.1}}",
           "stages.mix.adaptors=[HidnTinyBERT, \(adaptor), MarginMSE]",
-        ], ranks: ranks)
+        ] + TokenCacheRuns.setting(ranks: ranks), ranks: ranks)
     }
     for run in runs.dropFirst() {
       #expect(run.weightBytes("last") == runs[0].weightBytes("last"), "\(run.directory)")

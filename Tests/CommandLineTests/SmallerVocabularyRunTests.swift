@@ -88,7 +88,8 @@ import Testing
       ])
     #expect(predicted.weightBytes("last") == weights)
     #expect(predicted.losses == live.losses)
-    let ranks = try workspace.train(.mixStep, set: Self.settings + ["run.directory=ranks"], ranks: 2)
+    let ranks = try workspace.train(
+      .mixStep, set: Self.settings + ["run.directory=ranks", "data.cache=tokens"], ranks: 2)
     #expect(ranks.weightBytes("last") == weights)
     let cached = try workspace.train(
       .mixStep,
@@ -109,7 +110,9 @@ import Testing
     let settings = Self.settings + [adaptors, "training.microBatches=3"]
     let run = try workspace.train(.mixStep, set: settings)
     let weights = try #require(run.weightBytes("last"))
-    for (name, more, ranks) in [("ranks", [], 2), ("cached", ["teacher.cache={path: cache, precision: fp32}"], 1)] {
+    for (name, more, ranks) in [
+      ("ranks", ["data.cache=tokens"], 2), ("cached", ["teacher.cache={path: cache, precision: fp32}"], 1),
+    ] {
       let other = try workspace.train(.mixStep, set: settings + ["run.directory=\(name)"] + more, ranks: ranks)
       #expect(other.weightBytes("last") == weights, "\(name)")
     }

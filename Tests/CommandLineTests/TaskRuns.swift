@@ -120,7 +120,8 @@ import Testing
     let runs = try (1...4).map { ranks in
       try workspace.train(
         .mixStep,
-        set: distil + ["run.directory=ranks-\(ranks)", "stages.mix.adaptors=[HidnTinyBERT, \(item.logitAdaptor)]"],
+        set: distil + ["run.directory=ranks-\(ranks)", "stages.mix.adaptors=[HidnTinyBERT, \(item.logitAdaptor)]"]
+          + TokenCacheRuns.setting(ranks: ranks),
         ranks: ranks)
     }
     for run in runs.dropFirst() {

@@ -17,7 +17,8 @@ func lastComponent(of path: String) -> String {
   return path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
 }
 
-func parent(of path: String) -> String {
+/// The directory that a path lies in.
+package func parent(of path: String) -> String {
   let path = withoutTrailingSlashes(path)
   guard let slash = path.lastIndex(of: "/") else { return "." }
   return slash == path.startIndex ? "/" : String(path[..<slash])

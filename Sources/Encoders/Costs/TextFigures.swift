@@ -22,6 +22,11 @@ package struct TextFigures: Sendable, Equatable {
   package init(lengths: some Sequence<Int>) {
     var counts: [Int: Int] = [:]
     for length in lengths { counts[length, default: 0] += 1 }
+    self.init(counts: counts)
+  }
+
+  /// - Parameter counts: how many sentences have a length, by lengths.
+  package init(counts: [Int: Int]) {
     self.counts = counts.sorted { $0.key < $1.key }.map { LengthCount(length: $0.key, sentences: Double($0.value)) }
     sentences = sum { _ in 1 }
     tokens = sum { $0 }

@@ -87,13 +87,23 @@ package struct Sampler: Sendable, Equatable {
       let first = Sampler(count: count / together, seed: seed, shuffle: shuffle).order(epoch: epoch)
       return first.flatMap { $0 * together..<($0 + 1) * together } + Array(count / together * together..<count)
     }
-    var order = Array(0..<count)
+    return shortOrder(epoch: epoch).map(Int.init)
+  }
+
+  /// The same in half of the memory, where each epoch has every row once and in any company.
+  private func shortOrder(epoch: Int) -> [UInt32] {
+    precondition(count <= UInt32.max, "an epoch has fewer than 2³² rows")
+    var order = (0..<UInt32(count)).map { $0 }
     guard shuffle, count > 1 else { return order }
     // Mixed twice, so that seeds and epochs that follow one another start far apart.
     var random = SplitMix64(seed: SplitMix64(seed: seed).peek ^ UInt64(bitPattern: Int64(epoch)))
     // Fisher and Yates's shuffle, in Durstenfeld's form.
-    for last in stride(from: count - 1, through: 1, by: -1) {
-      order.swapAt(last, Int(random.next(below: UInt64(last + 1))))
+    order.withUnsafeMutableBufferPointer { rows in
+      var last = count - 1
+      while last > 0 {
+        rows.swapAt(last, Int(random.next(below: UInt64(last + 1))))
+        last -= 1
+      }
     }
     return order
   }
@@ -132,10 +142,32 @@ package struct Sampler: Sendable, Equatable {
   }
 
   /// The rows of an epoch cut into batches, of which the last may be short.
-  package func batches(epoch: Int, batchSize: Int) -> [ArraySlice<Int>] {
+  package func batches(epoch: Int, batchSize: Int) -> EpochBatches {
     let size = max(1, batchSize)
-    let order = groups == nil ? order(epoch: epoch) : GroupPacking(ordered(epoch: epoch), size: size).rows
-    return stride(from: 0, to: count, by: size).map { order[$0..<min($0 + size, count)] }
+    let order =
+      if groups != nil {
+        GroupPacking(ordered(epoch: epoch), size: size).rows.map(UInt32.init)
+      } else if mixture != nil || together > 1 {
+        self.order(epoch: epoch).map(UInt32.init)
+      } else {
+        shortOrder(epoch: epoch)
+      }
+    return EpochBatches(order: order, size: size)
+  }
+}
+
+/// The batches of an epoch, made as they are asked for.
+package struct EpochBatches: RandomAccessCollection, Sendable {
+  private let order: [UInt32]
+  private let size: Int
+
+  fileprivate init(order: [UInt32], size: Int) { (self.order, self.size) = (order, size) }
+
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { (order.count + size - 1) / size }
+
+  package subscript(batch: Int) -> ArraySlice<Int> {
+    order[batch * size..<Swift.min((batch + 1) * size, order.count)].map(Int.init)[...]
   }
 }
 

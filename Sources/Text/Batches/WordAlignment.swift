@@ -4,46 +4,33 @@
 /// in the same word. Stretches where one of them has no token, as behind its truncation, are in none. Special tokens in
 /// front of a row are a word together, and so are those at its end; other special tokens are in none.
 package struct WordAlignment: Sendable {
-  /// Of each token of the one and the other tokenization its word in its row, −1 for none. (tokens)
-  private let own: [Int32]
-  private let other: [Int32]
-  /// Where each row starts in these, with the total at the end. (rows + 1)
-  private let ownStarts: [Int]
-  private let otherStarts: [Int]
-  /// How many words each row has, one at least. (rows)
-  private let counts: [Int32]
+  /// Of each token of a row, in the one and the other tokenization, the characters that it covers, a pair's second text
+  /// behind the first; none of special tokens.
+  private let own: @Sendable (_ row: Int) -> [Range<Int32>]
+  private let other: @Sendable (_ row: Int) -> [Range<Int32>]
 
-  /// - Parameters:
-  ///   - own, other: of each token the characters that it covers, a pair's second text behind the first; none of special
-  ///     tokens.
-  ///   - ownStarts, otherStarts: where each row starts, with the total at the end.
-  init(own: [Range<Int32>], ownStarts: [Int], other: [Range<Int32>], otherStarts: [Int]) {
-    precondition(ownStarts.count == otherStarts.count)
-    var (ownWords, otherWords, counts) = ([Int32](), [Int32](), [Int32]())
-    ownWords.reserveCapacity(own.count)
-    otherWords.reserveCapacity(other.count)
-    for row in 0..<ownStarts.count - 1 {
-      let words = RowWords(own[ownStarts[row]..<ownStarts[row + 1]], other[otherStarts[row]..<otherStarts[row + 1]])
-      ownWords += words.own
-      otherWords += words.other
-      counts.append(words.count)
-    }
-    (self.own, self.other, self.counts) = (ownWords, otherWords, counts)
-    (self.ownStarts, self.otherStarts) = (ownStarts, otherStarts)
+  init(
+    own: @escaping @Sendable (_ row: Int) -> [Range<Int32>], other: @escaping @Sendable (_ row: Int) -> [Range<Int32>]
+  ) {
+    (self.own, self.other) = (own, other)
   }
 
-  /// The words of a row.
-  package func count(_ row: Int) -> Int { Int(counts[row]) }
+  // Found when they are asked for: those of all rows would take as much memory as the tokens.
+  private func words(_ row: Int) -> RowWords { RowWords(own(row)[...], other(row)[...]) }
+
+  /// How many words a row has, one at least.
+  package func count(_ row: Int) -> Int { Int(words(row).count) }
 
   func batch(_ rows: some Sequence<Int>) -> BatchWords {
     var batch = BatchWords()
     for row in rows {
+      let words = words(row)
       let first = Int32(batch.starts[batch.starts.count - 1])
-      func places(_ words: ArraySlice<Int32>) -> [Int32] { words.map { $0 < 0 ? -1 : first + $0 } }
-      batch.own += places(own[ownStarts[row]..<ownStarts[row + 1]])
-      batch.other += places(other[otherStarts[row]..<otherStarts[row + 1]])
+      func places(_ words: [Int32]) -> [Int32] { words.map { $0 < 0 ? -1 : first + $0 } }
+      batch.own += places(words.own)
+      batch.other += places(words.other)
       batch.otherStarts.append(batch.other.count)
-      batch.starts.append(Int(first) + count(row))
+      batch.starts.append(Int(first + words.count))
     }
     return batch
   }

@@ -4,9 +4,9 @@
 /// error.
 struct CSVRecords {
   private let file: DatasetText
-  private var separator: UInt8
+  private(set) var separator: UInt8
   private var rest: ArraySlice<UInt8>
-  private var nextLine = 1
+  private var nextLine: Int
   /// Where the last record starts, from 1.
   private(set) var line = 0
 
@@ -15,6 +15,8 @@ struct CSVRecords {
     self.file = file
     self.separator = separator
     rest = file.bytes
+    nextLine = file.firstLine
+    guard nextLine == 1 else { return }
     let first = rest.prefix { $0 != Self.lineFeed }
     let line = first.withoutCarriageReturn
     guard line.count == 5, line.starts(with: Array("sep=".utf8)), let byte = line.last else { return }

@@ -3,41 +3,6 @@ import Glibc
 import JSON
 
 extension DatasetSource {
-  /// Reads Parquet, or what Arrow writes.
-  func readColumns(
-    _ format: ColumnFile.Format, _ reader: TargetReader?, labelsKey: String?
-  ) throws(DatasetError) -> Examples {
-    var rows = try NamedRows(self, reader, areLines: false)
-    do {
-      var file = try columnFile(format)
-      let columns = file.columns
-      rows.settle { columns.contains($0) }
-      for (key, isLabel) in rows.keys where !columns.contains(key) {
-        let shown = columns.prefix(20).map(\.quoted).joined(separator: ", ") + (columns.count > 20 ? ", …" : "")
-        throw DatasetError(
-          path, "column \(key.quoted): expected once among the columns, found \(shown)", isOfLabel: isLabel)
-      }
-      if let label = rows.labelKey, let own = classes ?? file.classes(of: label) {
-        try rows.number(classes: own, labelsKey: labelsKey)
-      }
-      let keys = rows.keys.map(\.name)
-      var row = 0
-      while let batch = try file.next(keys) {
-        for index in 0..<(batch.first?.count ?? 0) {
-          row += 1
-          try rows.append(row, names: columns) { key in keys.firstIndex(of: key).map { batch[$0][index] } }
-        }
-      }
-      return rows.examples
-    } catch let error as ColumnarError {
-      throw DatasetError(path, "\(error)")
-    } catch let error as DatasetError {
-      throw error
-    } catch {
-      throw DatasetError(path, "\(error)")
-    }
-  }
-
   /// The classes that a file itself names, in the order of their numbers; `nil` where it names none, or cannot be read.
   package func ownClasses() -> [String]? {
     if let classes { return classes }
@@ -48,7 +13,7 @@ extension DatasetSource {
     return names.lazy.compactMap { columns.classes(of: $0) }.first
   }
 
-  private func columnFile(_ format: ColumnFile.Format) throws(ColumnarError) -> ColumnFile {
+  fileprivate func columnFile(_ format: ColumnFile.Format) throws(ColumnarError) -> ColumnFile {
     if let contents { return try ColumnFile(FileBytes(contents), format) }
     return try ColumnFile(FileBytes(path: path), format)
   }
@@ -71,6 +36,58 @@ extension DatasetSource {
     }
     return parts.map { "\(directory)/\($0)" }
   }
+}
+
+/// Reads Parquet, or what Arrow writes, as many rows at a time as the file has together.
+struct ColumnRows {
+  private let source: DatasetSource
+  private var file: ColumnFile
+  private var rows: NamedRows
+  private let keys: [String]
+  private var count = 0
+
+  init(
+    _ source: DatasetSource, _ format: ColumnFile.Format, _ reader: TargetReader?, labelsKey: String?
+  ) throws(DatasetError) {
+    self.source = source
+    var rows = try NamedRows(source, reader, areLines: false)
+    do throws(ColumnarError) {
+      file = try source.columnFile(format)
+    } catch {
+      throw DatasetError(source.path, "\(error)")
+    }
+    let columns = file.columns
+    rows.settle { columns.contains($0) }
+    for (key, isLabel) in rows.keys where !columns.contains(key) {
+      let shown = columns.prefix(20).map(\.quoted).joined(separator: ", ") + (columns.count > 20 ? ", …" : "")
+      throw DatasetError(
+        source.path, "column \(key.quoted): expected once among the columns, found \(shown)", isOfLabel: isLabel)
+    }
+    if let label = rows.labelKey, let own = source.classes ?? file.classes(of: label) {
+      try rows.number(classes: own, labelsKey: labelsKey)
+    }
+    keys = rows.keys.map(\.name)
+    self.rows = rows
+  }
+
+  /// - Returns: `false` at the end.
+  mutating func readBatch() throws(DatasetError) -> Bool {
+    let batch: [[JSON]]?
+    do throws(ColumnarError) {
+      batch = try file.next(keys)
+    } catch {
+      throw DatasetError(source.path, "\(error)")
+    }
+    guard let batch else { return false }
+    for index in 0..<(batch.first?.count ?? 0) {
+      count += 1
+      try rows.append(count, names: file.columns) { [keys] key in keys.firstIndex(of: key).map { batch[$0][index] } }
+    }
+    return true
+  }
+
+  /// The rows that were read since this was last asked for.
+  mutating func taken() -> Examples { rows.taken() }
 }
 
 extension ColumnFile {

@@ -1,11 +1,8 @@
 import JSON
 
 extension DatasetSource {
-  func readJSONL(
-    _ file: DatasetText, _ reader: TargetReader?, labelsKey: String?
-  ) throws(DatasetError) -> Examples {
-    var rows = try NamedRows(self, reader, areLines: true)
-    if let classes { try rows.number(classes: classes, labelsKey: labelsKey) }
+  /// - Parameter rows: what the lines before these have said, to which the rows of these are added.
+  func readJSONL(_ file: DatasetText, into rows: inout NamedRows) throws(DatasetError) {
     try file.forEachLine(of: file.bytes) { line, bytes throws(DatasetError) in
       guard !bytes.isBlank else { return }
       let row: JSON
@@ -24,6 +21,5 @@ extension DatasetSource {
       rows.settle { members[$0] != nil }
       try rows.append(line, names: Array(members.keys)) { members[$0] }
     }
-    return rows.examples
   }
 }

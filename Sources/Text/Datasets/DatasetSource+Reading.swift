@@ -18,35 +18,46 @@ extension DatasetSource {
         examples = more
         continue
       }
-      guard more.hasPairs == examples.hasPairs else {
-        throw DatasetError(
-          file.path,
-          "expected \(examples.hasPairs ? "pairs of texts" : "single texts"), as \(files[0].path.escapedForDisplay) has; "
-            + "name the columns, or read one of them alone")
-      }
+      try file.check(more, areLike: examples.hasPairs, of: files[0])
       examples.append(contentsOf: more)
     }
     return examples
   }
 
-  private func readFile(_ targets: Targets?, _ labelsKey: String?) throws(DatasetError) -> Examples {
-    let reader = targets.map { TargetReader($0, allowsNone: missingLabels == .unlabelled, key: labelsKey) }
+  /// Refuses pairs among single texts, and the other way round.
+  func check(_ rows: Examples, areLike arePairs: Bool, of first: DatasetSource) throws(DatasetError) {
+    guard rows.hasPairs != arePairs else { return }
+    throw DatasetError(
+      path,
+      "expected \(arePairs ? "pairs of texts" : "single texts"), as \(first.path.escapedForDisplay) has; "
+        + "name the columns, or read one of them alone")
+  }
+
+  func readFile(_ targets: Targets?, _ labelsKey: String?) throws(DatasetError) -> Examples {
+    let reader = targetReader(targets, labelsKey)
     switch format {
-    case .lines(let labelsPath): return try readLines(file(), labelsPath, reader)
-    case .csv: return try readCSV(file(), reader)
-    case .tsv(let header): return try readTSV(file(), header: header, reader)
-    case .jsonl: return try readJSONL(file(), reader, labelsKey: labelsKey)
-    case .conll: return try readCoNLL(file(), reader)
     case .hub:
       throw DatasetError(path, "is a data set's name, whose files were not looked for; name the files")
-    case .columns(let format): return try readColumns(format, reader, labelsKey: labelsKey)
     case .layout(let layout, let split): return try read(layout, split, targets, labelsKey)
+    case .columns(let format):
+      var rows = try ColumnRows(self, format, reader, labelsKey: labelsKey)
+      while try rows.readBatch() {}
+      return rows.taken()
+    case .lines, .csv, .tsv, .jsonl, .conll:
+      var rows = try RowReader(self, reader, labelsKey: labelsKey)
+      let examples = try rows.read(file())
+      try rows.finish()
+      return examples
     }
   }
 
   /// As above, of classes in the order of their ids.
   package func read(labels: [String]?, labelsKey: String? = nil) throws(DatasetError) -> Examples {
     try read(labels.map(Targets.classes), labelsKey: labelsKey)
+  }
+
+  func targetReader(_ targets: Targets?, _ labelsKey: String?) -> TargetReader? {
+    targets.map { TargetReader($0, allowsNone: missingLabels == .unlabelled, key: labelsKey) }
   }
 
   private func file() throws(DatasetError) -> DatasetText {
@@ -56,10 +67,15 @@ extension DatasetSource {
     } else {
       file = try DatasetText(path: path)
     }
+    try checkLineEnds(file)
+    return file
+  }
+
+  /// - Parameter file: its beginning at least.
+  func checkLineEnds(_ file: DatasetText) throws(DatasetError) {
     var isLines = false
     if case .lines = format { isLines = true }
     try file.checkLineEnds(allowing: isLines ? 1 : 0)
-    return file
   }
 
   /// A benchmark's classes are found among the task's by name: its files number them in an order of its own.
@@ -94,12 +110,11 @@ extension DatasetSource {
 
   // MARK: Lines
 
-  private func readLines(
-    _ file: DatasetText, _ labelsPath: String?, _ reader: TargetReader?
+  /// - Parameter labels: of all lines of the file.
+  func readLines(
+    _ file: DatasetText, _ labelsPath: String?, _ labels: [Target]?, _ reader: TargetReader?
   ) throws(DatasetError) -> Examples {
     var examples = Examples(hasPairs: false, targets: reader?.targets)
-    var labels: [Target]?
-    if let labelsPath, let reader { labels = try readLabels(labelsPath, reader) }
     try file.forEachLine(of: file.bytes) { line, text throws(DatasetError) in
       let label = labels.map { line <= $0.count ? $0[line - 1] : .none } ?? .none
       if examples.areOfWords, let problem = label.problem(words: WordRow(text).words.count) {
@@ -108,18 +123,11 @@ extension DatasetSource {
       examples.append(text, pair: [UInt8]?.none, target: label)
       try keep(line, &examples) { $0 == "text" ? .string(text.text) : nil }
     }
-    guard let labels, let labelsPath, labels.count != examples.count else { return examples }
-    let lines = examples.count
-    var blank = 0
-    while blank < lines, examples.text(lines - 1 - blank).isBlank { blank += 1 }
-    throw DatasetError(
-      labelsPath,
-      "expected \(lines) labels, one for each line of \(path.escapedForDisplay), found \(labels.count)"
-        + (lines - blank <= labels.count && labels.count < lines ? "; remove blank lines at the end of the texts" : ""))
+    return examples
   }
 
   /// A label a line. Where a `mapping.txt` lies beside the file, as in TweetEval, it says what the numbers mean.
-  private func readLabels(_ path: String, _ reader: TargetReader) throws(DatasetError) -> [Target] {
+  func readLabels(_ path: String, _ reader: TargetReader) throws(DatasetError) -> [Target] {
     var reader = reader
     var match: ClassMatch?
     let allowsNone = missingLabels == .unlabelled
@@ -159,21 +167,31 @@ extension DatasetSource {
 
   // MARK: Tables
 
-  private func readCSV(_ file: DatasetText, _ reader: TargetReader?) throws(DatasetError) -> Examples {
+  /// - Parameters:
+  ///   - table: what the records before these have said.
+  ///   - separator: between fields, which the file's beginning may say.
+  func readCSV(
+    _ file: DatasetText, _ reader: TargetReader?, _ table: inout Table?, _ separator: inout UInt8
+  ) throws(DatasetError) -> Examples {
     var records = CSVRecords(file, separator: separator)
-    guard let first = try records.next() else { throw DatasetError(path, "expected a header, found an empty file") }
-    let table = try Table(self, header: csvHasHeader ? first.map(\.text) : nil, first: first, reader)
-    var examples = Examples(hasPairs: table.pair != nil, targets: reader?.targets)
-    if !csvHasHeader { try table.append(first, line: records.line, to: &examples) }
-    while let record = try records.next() { try table.append(record, line: records.line, to: &examples) }
+    separator = records.separator
+    var first: [ArraySlice<UInt8>]?
+    if table == nil {
+      guard let record = try records.next() else { throw DatasetError(path, "expected a header, found an empty file") }
+      table = try Table(self, header: csvHasHeader ? record.map(\.text) : nil, first: record, reader)
+      first = csvHasHeader ? nil : record
+    }
+    var examples = Examples(hasPairs: table?.pair != nil, targets: reader?.targets)
+    if let first { try table?.append(first, line: records.line, to: &examples) }
+    while let record = try records.next() { try table?.append(record, line: records.line, to: &examples) }
     return examples
   }
 
-  private func readTSV(
-    _ file: DatasetText, header hasHeader: Bool, _ reader: TargetReader?
+  /// - Parameter table: what the lines before these have said.
+  func readTSV(
+    _ file: DatasetText, header hasHeader: Bool, _ reader: TargetReader?, _ table: inout Table?
   ) throws(DatasetError) -> Examples {
-    var table: Table?
-    var examples = Examples(hasPairs: pairColumn != nil, targets: reader?.targets)
+    var examples = Examples(hasPairs: table.map { $0.pair != nil } ?? (pairColumn != nil), targets: reader?.targets)
     try file.forEachLine(of: file.bytes) { line, text throws(DatasetError) in
       let fields = text.withoutCarriageReturn.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
       if let table { return try table.append(fields, line: line, to: &examples) }

@@ -2,10 +2,12 @@ import Archives
 import JSON
 import Limits
 
-/// The contents of a text file, known to be UTF-8.
+/// The contents of a text file, or whole lines of them, known to be UTF-8.
 struct DatasetText {
   let path: String
   let bytes: ArraySlice<UInt8>
+  /// Which line of the file the first of these is, from 1.
+  let firstLine: Int
 
   /// The longest row, in bytes.
   static let maximumRow = 1 << 20
@@ -50,20 +52,29 @@ struct DatasetText {
 
   /// A byte order mark at the start is dropped.
   init(_ contents: [UInt8], path: String) throws(DatasetError) {
-    self.path = path
     if let encoding = TextEncoding(of: contents) {
       throw DatasetError(path, "expected UTF-8, found \(encoding.rawValue); \(encoding.remedy)")
     }
     let bytes = contents.starts(with: [0xEF, 0xBB, 0xBF]) ? contents.dropFirst(3) : contents[...]
+    try self.init(bytes, path: path, firstLine: 1, firstByte: 0)
+  }
+
+  /// Some lines of a file.
+  /// - Parameters:
+  ///   - firstLine: which line of the file is the first, from 1.
+  ///   - firstByte: how many bytes of the file lie before `bytes`' array.
+  init(_ bytes: ArraySlice<UInt8>, path: String, firstLine: Int, firstByte: Int) throws(DatasetError) {
+    self.path = path
+    self.firstLine = firstLine
     self.bytes = bytes
     guard let invalid = UTF8Text.firstInvalid(bytes) else { return }
     let before = bytes[..<invalid]
-    let line = before.count { $0 == UInt8(ascii: "\n") } + 1
+    let line = before.count { $0 == UInt8(ascii: "\n") } + firstLine
     let offset = invalid - (before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)
     throw DatasetError(
       path, line: line,
       "expected UTF-8, found byte 0x\(String(bytes[invalid], radix: 16, uppercase: true)) at offset \(offset) of the"
-        + " line, \(invalid) of the file; \(TextEncoding.windows1252.remedy)")
+        + " line, \(firstByte + invalid) of the file; \(TextEncoding.windows1252.remedy)")
   }
 
   /// Refuses a file whose lines end in carriage returns alone, which would be one line.
@@ -83,7 +94,7 @@ struct DatasetText {
     of bytes: ArraySlice<UInt8>, _ body: (_ line: Int, ArraySlice<UInt8>) throws(DatasetError) -> Void
   ) throws(DatasetError) {
     var rest = bytes
-    var line = 1
+    var line = firstLine
     while !rest.isEmpty {
       let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
       try checkRow(end - rest.startIndex, line)

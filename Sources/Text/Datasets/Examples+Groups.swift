@@ -1,8 +1,13 @@
 /// Which rows belong together: numbered in the order in which their keys first occur.
-struct RowGroups: Sendable {
+package struct RowGroups: Sendable {
   private var places: [[UInt8]: Int32] = [:]
   /// Of each row. (rows)
   private(set) var ids: [Int32] = []
+
+  package init() {}
+
+  /// Of rows among others, by numbers that are given.
+  fileprivate init(ids: [Int32]) { self.ids = ids }
 
   mutating func append(_ key: [UInt8]) {
     let next = Int32(places.count)
@@ -24,6 +29,22 @@ extension Examples {
     guard groups.ids.isEmpty else { return self }
     var copy = self
     for row in 0..<count { copy.join(group: Array(text(row))) }
+    return copy
+  }
+
+  /// The same with numbers that go on from those of the rows before these.
+  package func grouped(behind earlier: inout RowGroups) -> Examples {
+    var copy = grouped()
+    let first = earlier.ids.count
+    earlier.append(contentsOf: copy.groups)
+    copy.groups = RowGroups(ids: Array(earlier.ids[first...]))
+    return copy
+  }
+
+  /// The rows without groups.
+  package var ungrouped: Examples {
+    var copy = self
+    copy.groups = RowGroups()
     return copy
   }
 

@@ -34,7 +34,7 @@ package struct Examples: Sendable {
   private var tags: [Int32] = []
   package let hasPairs: Bool
   /// Which rows are ranked together; empty where nobody asked.
-  private(set) var groups = RowGroups()
+  var groups = RowGroups()
   /// What each row carries along, by `DatasetSource.keptColumns`. (rows), or empty
   package private(set) var kept: [[JSON]] = []
   /// What the user should know although it is no error.

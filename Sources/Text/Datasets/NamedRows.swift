@@ -8,7 +8,7 @@ struct NamedRows {
   private var pairKey: String?
   private var label: String?
   private var group: String?
-  private(set) var examples: Examples
+  private var examples: Examples
   private var isSettled = false
   /// Whether rows are lines, as errors call them.
   private let areLines: Bool
@@ -47,6 +47,12 @@ struct NamedRows {
       pairKey = DatasetSource.pairName
     }
     examples = Examples(hasPairs: pairKey != nil, targets: reader?.targets)
+  }
+
+  /// The rows that were added since this was last asked for.
+  mutating func taken() -> Examples {
+    defer { examples = Examples(hasPairs: pairKey != nil, targets: reader?.targets) }
+    return examples
   }
 
   /// What is read of a row, with whether it is a label.

@@ -187,6 +187,11 @@ extension DataSettings {
     section.read(
       "maxLength", .integer(3...65_536), into: &maxLength,
       "longest sequence in tokens, special tokens included; longer ones are truncated")
+    section.read(
+      "cache", .orNull(.text("a directory")), into: &cache,
+      "the directory that keeps the data [as tokens](scaling.md#data), made once a host and read by all ranks and later "
+        + "runs; null keeps files of 64 MiB and more in `.tokens` beside the run's directory, and smaller ones in memory"
+    )
   }
 }
 

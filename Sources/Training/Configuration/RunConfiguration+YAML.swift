@@ -56,6 +56,7 @@ extension RunConfiguration {
         if let source { source.write(as: key, to: &writer) } else { writer.write(key, flow: "null") }
       }
       writer.write("maxLength", number: data.maxLength)
+      if let cache = data.cache { writer.write("cache", cache) } else { writer.write("cache", flow: "null") }
       data.unlabelled.write(to: &writer)
     }
     if teachers.count > 1 || teachers.contains(where: { $0.weight != 1 }) {

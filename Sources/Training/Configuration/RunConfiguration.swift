@@ -146,6 +146,8 @@ package struct DataSettings: Sendable, Equatable {
   package var test: DatasetSource?
   /// The longest sequence in tokens, special tokens included; longer ones are truncated.
   package var maxLength = 128
+  /// Where sources are kept as tokens; `nil` keeps large ones beside the run's directory.
+  package var cache: String?
 
   package init(train: DatasetSource) { self.train = train }
 }

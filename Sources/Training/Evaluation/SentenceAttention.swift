@@ -79,7 +79,7 @@ extension TokenizedDataset {
     let candidates = short.isEmpty ? Array((0..<count).filter { length($0) <= 40 }.prefix(3)) : short
     var chosen: [Int] = []
     for row in candidates where chosen.count < 3 {
-      if !chosen.contains(where: { labels[$0] == labels[row] }) { chosen.append(row) }
+      if !chosen.contains(where: { label($0) == label(row) }) { chosen.append(row) }
     }
     for row in candidates where chosen.count < min(3, candidates.count) && !chosen.contains(row) { chosen.append(row) }
     return chosen

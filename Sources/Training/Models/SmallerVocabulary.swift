@@ -17,7 +17,7 @@ struct SmallerVocabulary: Sendable {
   ///   - labels: the task's classes, which the training data is read by.
   init(
     _ settings: StudentSettings.Vocabulary, of tokenizer: Tokenizer, name: String, configuration: RunConfiguration,
-    labels: [String], threads: Int
+    labels: [String], threads: Int, ranksOfHost: Int = 1
   ) throws {
     let whole = tokenizer.vocabularySize
     guard settings.keep < whole else {
@@ -30,11 +30,10 @@ struct SmallerVocabulary: Sendable {
         "student.vocabulary.keep: expected at least \(needed.count), the special tokens and single characters of \(name), "
           + "found \(settings.keep)")
     }
-    let examples = try Self.texts(settings, configuration, labels: labels)
     func tokenized(_ tokenizer: Tokenizer) throws -> [TokenizedDataset] {
-      try examples.map {
-        try TokenizedDataset($0, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: threads)
-      }
+      try Self.texts(
+        settings, configuration, labels: labels,
+        SourceReader(configuration, tokenizer: tokenizer, threads: threads, ranksOfHost: ranksOfHost))
     }
     let before = try tokenized(tokenizer)
     var uses = [Int](repeating: 0, count: whole)
@@ -53,15 +52,15 @@ struct SmallerVocabulary: Sendable {
   }
 
   private static func texts(
-    _ settings: StudentSettings.Vocabulary, _ configuration: RunConfiguration, labels: [String]
-  ) throws -> [Examples] {
-    guard settings.from.isEmpty else { return try settings.from.map { try $0.read(labels: nil) } }
+    _ settings: StudentSettings.Vocabulary, _ configuration: RunConfiguration, labels: [String], _ reader: SourceReader
+  ) throws -> [TokenizedDataset] {
+    guard settings.from.isEmpty else { return try settings.from.map(reader.readTexts) }
     var sources: [DatasetSource] = []
     for source in configuration.stages.flatMap(\.unlabelled.sources) where !sources.contains(source) {
       sources.append(source)
     }
-    return try [configuration.task.read(configuration.data.train, outputs: labels, labelsKey: "task.labels")]
-      + sources.map { try $0.read(labels: nil) }
+    return try [reader.read(configuration.data.train, outputs: labels, areNeeded: true)]
+      + sources.map(reader.readTexts)
   }
 
   private static func report(

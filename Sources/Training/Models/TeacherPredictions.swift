@@ -143,20 +143,4 @@ extension SHA256 {
   init(ofText text: String, pair: String?) {
     self.init(of: Array(text.utf8) + (pair.map { [0] + Array($0.utf8) } ?? []))
   }
-
-  init?(hexadecimal digits: String) {
-    let digits = Array(digits.utf8)
-    guard digits.count == 64 else { return nil }
-    var bytes: [UInt8] = []
-    for index in stride(from: 0, to: 64, by: 2) {
-      guard let byte = UInt8(String(decoding: digits[index..<index + 2], as: UTF8.self), radix: 16) else { return nil }
-      bytes.append(byte)
-    }
-    self = bytes.withUnsafeBytes { SHA256(stored: $0) }
-  }
-}
-
-extension Examples {
-  /// Of every row.
-  var hashes: [SHA256] { (0..<count).map { self[$0].hash } }
 }

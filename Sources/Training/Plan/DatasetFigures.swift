@@ -9,13 +9,16 @@ package struct DatasetFigures: Sendable, Equatable {
   package let words: [Int]
   /// Whether they were counted, and not assumed.
   package let isCounted: Bool
+  /// Bytes of their tokens that are mapped from files.
+  let mappedBytes: Int
 
   package var rows: Int { Int(all.sentences) }
 
-  init(_ data: TokenizedDataset, vocabulary: Int) {
-    all = TextFigures(lengths: (0..<data.count).lazy.map { data.length($0) })
+  init(_ data: TokenizedDataset) {
+    all = TextFigures(counts: data.lengthCounts)
     longest = data.maximumLength
-    words = data.words(of: 0..<data.count, vocabulary: vocabulary)
+    words = data.occurringTokens
+    mappedBytes = data.mappedBytes
     isCounted = true
   }
 
@@ -25,6 +28,7 @@ package struct DatasetFigures: Sendable, Equatable {
     all = TextFigures(lengths: [length]) * Double(rows)
     longest = length
     words = Array(0..<min(vocabulary, Self.distinctWords(tokens: all.tokens)))
+    mappedBytes = 0
     isCounted = false
   }
 
@@ -44,6 +48,8 @@ package struct BatchFigures: Sendable, Equatable {
   package let meanWords: Double
   package let mostWords: Int
 
+  private static let mostRows = 1 << 20
+
   /// - Parameter data: `nil` where it is assumed.
   init(_ figures: DatasetFigures, data: TokenizedDataset?, batchSize: Int, sampler: Sampler, vocabulary: Int) {
     let size = min(batchSize, figures.rows)
@@ -54,6 +60,8 @@ package struct BatchFigures: Sendable, Equatable {
       mostWords = Int(meanWords)
       return
     }
+    // Of very many rows these say as much.
+    let sampler = data.count > Self.mostRows ? Sampler(count: Self.mostRows, seed: 0, shuffle: true) : sampler
     let batches = sampler.batches(epoch: 0, batchSize: batchSize)
     mostTokens = Double(batches.map { $0.reduce(0) { $0 + data.length($1) } }.max() ?? 0)
     // Enough for a mean.

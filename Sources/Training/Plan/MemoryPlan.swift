@@ -30,9 +30,13 @@ package struct MemoryPlan: Sendable, Equatable {
   init(_ plan: RunPlan, ranks: Int, threads: Int) {
     let (shapes, train) = (plan.shapes, plan.train)
     let places = ranks * threads
-    let text = [plan.train.all, plan.validation?.all].compactMap { $0 }
-    // Ids, segments, starts and labels; and of each piece of the vocabulary its text and places in the trie.
-    let data = text.reduce(0.0) { $0 + 5 * $1.tokens + 12 * $1.sentences }
+    // Ids, segments, starts and labels, and the order of an epoch; of what is mapped this alone. And of each piece of the
+    // vocabulary its text and places in the trie.
+    var data = 0.0
+    for figures in [plan.train, plan.validation].compactMap({ $0 }) {
+      let rows = figures.all.sentences
+      data += figures.mappedBytes > 0 ? 4.0 * rows : 5.0 * figures.all.tokens + 12.0 * rows
+    }
     base = Self.program + Int(data) + 250 * shapes.student.vocabularySize
 
     let studentBytes = Self.floatBytes * Double(shapes.studentParameters)

@@ -41,13 +41,10 @@ final class PlannedData {
         labels: shapes.student.labels, threads: threads
       ).tokenizer
     }
-    let training = try TrainingData(
-      configuration, labels: shapes.student.labels, tokenizer: tokenizer, threads: threads)
-    let validation = try configuration.data.validation.map { source in
-      try TokenizedDataset(
-        configuration.task.read(source, outputs: shapes.student.labels), tokenizer: tokenizer,
-        maxLength: configuration.data.maxLength,
-        threads: threads)
+    let reader = SourceReader(configuration, tokenizer: tokenizer, threads: threads)
+    let training = try TrainingData(configuration, labels: shapes.student.labels, reader)
+    let validation = try configuration.data.validation.map {
+      try reader.read($0, outputs: shapes.student.labels, areNeeded: true, areRanked: true)
     }
     known.append((reading, training, validation))
     return (training, validation)

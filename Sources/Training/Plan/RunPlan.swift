@@ -31,14 +31,14 @@ package struct RunPlan: Sendable {
     let shapes = try ModelShapes(configuration)
     self.shapes = shapes
     var training: TrainingData?
-    let vocabulary = shapes.student.vocabularySize
     if let assumed {
-      train = DatasetFigures(rows: assumed.rows, meanLength: assumed.meanLength, vocabulary: vocabulary)
+      train = DatasetFigures(
+        rows: assumed.rows, meanLength: assumed.meanLength, vocabulary: shapes.student.vocabularySize)
       validation = nil
     } else {
       let read = try data.read(configuration, shapes)
-      train = DatasetFigures(read.training.all, vocabulary: vocabulary)
-      validation = read.validation.map { DatasetFigures($0, vocabulary: vocabulary) }
+      train = DatasetFigures(read.training.all)
+      validation = read.validation.map { DatasetFigures($0) }
       training = read.training
     }
     stages = try Self.stages(configuration, shapes, train, validation, training)
@@ -48,9 +48,8 @@ package struct RunPlan: Sendable {
   init(_ configuration: RunConfiguration, _ inputs: RunInputs) throws {
     self.configuration = configuration
     shapes = ModelShapes(inputs, configuration)
-    let vocabulary = shapes.student.vocabularySize
-    train = DatasetFigures(inputs.training.all, vocabulary: vocabulary)
-    validation = inputs.validation.map { DatasetFigures($0, vocabulary: vocabulary) }
+    train = DatasetFigures(inputs.training.all)
+    validation = inputs.validation.map { DatasetFigures($0) }
     stages = try Self.stages(configuration, shapes, train, validation, inputs.training)
   }
 
@@ -62,7 +61,7 @@ package struct RunPlan: Sendable {
       let own = training.flatMap { $0.sets.count == 1 ? nil : $0[index] }
       return try StagePlan(
         stage, configuration, shapes,
-        train: own.map { DatasetFigures($0, vocabulary: shapes.student.vocabularySize) } ?? train,
+        train: own.map { DatasetFigures($0) } ?? train,
         validation: validation, tokens: training?[index],
         sampler: training?.sampler(stage: index, stage, seed: configuration.run.seed))
     }
@@ -110,6 +109,9 @@ package struct RunPlan: Sendable {
     guard validation != nil else { return 1 }
     return checkpoint.saveTopK + (checkpoint.saveLast ? 1 : 0)
   }
+
+  /// What the data take as tokens, where they are kept on disk and mapped: once for all ranks of a host.
+  package var tokenBytes: Int { train.mappedBytes + (validation?.mappedBytes ?? 0) }
 
   /// The teacher's features of all rows, for each different set of them; `nil` without a cache.
   package var cacheBytes: Int? {

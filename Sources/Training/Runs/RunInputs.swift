@@ -15,6 +15,8 @@ struct RunInputs: Sendable {
   let task: TaskSettings
   let test: TokenizedDataset?
   let notices: [String]
+  /// Tokens that this rank made in place of damaged ones.
+  let repairs: [String]
 
   /// One of those that are learned from.
   struct Teacher: Sendable {
@@ -48,8 +50,11 @@ struct RunInputs: Sendable {
     teacher?.configuration ?? (teachers.isEmpty ? nil : student.configuration)
   }
 
-  init(_ configuration: RunConfiguration, threads: Int) throws {
-    student = try Self.student(configuration, threads: threads)
+  /// - Parameters:
+  ///   - threads: of this rank.
+  ///   - ranksOfHost: how many read the same on this host.
+  init(_ configuration: RunConfiguration, threads: Int, ranksOfHost: Int = 1) throws {
+    student = try Self.student(configuration, threads: threads, ranksOfHost: ranksOfHost)
     let models = try Self.teachers(configuration, labels: student.configuration.labels)
     tokenizer = try student.tokenizer()
     try student.checkLength(configuration.data.maxLength)
@@ -59,15 +64,15 @@ struct RunInputs: Sendable {
     }
     // Several teachers are learned from by their logits.
     let aligns = configuration.comparesWords && tokenizers.count == 1 && tokenizers[0] != nil
-    let read = try TrainingData(
-      configuration, labels: student.configuration.labels, tokenizer: tokenizer, keepsOffsets: aligns, threads: threads)
-    let (rows, hashes) = try Self.validation(
-      configuration, student, tokenizer, keepsOffsets: aligns, threads: threads)
-    test = try Self.test(configuration, student, tokenizer, threads: threads)
+    func reader(_ tokenizer: Tokenizer) -> SourceReader {
+      SourceReader(
+        configuration, tokenizer: tokenizer, keepsOffsets: aligns, threads: threads, ranksOfHost: ranksOfHost)
+    }
+    let read = try TrainingData(configuration, labels: student.configuration.labels, reader(tokenizer))
+    let rows = try Self.validation(configuration, student, reader(tokenizer))
+    test = try Self.test(configuration, student, reader(tokenizer))
     let texts = try tokenizers.map { [student] own in
-      try own.map {
-        try Self.texts(configuration, student, $0, keepsOffsets: aligns, like: read, rows, threads: threads)
-      }
+      try own.map { try Self.texts(configuration, student, reader($0), like: read, rows) }
     }
     let own = aligns ? texts[0] : nil
     training = own.map { read.aligned(with: $0.training) } ?? read
@@ -83,7 +88,7 @@ struct RunInputs: Sendable {
     self.task = task
     if let test { try student.check(test) }
     let predictions = try Self.predictions(
-      configuration, labels: student.configuration.labels, training: training, validation: hashes)
+      configuration, labels: student.configuration.labels, training: training, validation: rows)
     teachers = configuration.teachers.indices.prefix(models.count).map { index in
       let (settings, model) = (configuration.teachers[index], models[index])
       let cache = settings.cache.flatMap { cache in
@@ -92,6 +97,8 @@ struct RunInputs: Sendable {
       return Teacher(
         weight: settings.weight, model: model, cache: cache, predictions: predictions[index], texts: texts[index])
     }
+    let sets = [read.all, rows, test] + texts.flatMap { [$0?.training.all, $0?.validation] }
+    repairs = sets.flatMap { $0?.repairs ?? [] }
     notices =
       configuration.notices + Self.notices(ofWeights: task, configuration, student.configuration.labels)
       + student.notices + models.flatMap { $0?.notices ?? [] } + training.all.notices
@@ -111,7 +118,9 @@ struct RunInputs: Sendable {
     configuration.stages.contains { $0.adaptors.contains(where: \.kind.trainsHead) }
   }
 
-  static func student(_ configuration: RunConfiguration, threads: Int) throws -> ClassifierModel {
+  static func student(
+    _ configuration: RunConfiguration, threads: Int, ranksOfHost: Int = 1
+  ) throws -> ClassifierModel {
     let model = try ClassifierModel(
       student: configuration.student, teacherPath: configuration.teacher?.model, task: configuration.task,
       seed: configuration.run.seed)
@@ -120,7 +129,7 @@ struct RunInputs: Sendable {
     return try model.with(
       SmallerVocabulary(
         vocabulary, of: model.tokenizer(), name: model.tokenizerDirectory, configuration: configuration,
-        labels: model.configuration.labels, threads: threads))
+        labels: model.configuration.labels, threads: threads, ranksOfHost: ranksOfHost))
   }
 
   /// The teachers, each `nil` where its predictions take its place; none where no stage learns from one.
@@ -139,7 +148,7 @@ struct RunInputs: Sendable {
 
   /// What each teacher's files say of the run's rows, `nil` where it has none.
   static func predictions(
-    _ configuration: RunConfiguration, labels: [String], training: TrainingData, validation: [SHA256]?
+    _ configuration: RunConfiguration, labels: [String], training: TrainingData, validation: TokenizedDataset?
   ) throws -> [Predictions?] {
     guard configuration.stages.contains(where: { !$0.adaptors.isEmpty }) else { return [] }
     return try configuration.teachers.map { teacher in
@@ -159,7 +168,7 @@ struct RunInputs: Sendable {
       }
       var parts = training.hashes
       if let validation, let source = configuration.data.validation {
-        parts.append(TeacherPredictions.Part(name: source.name, hashes: validation))
+        parts.append(TeacherPredictions.Part(name: source.name, hashes: validation.hashes))
       }
       let logits = try files.logits(of: parts)
       return Predictions(
@@ -168,31 +177,23 @@ struct RunInputs: Sendable {
     }
   }
 
-  /// - Returns: the validation rows, and their hashes where predictions are to be found by them.
   static func validation(
-    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, keepsOffsets: Bool = false,
-    threads: Int
-  ) throws -> (TokenizedDataset?, [SHA256]?) {
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ reader: SourceReader
+  ) throws -> TokenizedDataset? {
     let monitor = configuration.stages.first { stage in
       stage.checkpoint.monitor.map { $0 == TaskMetric.loss.key || configuration.task.kind.metricKeys.contains($0) }
         ?? false
     }
-    guard let source = configuration.data.validation else { return (nil, nil) }
-    let examples = try configuration.task.read(
-      source, outputs: student.configuration.labels, labelsKey: "task.labels", areNeeded: monitor != nil)
-    guard examples.count > 0 else { throw ModelError("\(source.name): expected at least one row, found none") }
-    let suffices = source.missingLabels == .unlabelled && examples.labels.contains { $0 >= 0 }
-    if let monitor, !suffices, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
+    guard let source = configuration.data.validation else { return nil }
+    let rows = try reader.read(
+      source, outputs: student.configuration.labels, areNeeded: monitor != nil, areRanked: true)
+    let suffices = source.missingLabels == .unlabelled && rows.labelledRows > 0
+    if let monitor, !suffices, let row = rows.firstUnlabelledRow {
       throw ModelError(
         "\(source.name): row \(row + 1) has no label, but stage \(monitor.name) monitors "
           + "\(monitor.checkpoint.monitor ?? ""); give labels or labelColumn, or leave the row out")
     }
-    return (
-      try TokenizedDataset(
-        examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, keepsOffsets: keepsOffsets,
-        threads: threads),
-      configuration.hasPredictions ? examples.hashes : nil
-    )
+    return rows
   }
 
   /// A teacher's tokenizer, or `nil` where both models read the same token ids.
@@ -221,17 +222,14 @@ struct RunInputs: Sendable {
 
   /// The run's rows once more, in a teacher's own tokens.
   static func texts(
-    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, keepsOffsets: Bool,
-    like training: TrainingData, _ validation: TokenizedDataset?, threads: Int
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ reader: SourceReader, like training: TrainingData,
+    _ validation: TokenizedDataset?
   ) throws -> TeacherTexts {
     let texts = TeacherTexts(
-      training: try TrainingData(
-        configuration, labels: student.configuration.labels, tokenizer: tokenizer, keepsOffsets: keepsOffsets,
-        threads: threads),
-      validation: try Self.validation(
-        configuration, student, tokenizer, keepsOffsets: keepsOffsets, threads: threads
-      ).0)
-    guard texts.training.all.labels == training.all.labels, texts.validation?.labels == validation?.labels else {
+      training: try TrainingData(configuration, labels: student.configuration.labels, reader),
+      validation: try Self.validation(configuration, student, reader))
+    let isSame = validation.flatMap { rows in texts.validation.map { $0.hasSameLabels(as: rows) } } ?? true
+    guard texts.training.all.hasSameLabels(as: training.all), isSame else {
       throw ModelError(
         "\(configuration.data.train.name): the data changed while it was read; start again when it is complete")
     }
@@ -242,6 +240,4 @@ struct RunInputs: Sendable {
 extension RunConfiguration {
   /// Whether some adaptor compares models by words.
   fileprivate var comparesWords: Bool { stages.contains { $0.adaptors.contains(where: \.comparesWords) } }
-  /// Whether rows are to be found in files of predictions.
-  var hasPredictions: Bool { teachers.contains { !$0.predictions.isEmpty } }
 }

@@ -182,35 +182,31 @@ package struct RunPreview: Sendable {
       notices += data.notices
       return Data(data)
     }
-    let threads = configuration.run.threads ?? 1
-    var hashes: [SHA256]?
+    let reader = SourceReader(configuration, tokenizer: tokenizer, threads: configuration.run.threads ?? 1)
+    var rows: TokenizedDataset?
     let texts = configuration.texts.map { findFiles(of: $0, "data.unlabelled") }
     if findFiles(of: configuration.data.train, "data.train"), !texts.contains(false) {
       training = attempt("data.train") {
-        let data = try TrainingData(
-          configuration, labels: student.configuration.labels, tokenizer: tokenizer, threads: threads)
+        let data = try TrainingData(configuration, labels: student.configuration.labels, reader)
         _ = try checked(data.all)
         return data
       }
       train = training.map { Data($0.all) }
     }
     if let source = configuration.data.validation, findFiles(of: source, "data.validation") {
-      let data = attempt("data.validation") {
-        try RunInputs.validation(configuration, student, tokenizer, threads: threads)
-      }
-      if let rows = data?.0 { validation = attempt("data.validation") { try checked(rows) } }
-      hashes = data?.1
+      rows = attempt("data.validation") { try RunInputs.validation(configuration, student, reader) } ?? nil
+      if let rows { validation = attempt("data.validation") { try checked(rows) } }
     }
     if let source = configuration.data.test, findFiles(of: source, "data.test") {
       test =
         attempt("data.test") {
-          try RunInputs.test(configuration, student, tokenizer, threads: threads).map(checked)
+          try RunInputs.test(configuration, student, reader).map(checked)
         } ?? nil
     }
     if let training, configuration.data.validation == nil || validation != nil {
       attempt("teacher.predictions") {
         try RunInputs.predictions(
-          configuration, labels: student.configuration.labels, training: training, validation: hashes)
+          configuration, labels: student.configuration.labels, training: training, validation: rows)
       }
     }
     self.notices += notices

@@ -21,7 +21,7 @@ extension StageRun {
   }
 
   /// The first rows of the stage's first batch, which no number of ranks changes.
-  private var measuredSamples: [Int] {
+  func firstSamples() -> [Int] {
     var samples: [Int] = []
     var tokens = 0
     for sample in sampler.batches(epoch: 0, batchSize: settings.training.batchSize).first ?? [] {

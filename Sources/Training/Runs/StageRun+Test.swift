@@ -6,20 +6,17 @@ import Text
 extension RunInputs {
   /// The rows that the run's model is measured on at its end.
   static func test(
-    _ configuration: RunConfiguration, _ student: ClassifierModel, _ tokenizer: Tokenizer, threads: Int
+    _ configuration: RunConfiguration, _ student: ClassifierModel, _ reader: SourceReader
   ) throws -> TokenizedDataset? {
     guard let source = configuration.data.test else { return nil }
-    let examples = try configuration.task.read(
-      source, outputs: student.configuration.labels, labelsKey: "task.labels", areNeeded: true)
-    guard examples.count > 0 else { throw ModelError("\(source.name): expected at least one row, found none") }
-    let suffices = source.missingLabels == .unlabelled && examples.labels.contains { $0 >= 0 }
-    if !suffices, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
+    let rows = try reader.read(source, outputs: student.configuration.labels, areNeeded: true, areRanked: true)
+    let suffices = source.missingLabels == .unlabelled && rows.labelledRows > 0
+    if !suffices, let row = rows.firstUnlabelledRow {
       throw ModelError(
         "\(source.name): row \(row + 1) has no label, and test data is there to be measured on; give labels or "
           + "labelColumn, leave the row out, or set missingLabels: unlabelled")
     }
-    return try TokenizedDataset(
-      examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, threads: threads)
+    return rows
   }
 }
 

@@ -43,6 +43,8 @@ final class StageRun {
   let steps: Int
   var selection: CheckpointSelection?
   var progress = StageProgress()
+  /// Found once, as the order of an epoch may be long.
+  lazy var measuredSamples = firstSamples()
   /// Whether an earlier process began this stage.
   private var isResumed = false
   /// The step behind which the weights were last found to be sound.

@@ -87,13 +87,18 @@ package struct Trainer {
       return .interrupted(signal: stopSignal() ?? SIGTERM, hasState: hasState)
     }
     let (inputs, identity) = try together { [located] in
-      let inputs = try RunInputs(located.reading(locations), threads: places.pool.workers)
+      let inputs = try RunInputs(
+        located.reading(locations), threads: places.pool.workers, ranksOfHost: places.ranks.localSize)
       for (index, stage) in configuration.stages.enumerated() {
         try StageRun.check(stage, index: index, inputs: inputs)
       }
       return (inputs, try RunIdentity(configuration, inputs, threads: places.pool.workers))
     }
     try RankAgreement.require(identity, among: places.ranks)
+    let repairs = try places.ranks.gather(JSON.array(inputs.repairs.map(JSON.string)).bytes(), to: 0) ?? []
+    for repair in try repairs.flatMap({ try JSON.parse($0).array ?? [] }).compactMap(\.string) {
+      journal.announce(.notice(repair))
+    }
     // Nobody writes before everybody has loaded.
     try places.ranks.barrier()
     let (state, path) = try begin(
@@ -256,7 +261,7 @@ package struct Trainer {
       let words = [training, texts == nil ? inputs.validation : texts?.validation].compactMap { $0 }.reduce(
         into: Set<Int>()
       ) {
-        $0.formUnion($1.words(of: 0..<$1.count, vocabulary: model.configuration.vocabularySize))
+        $0.formUnion($1.occurringTokens)
       }
       let precision = settings.precision.resolved
       // What it gives in 32 bits can be asked for as long as its weights are there.

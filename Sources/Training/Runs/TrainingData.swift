@@ -21,41 +21,28 @@ struct TrainingData: Sendable {
   subscript(stage: Int) -> TokenizedDataset { sets[setOfStage[stage]] }
 
   /// Reads all sources, each once.
-  /// - Parameter keepsOffsets: whether rows are to be aligned with another tokenization of them.
-  init(
-    _ configuration: RunConfiguration, labels: [String], tokenizer: Tokenizer, keepsOffsets: Bool = false, threads: Int
-  ) throws {
-    func tokenize(_ examples: Examples) throws -> TokenizedDataset {
-      try TokenizedDataset(
-        examples, tokenizer: tokenizer, maxLength: configuration.data.maxLength, keepsOffsets: keepsOffsets,
-        threads: threads)
-    }
+  init(_ configuration: RunConfiguration, labels: [String], _ reader: SourceReader) throws {
     let source = configuration.data.train
-    let examples = try Self.read(
-      source, configuration.task, labels,
-      areNeeded: configuration.stages.contains { $0.labelWeight != 0 })
-    try Self.check(examples, configuration)
-    let train = try tokenize(examples)
+    let train = try reader.read(
+      source, outputs: labels, areNeeded: configuration.stages.contains { $0.labelWeight != 0 },
+      areRanked: configuration.stages.contains { $0.keepsGroups || $0.adaptors.contains(where: \.kind.comparesGroups) })
+    try Self.check(train, configuration)
     try Self.checkScores(train, configuration)
     var parts = [train]
-    var hashes: [TeacherPredictions.Part] = []
-    func hash(_ source: DatasetSource, _ examples: Examples) {
-      guard configuration.hasPredictions else { return }
-      hashes.append(TeacherPredictions.Part(name: source.name, hashes: examples.hashes))
-    }
-    hash(source, examples)
     var sources: [DatasetSource] = []
     for text in configuration.stages.flatMap(\.unlabelled.sources) where !sources.contains(text) {
-      let rows = try Self.read(text, configuration.task, nil)
-      guard rows.hasPairs == examples.hasPairs else {
+      let rows = try reader.read(text, outputs: nil)
+      guard rows.hasPairs == train.hasPairs else {
         throw ModelError(
-          "\(text.name): expected \(examples.hasPairs ? "pairs of texts" : "single texts"), as \(source.name) has; "
-            + "\(examples.hasPairs ? "give pairColumn" : "remove pairColumn")")
+          "\(text.name): expected \(train.hasPairs ? "pairs of texts" : "single texts"), as \(source.name) has; "
+            + "\(train.hasPairs ? "give pairColumn" : "remove pairColumn")")
       }
       sources.append(text)
-      parts.append(try tokenize(rows))
-      hash(text, rows)
+      parts.append(rows)
     }
+    hashes =
+      configuration.hasPredictions
+      ? zip([source] + sources, parts).map { TeacherPredictions.Part(name: $0.name, hashes: $1.hashes) } : []
     let choices = configuration.stages.map(\.unlabelled.sources)
     var different: [[DatasetSource]] = []
     for choice in choices where !different.contains(choice) { different.append(choice) }
@@ -73,7 +60,6 @@ struct TrainingData: Sendable {
     }
     trainRows = train.count
     areOfPairs = configuration.task.kind == .embedding && source.pairColumn != nil
-    self.hashes = hashes
   }
 
   /// The same rows, which know their words in another tokenization of them.
@@ -93,38 +79,30 @@ struct TrainingData: Sendable {
       + stage.unlabelled.sources.flatMap { source in Array(texts.first { $0.source == source }?.rows ?? 0..<0) }
   }
 
-  private static func read(
-    _ source: DatasetSource, _ task: TaskSettings, _ outputs: [String]?, areNeeded: Bool = false
-  ) throws -> Examples {
-    let examples = try task.read(source, outputs: outputs, labelsKey: "task.labels", areNeeded: areNeeded)
-    guard examples.count > 0 else { throw ModelError("\(source.name): expected at least one row, found none") }
-    return examples
-  }
-
   /// Where a stage learns from labels, rows have one, or some do where some need not.
-  private static func check(_ examples: Examples, _ configuration: RunConfiguration) throws {
+  private static func check(_ rows: TokenizedDataset, _ configuration: RunConfiguration) throws {
     let source = configuration.data.train
     if let stage = configuration.stages.first(where: { $0.labelWeight != 0 }) {
       let reason = "but stage \(stage.name) has labelWeight \(stage.labelWeight)"
-      if source.missingLabels == .error, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
+      if source.missingLabels == .error, let row = rows.firstUnlabelledRow {
         throw ModelError(
           "\(source.name): row \(row + 1) has no label, \(reason); give labels or labelColumn, leave the row out, or set missingLabels: unlabelled"
         )
       }
-      if examples.labels.allSatisfy({ $0 < 0 }) {
-        throw ModelError("\(source.name): none of \(examples.count) rows has a label, \(reason)")
+      if rows.labelledRows == 0 {
+        throw ModelError("\(source.name): none of \(rows.count) rows has a label, \(reason)")
       }
     }
     for stage in configuration.stages {
-      let labelled = examples.labels.count { $0 >= 0 }
-      if stage.adaptors.isEmpty, let row = examples.labels.firstIndex(where: { $0 < 0 }) {
+      let labelled = rows.labelledRows
+      if stage.adaptors.isEmpty, let row = rows.firstUnlabelledRow {
         throw ModelError(
           "\(source.name): row \(row + 1) has no label, and stage \(stage.name) has no adaptors to learn from it with")
       }
       guard case .labelled = stage.unlabelled.mix else { continue }
-      if labelled == 0 || labelled == examples.count && stage.unlabelled.sources.isEmpty {
+      if labelled == 0 || labelled == rows.count && stage.unlabelled.sources.isEmpty {
         throw ModelError(
-          "stage \(stage.name): data.mix: expected rows with and without labels, found \(labelled) of \(examples.count) "
+          "stage \(stage.name): data.mix: expected rows with and without labels, found \(labelled) of \(rows.count) "
             + "rows of \(source.name) with one; use mix: concatenate")
       }
     }
@@ -136,7 +114,7 @@ struct TrainingData: Sendable {
       return
     }
     let largest = configuration.task.largestScore
-    for row in 0..<rows.count where rows.labels[row] >= 0 {
+    for row in 0..<rows.count where rows.label(row) >= 0 {
       guard let score = rows.values(row).first, abs(Double(score)) > largest else { continue }
       throw ModelError(
         "\(configuration.data.train.name): row \(row / 2 + 1): expected a score from \(-largest) to \(largest), as cosines "
@@ -175,12 +153,10 @@ struct TrainingData: Sendable {
 
   /// Tells of texts that are validation rows too: what the teacher says of them would flatter the student there.
   func duplicates(of validation: TokenizedDataset) -> [String] {
-    let known = Set((0..<validation.count).lazy.map { validation.tokens($0) })
-    return texts.compactMap { source, rows in
-      let found = rows.filter { known.contains(all.tokens($0)) }
-      guard let first = found.first else { return nil }
+    texts.compactMap { source, rows in
+      guard let found = validation.duplicates(of: rows, in: all) else { return nil }
       return "\(source.name): \(found.count) of \(rows.count) rows are also in the validation data (the first is row "
-        + "\(first - rows.lowerBound + 1)); the student learns the teacher's answers to them, which flatters its metrics: "
+        + "\(found.first - rows.lowerBound + 1)); the student learns the teacher's answers to them, which flatters its metrics: "
         + "remove them from either file"
     }
   }

@@ -43,7 +43,7 @@ extension GradientStep {
     updated: UpdatedParameters, norm: (ParameterBuffer, _ rows: [Int]) -> Double
   ) -> GradientShares? {
     // Of rows without labels, labels have no share.
-    let hasLabels = samples.contains { data.labels[$0] >= 0 }
+    let hasLabels = samples.contains { data.label($0) >= 0 }
     let terms = objective.countingTerms.filter { hasLabels || $0.name != "hard" }
     guard terms.count > 1, !samples.isEmpty else { return nil }
     let rows = updated.byRows.map { data.words(of: samples, vocabulary: $0.rows) } ?? []

@@ -129,7 +129,7 @@ extension TokenizedDataset {
   func margins(of rows: some Sequence<Int>) -> Int {
     GlobalCounts.margins(
       rows.compactMap { row -> (group: Int32, label: Float)? in
-        guard labels[row] >= 0, let group = group(row), let label = values(row).first else { return nil }
+        guard label(row) >= 0, let group = group(row), let label = values(row).first else { return nil }
         return (group, label)
       })
   }
@@ -140,7 +140,7 @@ extension TokenizedDataset {
     batch.samples = Array(rows)
     batch.starts = [Int](repeating: 0, count: batch.samples.count + 1)
     for row in batch.samples {
-      batch.labels.append(labels[row])
+      batch.labels.append(label(row))
       batch.values.append(contentsOf: values(row))
       batch.groups.append(group(row) ?? -1)
     }
@@ -153,6 +153,6 @@ extension TaskSettings {
   package func targets(of row: Int, in data: TokenizedDataset) -> Double {
     let targets = data.targets(row)
     guard case .list(let weights) = classWeights, targets > 0 else { return Double(targets) }
-    return weights[Int(data.labels[row])]
+    return weights[Int(data.label(row))]
   }
 }

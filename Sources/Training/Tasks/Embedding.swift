@@ -54,12 +54,35 @@ extension TaskSettings {
   package func read(
     _ source: DatasetSource, outputs: [String]?, labelsKey: String? = nil, areNeeded: Bool = true
   ) throws -> Examples {
-    let isVector = kind == .embedding
-    // A single text has no score.
-    let hasTargets = isVector ? source.pairColumn != nil && source.hasLabels : kind.hasLoss
-    let targets = hasTargets ? outputs.map { kind.targets(self, $0) } : nil
-    let examples = try source.read(targets, labelsKey: labelsKey, areNeeded: areNeeded)
+    let examples = try source.read(targets(of: source, outputs: outputs), labelsKey: labelsKey, areNeeded: areNeeded)
     try checkPairs(examples, path: source.path)
-    return isVector ? examples.separated : kind == .pairs ? examples.grouped() : examples
+    return isOfVectors ? examples.separated : kind == .pairs ? examples.grouped() : examples
+  }
+
+  /// Reads a source as `read` does, and gives some of its rows at a time.
+  ///
+  /// - Parameter areRanked: whether anybody asks for the groups of pairs, whose names are in memory meanwhile.
+  func forEachBlock(
+    _ source: DatasetSource, outputs: [String]?, labelsKey: String, areNeeded: Bool, areRanked: Bool,
+    _ body: (Examples) throws -> Void
+  ) throws {
+    let targets = targets(of: source, outputs: outputs)
+    var rows = 0
+    var groups = RowGroups()
+    try source.forEachBlock(targets, labelsKey: labelsKey, areNeeded: areNeeded) { examples in
+      try checkPairs(examples, path: source.path, rowsBefore: rows)
+      rows += examples.count
+      if isOfVectors { return try body(examples.separated) }
+      try body(kind == .pairs && areRanked ? examples.grouped(behind: &groups) : examples.ungrouped)
+    }
+  }
+
+  private var isOfVectors: Bool { kind == .embedding }
+
+  /// What a source's rows are labelled with; `nil` where they are not.
+  func targets(of source: DatasetSource, outputs: [String]?) -> Targets? {
+    // A single text has no score.
+    let hasTargets = isOfVectors ? source.pairColumn != nil && source.hasLabels : kind.hasLoss
+    return hasTargets ? outputs.map { kind.targets(self, $0) } : nil
   }
 }

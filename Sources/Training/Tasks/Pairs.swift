@@ -82,13 +82,15 @@ extension TaskSettings {
   }
 
   /// Refuses rows to learn from, or to be judged by, that are no pairs.
-  func checkPairs(_ examples: Examples, path: String) throws {
+  /// - Parameter rowsBefore: how many rows of the source lie before these.
+  func checkPairs(_ examples: Examples, path: String, rowsBefore: Int = 0) throws {
     guard kind == .pairs else { return }
     try requirePairs(
       examples, path: path, remedy: "name the column of the second in pairColumn (of a command, --text-pair)")
     if let row = examples.firstWithoutPair {
       throw ModelError(
-        "\(path): row \(row + 1): expected two texts, found an empty one; give the row both, or leave it out")
+        "\(path): row \(rowsBefore + row + 1): expected two texts, found an empty one; give the row both, or leave "
+          + "it out")
     }
   }
 }

@@ -165,7 +165,7 @@ package struct Answers: Sendable {
   package mutating func append(_ logits: [[Float]], of data: TokenizedDataset) {
     precondition(logits.count == data.count)
     if task.kind == .embedding { return appendCosines(logits, of: data) }
-    for row in 0..<data.count where data.labels[row] >= 0 {
+    for row in 0..<data.count where data.label(row) >= 0 {
       if data.areOfWords {
         for (place, tag) in data.tags(row).enumerated() where tag >= 0 {
           self.logits += logits[row][place * outputs.count..<(place + 1) * outputs.count]
@@ -174,7 +174,7 @@ package struct Answers: Sendable {
         wordStarts.append(labels.count)
       } else {
         self.logits += logits[row]
-        labels.append(data.labels[row])
+        labels.append(data.label(row))
         values += data.values(row)
         if let group = data.group(row) { groups.append(group) }
       }
@@ -183,9 +183,9 @@ package struct Answers: Sendable {
 
   /// Pairs of texts are rows side by side, of which the first has the score.
   private mutating func appendCosines(_ vectors: [[Float]], of data: TokenizedDataset) {
-    for first in stride(from: 0, to: data.count - 1, by: 2) where data.labels[first] >= 0 {
+    for first in stride(from: 0, to: data.count - 1, by: 2) where data.label(first) >= 0 {
       cosines.append(cosine(vectors[first], vectors[first + 1]))
-      labels.append(data.labels[first])
+      labels.append(data.label(first))
       values.append(data.values(first).first ?? 0)
     }
   }

@@ -8,19 +8,32 @@ import Training
 struct CacheCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cache",
-    abstract: "List, check or delete what a teacher cache holds.",
+    abstract: "List, check or delete what a teacher cache, or a cache of tokens, holds.",
     subcommands: [List.self, Verify.self, Clear.self])
 
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "ls", abstract: "List the teachers whose features a cache holds, and which features.")
+      commandName: "ls",
+      abstract:
+        "List the teachers whose features a cache holds, and which features; and the sources that it has as tokens.")
 
     @OptionGroup var cache: CacheArguments
 
     func run() throws {
       let folders = try TeacherCacheDirectory(cache.path).folders(readsValues: false)
-      if cache.json { return printLine(JSON.array(folders.map(\.json)).text()) }
-      guard !folders.isEmpty else { return printLine("The cache is empty.") }
+      let tokens = TokenCacheDirectory(cache.path).all
+      if cache.json { return printLine(JSON.array(folders.map(\.json) + tokens.map(\.json)).text()) }
+      guard !folders.isEmpty || !tokens.isEmpty else { return printLine("The cache is empty.") }
+      if !tokens.isEmpty {
+        let rows = tokens.map { kept in
+          [
+            kept.source.escapedForDisplay, grouped(kept.summary.rows), grouped(kept.summary.tokens),
+            grouped(kept.summary.byteCount),
+          ]
+        }
+        table([["source", "sentences", "tokens", "bytes"]] + rows).forEach(printLine)
+      }
+      guard !folders.isEmpty else { return }
       let rows = folders.map { folder in
         [folder.name] + folder.facts + [grouped(folder.segments.count), grouped(folder.entries), grouped(folder.bytes)]
       }
@@ -37,12 +50,17 @@ struct CacheCommand: ParsableCommand {
 
     func run() throws {
       let folders = try TeacherCacheDirectory(cache.path).folders(readsValues: true)
-      let damaged = folders.flatMap(\.segments).filter { $0.problem != nil }
+      let tokens = TokenCacheDirectory(cache.path).all.map { (kept: $0, problem: $0.problem) }
+      let damaged =
+        folders.flatMap(\.segments).compactMap { segment in segment.problem.map { (segment.name, $0) } }
+        + tokens.compactMap { kept, problem in problem.map { (kept.directory, $0) } }
       if cache.json {
-        printLine(JSON.array(folders.map(\.json)).text())
+        printLine(JSON.array(folders.map(\.json) + tokens.map { $0.kept.json(problem: $0.problem) }).text())
       } else {
-        for segment in damaged { printLine("\(segment.name.escapedForDisplay): \(segment.problem ?? "")") }
-        let entries = folders.reduce(0) { $0 + $1.entries }
+        for (name, problem) in damaged { printLine("\(name.escapedForDisplay): \(problem)") }
+        let entries =
+          folders.reduce(0) { $0 + $1.entries }
+          + tokens.reduce(0) { $0 + ($1.problem == nil ? $1.kept.summary.rows : 0) }
         printLine("\(grouped(entries)) sentences are sound; \(grouped(damaged.count)) files are damaged")
       }
       if !damaged.isEmpty { throw ExitCode(1) }
@@ -51,12 +69,16 @@ struct CacheCommand: ParsableCommand {
 
   struct Clear: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "clear", abstract: "Delete the cached features of all teachers; other files are kept.")
+      commandName: "clear",
+      abstract: "Delete the cached features of all teachers, and all tokens; other files are kept.")
 
     @OptionGroup var cache: CacheArguments
 
     func run() throws {
-      let (files, bytes) = try TeacherCacheDirectory(cache.path).clear()
+      let (features, tokens) = (
+        try TeacherCacheDirectory(cache.path).clear(), try TokenCacheDirectory(cache.path).clear()
+      )
+      let (files, bytes) = (features.files + tokens.files, features.bytes + tokens.bytes)
       let json: JSON = ["files": .integer(files), "bytes": .integer(bytes)]
       printLine(cache.json ? json.text() : "deleted \(grouped(files)) files, \(grouped(bytes)) bytes")
     }
@@ -65,7 +87,8 @@ struct CacheCommand: ParsableCommand {
 
 /// What all of them take.
 struct CacheArguments: ParsableArguments {
-  @Argument(help: "The cache's directory: teacher.cache.path of the runs that use it.", completion: .directory)
+  @Argument(
+    help: "The cache's directory: teacher.cache.path, or data.cache, of the runs that use it.", completion: .directory)
   var path: String
 
   @Flag(help: "Print the result as JSON.")

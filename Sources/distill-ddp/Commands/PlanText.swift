@@ -79,6 +79,7 @@ struct PlanText {
       ["the run, at most", byteText(plan.mostBytes)], ["the run, once finished", byteText(plan.keptBytes)],
     ]
     if let cache = plan.cacheBytes { rows.append(["teacher cache", byteText(cache)]) }
+    if plan.tokenBytes > 0 { rows.append(["tokens of the data, once a host", byteText(plan.tokenBytes)]) }
     return table(rows)
   }
 
@@ -142,7 +143,7 @@ struct PlanText {
       "disk": [
         "checkpoint": .integer(plan.checkpointBytes), "state": .integer(plan.stateBytes),
         "most": .integer(plan.mostBytes), "kept": .integer(plan.keptBytes),
-        "teacher_cache": plan.cacheBytes.map(JSON.integer) ?? .null,
+        "teacher_cache": plan.cacheBytes.map(JSON.integer) ?? .null, "tokens": .integer(plan.tokenBytes),
       ],
       "rates": [
         "frozen_products": .number(speeds.frozenProducts), "trained_products": .number(speeds.trainedProducts),

@@ -149,7 +149,7 @@ extension RunDirectory {
         continue
       }
       let old = try earlierConfiguration().map { try state.identity.completed(by: $0) } ?? state.identity
-      let changes = identity.changes(since: old)
+      let changes = identity.told(like: old, inputs).changes(since: old)
       let listed = changes.refused.map { "\n  \($0.description)" }.joined()
       guard changes.refused.isEmpty || allowsChanges else {
         throw ModelError(

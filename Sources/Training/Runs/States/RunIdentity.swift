@@ -27,7 +27,8 @@ package struct RunIdentity: Sendable, Equatable {
     "run.directory", "run.overwrite", "run.threads", "run.logEverySeconds", "run.resume", "run.saveStateEverySteps",
     "run.saveStateEveryMinutes", "run.keepStates", "run.keepFinalState", "run.onFailedSave", "run.maxFailedSaves",
     "run.stuckRank",
-    "run.tensorboard", "run.csv", "data.train", "data.validation", "data.test", "data.unlabelled", "data.mix",
+    "run.tensorboard", "run.csv", "data.train", "data.validation", "data.test", "data.cache", "data.unlabelled",
+    "data.mix",
     "teacher.model",
     "teacher.predictions", "teacher.cache.path",
     "teacher.cache.maxBytes", "student.model",
@@ -66,7 +67,7 @@ package struct RunIdentity: Sendable, Equatable {
     ]
   }
 
-  private static func digest(of tokenizer: Tokenizer) -> SHA256 {
+  static func digest(of tokenizer: Tokenizer) -> SHA256 {
     var stream = SHA256Stream()
     for file in tokenizer.files() {
       file.name.utf8.withContiguousStorageIfAvailable { stream.append(UnsafeRawBufferPointer($0)) }
@@ -93,16 +94,13 @@ package struct RunIdentity: Sendable, Equatable {
     func add(_ name: String, _ digest: SHA256?) {
       traits.append(Trait(name: name, value: digest.map { "\($0)" } ?? "none"))
     }
-    for (index, data) in inputs.training.sets.enumerated() {
-      add(index == 0 ? "the training data" : "the training data, set \(index + 1)", data.digest())
-    }
+    traits += Self.rows(of: inputs).map { Trait(name: $0, value: Self.digest(of: $1)) }
     add("the validation data", inputs.validation?.digest())
     // Runs without are as before there were any.
     if let test = inputs.test { add("the test data", test.digest()) }
     add("the tokenizer", Self.digest(of: inputs.tokenizer))
     add("the teacher's weights", inputs.teacher?.weights.digest(threads: threads))
     for (index, teacher) in inputs.teachers.enumerated() {
-      if let texts = teacher.texts { add("the tokens of teacher \(index + 1)", texts.training.all.digest()) }
       if index > 0 { add("the weights of teacher \(index + 1)", teacher.model?.weights.digest(threads: threads)) }
       guard let predictions = teacher.predictions else { continue }
       add("the predictions of teacher \(index + 1)", TeacherPredictions.digest(predictions.training))
@@ -116,8 +114,40 @@ package struct RunIdentity: Sendable, Equatable {
     self.traits = traits
   }
 
-  private static func digestOfProgram() throws -> SHA256 {
-    let path = "/proc/self/exe"
+  /// Rows that may be those of several sources, with what they are called.
+  private static func rows(of inputs: RunInputs) -> [(name: String, TokenizedDataset)] {
+    inputs.training.sets.enumerated().map { index, data in
+      (index == 0 ? "the training data" : "the training data, set \(index + 1)", data)
+    }
+      + inputs.teachers.enumerated().compactMap { index, teacher in
+        teacher.texts.map { ("the tokens of teacher \(index + 1)", $0.training.all) }
+      }
+  }
+
+  /// Of several sources a hash of their hashes, so that rows that are mapped need not be read.
+  private static func digest(of rows: TokenizedDataset) -> String {
+    let sources = rows.sources
+    guard sources.count != 1 else { return "\(rows.digest())" }
+    return "sources \(SHA256(of: sources.flatMap { Array("\($0.digest())".utf8) }))"
+  }
+
+  /// The same with rows told as an older build told them: those of several sources by a hash of all of them.
+  func told(like old: RunIdentity, _ inputs: RunInputs) -> RunIdentity {
+    let olds = Dictionary(old.traits.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+    let rows = Dictionary(Self.rows(of: inputs), uniquingKeysWith: { first, _ in first })
+    return RunIdentity(
+      traits: traits.map { trait in
+        guard let data = rows[trait.name], data.sources.count > 1, let old = olds[trait.name],
+          SHA256(hexadecimal: old) != nil
+        else { return trait }
+        return Trait(name: trait.name, value: "\(data.digest())")
+      })
+  }
+
+  private static func digestOfProgram() throws -> SHA256 { try digest(ofFile: "/proc/self/exe") }
+
+  /// Of a file's bytes, a megabyte at a time.
+  static func digest(ofFile path: String) throws -> SHA256 {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw ModelError("\(path): cannot be read: \(String(cString: strerror(errno)))") }
     defer { close(descriptor) }
@@ -207,23 +237,5 @@ extension ConfigurationNode {
 extension String {
   fileprivate var quotedIfNeeded: String {
     utf8.allSatisfy { (33...126).contains($0) } && utf8.count <= 60 ? self : quoted
-  }
-}
-
-extension TokenizedDataset {
-  /// The hash of every row's tokens, segments and label.
-  fileprivate func digest() -> SHA256 {
-    var stream = SHA256Stream()
-    // As many rows at a time as make a batch of a few megabytes.
-    for start in stride(from: 0, to: count, by: 8192) {
-      let batch = batch(start..<min(start + 8192, count))
-      batch.tokens.withUnsafeBytes { stream.append($0) }
-      batch.types.withUnsafeBytes { stream.append($0) }
-      batch.starts.withUnsafeBytes { stream.append($0) }
-      batch.labels.withUnsafeBytes { stream.append($0) }
-      batch.values.withUnsafeBytes { stream.append($0) }
-      batch.tags.withUnsafeBytes { stream.append($0) }
-    }
-    return stream.digest()
   }
 }
