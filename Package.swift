@@ -64,26 +64,36 @@ let package = Package(
     // Feeds hostile input to every parser; `launch/fuzz.sh` runs it. Not part of the product.
     .executableTarget(
       name: "FuzzParsers",
-      dependencies: ["JSON", "Checkpoints", "Columnar", "Text", "Encoders", "Distillation", "Training"],
+      dependencies: ["JSON", "Columnar", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "Training"],
       path: "Tests/FuzzParsers"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "ArchivesTests", dependencies: ["Archives"], exclude: ["Fixtures"]),
     .testTarget(name: "ColumnarTests", dependencies: ["Columnar", "JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "COpenBLAS"]),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints", "Archives"], exclude: ["Fixtures", "PyTorchFixtures"]),
+      name: "CheckpointsTests", dependencies: ["JSON", "Archives", "Kernels", "Checkpoints"],
+      exclude: ["Fixtures", "PyTorchFixtures"]),
     .testTarget(
       name: "HubTests", dependencies: ["Hub", "JSON"], exclude: ["hub_server.py"], swiftSettings: unoptimized),
-    .testTarget(name: "TextTests", dependencies: ["Text"], exclude: ["Fixtures"]),
+    .testTarget(name: "TextTests", dependencies: ["JSON", "Text"], exclude: ["Fixtures"]),
     .target(
       name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],
       path: "Tests/GoldenFixtures"),
     .testTarget(name: "ONNXTests", dependencies: ["ONNX"]),
-    .testTarget(name: "EncodersTests", dependencies: ["Encoders", "Distillation", "GoldenFixtures"]),
-    .testTarget(name: "DistillationTests", dependencies: ["Distillation", "GoldenFixtures"]),
+    .testTarget(
+      name: "EncodersTests",
+      dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "GoldenFixtures"]),
+    .testTarget(
+      name: "DistillationTests",
+      dependencies: ["JSON", "Kernels", "Text", "Encoders", "Distillation", "GoldenFixtures"]),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "Limits"]),
     .testTarget(name: "LimitsTests", dependencies: ["Limits"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "Limits", "JSON", "Hub", "GoldenFixtures"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Limits", "JSON", "Kernels", "Checkpoints", "Hub", "Text", "Encoders", "Distillation", "Collectives",
+        "Training", "GoldenFixtures",
+      ]),
     .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images", "Archives"]),
     .testTarget(
