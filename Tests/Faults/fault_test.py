@@ -18,6 +18,7 @@ import nonfinite
 import ranks
 import saves
 import signals
+import tokens
 from workspace import REPOSITORY, Workspace
 
 FAULTS = {
@@ -32,6 +33,7 @@ FAULTS = {
     "damage": damage.flipped_and_cut,
     "fallback": damage.older_state_is_used,
     "memory": memory.limited,
+    "tokens": tokens.killed_makers,
     "numbers": nonfinite.nan_and_infinity,
     "signals": signals.each_to_each,
     "launching": launching.restarts_and_closed_output,
