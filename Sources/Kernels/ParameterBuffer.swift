@@ -1,7 +1,8 @@
 /// One block of floats laid out by a `ParameterLayout`: weights, a gradient, or a moment.
 ///
 /// `@unchecked Sendable`: the buffer hands out views and does not lock. Weights are written only between steps,
-/// while no worker runs; a gradient is written by the one worker that owns it.
+/// while no worker runs; a gradient, and what is stale of it, are written by the one worker that owns it, and others read
+/// `values` of what it has settled.
 package final class ParameterBuffer: @unchecked Sendable {
   package let layout: ParameterLayout
   package let values: UnsafeMutableBufferPointer<Float>
