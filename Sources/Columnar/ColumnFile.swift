@@ -1,3 +1,4 @@
+import Archives
 import JSON
 
 /// A file of columns: Apache Parquet, or Apache Arrow's file or stream.
@@ -17,6 +18,9 @@ package struct ColumnFile {
   private var contents: Contents
 
   package init(_ file: FileBytes, _ format: Format) throws(ColumnarError) {
+    if let pointer = GitPointer.problem(try file.bytes(min(file.count, 64), at: 0), fileSize: file.count) {
+      throw ColumnarError("expected \(format == .parquet ? "Parquet" : "Arrow"), found \(pointer)")
+    }
     switch format {
     case .parquet:
       let parquet = try ParquetFile(file)

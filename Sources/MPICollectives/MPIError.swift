@@ -24,7 +24,8 @@ package enum MPIError: Error, CustomStringConvertible {
         + "; install what mpirun belongs to, load its module, or name the library's file in "
         + MPILibrary.variable
     case .chosenLibrary(let reason):
-      "MPI: \(MPILibrary.variable): expected Open MPI's or MPICH's library, found \(reason)"
+      "MPI: \(MPILibrary.variable): expected Open MPI's or MPICH's library, found \(reason); "
+        + "name the library's file, or unset the variable"
     }
   }
 

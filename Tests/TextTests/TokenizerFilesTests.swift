@@ -139,7 +139,7 @@ struct TokenizerFilesTests {
       name: "class", files: ["vocab.txt"],
       written: [("tokenizer_config.json", #"{"tokenizer_class": "T5Tokenizer"}"#)],
       message: "/tokenizer_config.json: tokenizer_class: expected BertTokenizer or one like it beside a vocab.txt, "
-        + #"found string "T5Tokenizer""#),
+        + #"found string "T5Tokenizer"; use a model with such a tokenizer"#),
     Fault(
       name: "template", edit: (#""ids":[3]"#, #""ids":[3000]"#),
       message: "/tokenizer.json: post_processor: expected ids of tokens, found 3000"),

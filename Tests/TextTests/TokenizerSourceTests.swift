@@ -28,11 +28,11 @@ struct TokenizerSourceTests {
     #expect(
       try Self.message(Self.directory(("vocab.txt", Self.words), ("config.json", japanese)))
         == "D/config.json: tokenizer_class: expected BertTokenizer or one like it beside a vocab.txt, "
-        + #"found string "BertJapaneseTokenizer""#)
+        + #"found string "BertJapaneseTokenizer"; use a model with such a tokenizer"#)
     #expect(
       try Self.message(Self.directory(("tokenizer.json", Self.pipeline("bert")), ("config.json", japanese)))
         == "D/config.json: tokenizer_class: expected BertTokenizer or one like it beside a tokenizer.json, "
-        + #"found string "BertJapaneseTokenizer""#)
+        + #"found string "BertJapaneseTokenizer"; use a model with such a tokenizer"#)
     // The tokenizer's own counts first.
     let directory = try Self.directory(
       ("vocab.txt", Self.words), ("config.json", japanese),
@@ -47,7 +47,7 @@ struct TokenizerSourceTests {
           ("tokenizer.json", Self.pipeline("xlm-roberta")),
           ("tokenizer_config.json", #"{"tokenizer_class": "RobertaTokenizer"}"#)))
         == "D/tokenizer_config.json: tokenizer_class: expected XLMRobertaTokenizer or one like it beside a "
-        + #"tokenizer.json, found string "RobertaTokenizer""#)
+        + #"tokenizer.json, found string "RobertaTokenizer"; use a model with such a tokenizer"#)
     #expect(
       try Self.message(
         Self.directory(

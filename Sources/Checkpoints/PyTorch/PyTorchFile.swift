@@ -77,12 +77,11 @@ package final class PyTorchFile: TensorFile {
     if start.starts(with: [0x50, 0x4b, 0x03, 0x04]) { return .zip }
     if start.starts(with: PyTorchArchive.legacyMagic) { return .legacy }
     let expected = "expected a file that torch.save wrote, found "
-    if start.starts(with: "version https://git-lfs".utf8) {
-      throw PyTorchProblem(expected + "a pointer of Git LFS; fetch the file itself with git lfs pull")
-    }
+    if let pointer = GitPointer.problem(start, fileSize: file.size) { throw PyTorchProblem(expected + pointer) }
     if start.count >= 262, start[257..<262].elementsEqual("ustar".utf8) {
       throw PyTorchProblem(expected + "a tar archive; load it with PyTorch and save its state_dict() again")
     }
-    throw PyTorchProblem(expected + (file.size == 0 ? "an empty one" : "something else"))
+    throw PyTorchProblem(expected + (file.size == 0 ? "an empty one" : "something else")
+      + "; copy or download it again")
   }
 }

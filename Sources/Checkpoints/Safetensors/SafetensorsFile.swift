@@ -1,3 +1,4 @@
+import Archives
 import JSON
 
 /// A safetensors file open for reading.
@@ -16,7 +17,11 @@ package final class SafetensorsFile: TensorFile {
     file = try ReadableFile(path)
     guard file.size >= 8 else {
       throw CheckpointError(
-        path, "expected a safetensors file, found \(file.size) bytes, less than its header's length")
+        path,
+        "expected a safetensors file, found \(file.size) bytes, less than its header's length; \(Self.again)")
+    }
+    if let pointer = GitPointer.problem(try file.bytes(min(file.size, 64), at: 0), fileSize: file.size) {
+      throw CheckpointError(path, "expected a safetensors file, found \(pointer)")
     }
     let length = try file.bytes(8, at: 0).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard length <= SafetensorsHeader.maximumLength else {
@@ -26,7 +31,7 @@ package final class SafetensorsFile: TensorFile {
           + "is this a safetensors file?")
     }
     guard 8 + Int(length) <= file.size else {
-      throw CheckpointError(path, "header: \(length) bytes long, but the file has \(file.size)")
+      throw CheckpointError(path, "header: \(length) bytes long, but the file has \(file.size); \(Self.again)")
     }
     let json = try file.bytes(Int(length), at: 8)
     let header: SafetensorsHeader
@@ -46,6 +51,8 @@ package final class SafetensorsFile: TensorFile {
     }
     self.places = places
   }
+
+  private static let again = "the file is incomplete or altered; copy or download it again"
 
   package subscript(name: String) -> TensorDescription? { places[name].map { tensors[$0] } }
 

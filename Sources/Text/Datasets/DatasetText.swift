@@ -52,6 +52,9 @@ struct DatasetText {
 
   /// A byte order mark at the start is dropped.
   init(_ contents: [UInt8], path: String) throws(DatasetError) {
+    if let pointer = GitPointer.problem(contents, fileSize: contents.count) {
+      throw DatasetError(path, "expected text, found \(pointer)")
+    }
     if let encoding = TextEncoding(of: contents) {
       throw DatasetError(path, "expected UTF-8, found \(encoding.rawValue); \(encoding.remedy)")
     }

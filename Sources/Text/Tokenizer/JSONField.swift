@@ -24,8 +24,9 @@ struct JSONField {
   /// Neither there nor null.
   var isAbsent: Bool { value?.isNull ?? true }
 
-  func error(expected: String) -> TokenizerError {
-    TokenizerError(file, "\(path): expected \(expected), found \(value?.summary ?? "nothing")")
+  func error(expected: String, remedy: String? = nil) -> TokenizerError {
+    TokenizerError(
+      file, "\(path): expected \(expected), found \(value?.summary ?? "nothing")" + (remedy.map { "; \($0)" } ?? ""))
   }
 
   func bool() throws(TokenizerError) -> Bool? {

@@ -1,3 +1,4 @@
+import Archives
 import JSON
 
 extension Tokenizer {
@@ -37,7 +38,8 @@ extension Tokenizer {
       } else if pairs.value != nil {
         let file = "\(directory)/\(MergesFile.name)"
         guard let merges = try files.bytes(MergesFile.name) else {
-          throw TokenizerError(file, "expected the merges beside \(TokenizerDefinition.bytePairsName), found no file")
+          throw TokenizerError(
+            file, "expected the merges beside \(TokenizerDefinition.bytePairsName), found no file; copy it there too")
         }
         definition = try TokenizerDefinition(
           bytePairs: pairs, merges: try MergesFile(merges, file: file), settings: settings)
@@ -74,8 +76,11 @@ extension Tokenizer {
 
     /// nil if there is no such file.
     mutating func bytes(_ name: String, isKept: Bool = true) throws(TokenizerError) -> [UInt8]? {
-      do {
+      do throws(RegularFile.Failure) {
         let bytes = try RegularFile.contents("\(directory)/\(name)", limit: fileLimit)
+        if let pointer = GitPointer.problem(bytes, fileSize: bytes.count) {
+          throw RegularFile.Failure(reason: "expected a tokenizer's file, found \(pointer)")
+        }
         if isKept { found.append((name, bytes)) }
         return bytes
       } catch {

@@ -64,7 +64,8 @@ struct TokenizerSettings {
   /// Other classes make tokens in a way of their own, whatever the files beside say.
   func checkClass(beside file: String, oneOf names: [String]) throws(TokenizerError) {
     guard let name = try className(), !names.contains(name) else { return }
-    throw tokenizerClass.error(expected: "\(names[0])Tokenizer or one like it beside a \(file)")
+    throw tokenizerClass.error(
+      expected: "\(names[0])Tokenizer or one like it beside a \(file)", remedy: "use a model with such a tokenizer")
   }
 
   func checkClass(_ tokenizer: TokenizerJSON) throws(TokenizerError) {
