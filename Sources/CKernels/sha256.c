@@ -76,9 +76,16 @@ __attribute__((target("sha,sse4.1"))) static void instruction_blocks(uint32_t st
   _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
+// Asked once: a virtual machine traps each CPUID, which takes a hundred times as long as a block.
 static int has_instructions(void) {
-  unsigned a, b, c, d;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) && __builtin_cpu_supports("sse4.1");
+  static int answer = -1;
+  int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+  if (known < 0) {
+    unsigned a, b, c, d;
+    known = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) && __builtin_cpu_supports("sse4.1");
+    __atomic_store_n(&answer, known, __ATOMIC_RELAXED);
+  }
+  return known;
 }
 #else
 #define has_instructions() 0
