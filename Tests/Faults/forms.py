@@ -1,5 +1,6 @@
 """What runs remember besides weights and moments: schedules, unfrozen layers, rows of several kinds, teachers, tasks."""
 
+import json
 import signal
 
 from workspace import VOCABULARY, send
@@ -34,7 +35,30 @@ def forms(root):
         "regression": task("{kind: regression}"),
         "several labels": task("{kind: multilabel, labels: [plain, odd]}"),
         "tags": task("{kind: tokens, labels: [O, B-WORD, I-WORD]}", *words),
+        # Margins are of the texts of a query, which a batch keeps together; a file answers as the teacher.
+        "ranking": [
+            "task={kind: pairs}", "student.head=new", *pairs(root, "textColumn: a, pairColumn: b, labelColumn: fits"),
+            f"teacher={{model: {root}/teacher, predictions: [{root}/train.scores, {root}/validation.scores]}}",
+            "stages.intermediate={name: intermediate, adaptors: [MarginMSE], labelWeight: 0}",
+            "stages.prediction={name: prediction, adaptors: [MarginMSE, LogitMSE]}",
+        ],
+        "vectors": [
+            "task={kind: embedding, largestScore: 1}", *pairs(root, "textColumn: a, pairColumn: b, labelColumn: fits"),
+            "stages.intermediate={name: intermediate, adaptors: [EmbeddingMSE, SimilarityMSE], labelWeight: 0}",
+            "stages.prediction={name: prediction, adaptors: [SimilarityMSE], labelWeight: 1}",
+        ],
+        "no task": [
+            "task={kind: none}", f"data.train={{text: {root}/train_text.txt}}", f"data.validation={{text: {root}/val_text.txt}}",
+            "stages.intermediate={name: intermediate, adaptors: [HidnTinyBERT]}",
+            "stages.prediction={name: prediction, adaptors: [{RelationMiniLM: {heads: 9}}]}",
+        ],
+        "tokens of a host": [f"data.cache={root}/tokens"],
+        "test data": [f"data.test={{text: {root}/val_text.txt, labels: {root}/val_labels.txt}}"],
     }
+
+
+def pairs(root, columns):
+    return [f"data.{name}={{jsonl: {root}/{name}.jsonl, {columns}}}" for name in ("train", "validation")]
 
 
 def resumed(lab):
@@ -68,3 +92,8 @@ def write_data(root):
     for name, texts in [("train", lines[:400]), ("validation", (root / "val_text.txt").read_text().split("\n"))]:
         rows = [[f"{word} {'B-WORD' if word in odd else 'O'}\n" for word in text.split()] for text in texts if text]
         (root / f"{name}.conll").write_text("\n".join("".join(row) for row in rows))
+        texts = [text for text in texts if text]
+        # Queries of four texts each.
+        rows = [{"a": texts[place // 4], "b": text, "fits": place % 3 // 2} for place, text in enumerate(texts)]
+        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (root / f"{name}.scores").write_text("".join(json.dumps({"logits": [len(row["b"]) / 20]}) + "\n" for row in rows))
