@@ -130,7 +130,7 @@ struct ModelRemedyTests {
       #"""
       cd student; rm vocab.txt tokenizer_config.json; echo '{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}' > vocab.json
       echo '#version: 0.2' > merges.txt; cd ..
-      $0 validate --config f.yaml --set student='{model: student, vocabulary: {keep: 9}}'
+      $0 validate --config f.yaml --set student='{model: student, vocabulary: {keep: 3}}'
       """#,
       ["found BPE; leave out student.vocabulary"], "$0 validate --config f.yaml --set student='{model: student}'"),
     Case(

@@ -22,8 +22,7 @@ struct GradientGoldenTests {
     let json = try #require(
       try GoldenFixtures.json("gradients/cases.json").elements.first { $0["name"]?.string == name })
     let tensors = try GoldenFixtures.tensors("gradients/\(name).safetensors")
-    let result = try computeGradients(
-      json, tensors: tensors, cutIntoMicroBatches: 1, tapsEverything: tapsEverything)
+    let result = try Self.gradients(json, tensors, tapsEverything: tapsEverything)
 
     let expected = try #require(json["expected"])
     let terms = try expected["terms"].elements.map { try GoldenFixtures.require($0.double) }
@@ -52,8 +51,8 @@ struct GradientGoldenTests {
     let json = try #require(
       try GoldenFixtures.json("gradients/cases.json").elements.first { $0["name"]?.string == name })
     let tensors = try GoldenFixtures.tensors("gradients/\(name).safetensors")
-    let whole = try computeGradients(json, tensors: tensors, cutIntoMicroBatches: 1)
-    let cut = try computeGradients(json, tensors: tensors, cutIntoMicroBatches: 2)
+    let whole = try Self.gradients(json, tensors)
+    let cut = try Self.gradients(json, tensors, cutIntoMicroBatches: 2)
     defer { withExtendedLifetime((whole, cut)) {} }
     for (one, two) in zip(whole.terms, cut.terms) { expectClose(two, one, name) }
     let norm = sumOfSquares(UnsafeBufferPointer(whole.gradient.values)).squareRoot()
@@ -62,91 +61,16 @@ struct GradientGoldenTests {
     }
   }
 
-  private struct Result {
-    /// Where logits were tapped.
-    let hard: Double?
-    let terms: [Double]
-    let gradient: ParameterBuffer
-  }
-
-  private func computeGradients(
-    _ json: JSON, tensors: [String: [Float]], cutIntoMicroBatches parts: Int, tapsEverything: Bool = false
-  )
-    throws -> Result
-  {
-    let (teacher, teacherWeights) = try GoldenFixtures.model(try #require(json["teacher"]?.string))
-    let studentName = try #require(json["student"]?.string)
-    var layout = ParameterLayout()
-    var configuration = try GoldenFixtures.configuration(studentName)
-    if let heads = json["studentHeads"]?.int { configuration.heads = heads }
-    let student = Encoder(configuration, layout: &layout)
-    let adaptors = try GoldenFixtures.adaptors(try #require(json["adaptors"])).map {
-      try $0.makeAdaptor(
-        name: $0.kind.name, student: student.configuration, teacher: teacher.configuration, layout: &layout)
-    }
-    let weights = ParameterBuffer(layout)
-    try GoldenFixtures.load(studentName, into: weights)
-    try GoldenFixtures.loadProjections(tensors, into: weights)
-    let gradient = ParameterBuffer(layout)
-
-    let batch = try GoldenFixtures.batch(try #require(json["batch"]))
-    let counts = GlobalCounts(
-      lengths: (0..<batch.sentences).map(batch.length), targets: Double(batch.labels.count { $0 >= 0 }))
-    let labelWeight = try #require(json["labelWeight"]?.double)
-    var studentTaps = TapSelection()
-    var teacherTaps = TapSelection()
-    if labelWeight != 0 { studentTaps.insert(.logits) }
-    if tapsEverything { studentTaps = TapSelection(allOf: student.configuration, head: true) }
-    for weighted in adaptors {
-      studentTaps.formUnion(weighted.adaptor.studentTaps)
-      teacherTaps.formUnion(weighted.adaptor.teacherTaps)
-    }
-    var hard = 0.0
-    var sums = [Double](repeating: 0, count: adaptors.count)
-    for part in batch.cut(into: parts) {
-      let arena = Arena()
-      let features = teacher.infer(part, weights: teacherWeights, taps: teacherTaps, arena: arena)
-      let pass = student.forward(part, weights: weights, taps: studentTaps, arena: arena, dropout: nil)
-      let d = pass.makeGradients()
-      if studentTaps.contains(.logits) {
-        hard += crossEntropy(
-          logits: pass.taps.matrix(.logits), labels: part.labels,
-          dLogits: labelWeight == 0 ? nil : d.matrix(.logits),
-          scale: labelWeight / Double(max(1, counts.targets)), arena: arena)
-      }
-      for (index, weighted) in adaptors.enumerated() {
-        sums[index] += weighted.adaptor.accumulate(
-          TapPair(
-            batch: part, teacher: features, student: pass.taps, dStudent: d, weights: weights, gradient: gradient,
-            arena: arena),
-          scale: weighted.weight / weighted.adaptor.count(counts))
-      }
-      pass.backward(d, gradient: gradient, headOnly: false)
-    }
-    return Result(
-      hard: studentTaps.contains(.logits) ? hard / Double(max(1, counts.targets)) : nil,
-      terms: zip(adaptors, sums).map { $1 / $0.adaptor.count(counts) }, gradient: gradient)
+  private static func gradients(
+    _ json: JSON, _ tensors: [String: [Float]], cutIntoMicroBatches parts: Int = 1, tapsEverything: Bool = false
+  ) throws -> GoldenGradients {
+    try GoldenGradients(
+      case: json, batch: GoldenFixtures.batch(GoldenFixtures.require(json["batch"])),
+      projections: { try GoldenFixtures.loadProjections(tensors, into: $0) }, cutIntoMicroBatches: parts,
+      tapsEverything: tapsEverything)
   }
 
   private func expectClose(_ found: Double, _ wanted: Double, _ what: String) {
     #expect(abs(found - wanted) <= 1e-5 * max(abs(wanted), 1e-3), "\(what): found \(found), expected \(wanted)")
-  }
-}
-
-extension Batch {
-  /// The sentences dealt out to `parts` batches in turn.
-  fileprivate func cut(into parts: Int) -> [Batch] {
-    guard parts > 1 else { return [self] }
-    return (0..<parts).map { part in
-      var batch = Batch()
-      for sentence in stride(from: part, to: sentences, by: parts) {
-        batch.tokens += tokens[starts[sentence]..<starts[sentence + 1]]
-        batch.types += types[starts[sentence]..<starts[sentence + 1]]
-        batch.starts.append(batch.tokens.count)
-        batch.labels.append(labels[sentence])
-        batch.samples.append(samples[sentence])
-      }
-      return batch
-    }
   }
 }

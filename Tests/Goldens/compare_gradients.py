@@ -80,7 +80,7 @@ class Model:
         self.config = AutoConfig.from_pretrained(directory)
         self.layers, self.heads = self.config.num_hidden_layers, self.config.num_attention_heads
         self.width, kind = self.config.hidden_size, self.config.model_type
-        self.tokenizer = AutoTokenizer.from_pretrained(directory)
+        self.directory = directory
         self.own = {"deberta-v2": DebertaV2, "modernbert": ModernBert}.get(kind)
         if self.own:
             stored = {key: value.double() for key, value in load_file(directory / "model.safetensors").items()}
@@ -134,7 +134,8 @@ class Model:
         return Taps(output.logits[0], [h[0] for h in output.hidden_states], scores, queries, keys, values, output.logits[0])
 
     def tokenise(self, rows: list[tuple[str, ...]], longest: int) -> list[dict]:
-        encoded = self.tokenizer(
+        tokenizer = AutoTokenizer.from_pretrained(self.directory)
+        encoded = tokenizer(
             *(list(column) for column in zip(*rows)), truncation=True, max_length=longest, return_token_type_ids=True,
             return_offsets_mapping=True)
         names = ("input_ids", "token_type_ids", "offset_mapping")
