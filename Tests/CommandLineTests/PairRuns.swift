@@ -88,6 +88,8 @@ import Testing
       let result = try workspace.run(command)
       #expect(result.status == 0, "\(result)")
     }
+    let page = workspace.text("ranks-2/report.html")
+    #expect(page.contains("Relevant texts found") && page.contains("teacher</li>"))
     _ = try workspace.output(["export", "ranks-1/best", "exported"])
 
     // The score is what a cross-encoder's activation makes of the logit.

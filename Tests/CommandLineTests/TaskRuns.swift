@@ -17,6 +17,8 @@ import Testing
     /// What `predict` writes in JSON lines, before the hash.
     let fields: [String]
     let csvHeader: String
+    /// What a report of a run with a teacher has.
+    let reported: [String]
 
     var testDescription: String { problem }
   }
@@ -26,12 +28,14 @@ import Testing
       task: "{kind: regression}", columns: "labelColumn: score",
       label: { text, label in #""score": \#(Double(label) - 0.25 * Double(text.utf8.count % 4))"# },
       logitAdaptor: "{LogitMSE: {temperature: 2}}", problem: "regression", monitor: "val_spearman",
-      fields: ["score", "logits"], csvHeader: "score,logit_score"),
+      fields: ["score", "logits"], csvHeader: "score,logit_score",
+      reported: ["<figcaption>Predictions</figcaption>", "teacher</li>", "student</li>", ">prediction<"]),
     Case(
       task: "{kind: regression, labels: [valence, length]}", columns: "labelColumn: both",
       label: { text, label in #""both": [\#(label), \#(Double(text.utf8.count) / 50)]"# },
       logitAdaptor: "LogitMSE", problem: "regression", monitor: "val_mae", fields: ["scores", "logits"],
-      csvHeader: "score_valence,score_length,logit_valence,logit_length"),
+      csvHeader: "score_valence,score_length,logit_valence,logit_length",
+      reported: ["Predictions: valence", "Predictions: length", "Each output", "<td>valence</td>"]),
     Case(
       task: "{kind: multilabel, labels: [low, high, long], positiveWeights: [2, 1, 1.5], threshold: 0.4}",
       columns: "labelColumn: labels",
@@ -41,7 +45,8 @@ import Testing
       },
       logitAdaptor: "{LogitCE: {temperature: 2}}", problem: "multi_label_classification",
       monitor: "val_mean_average_precision", fields: ["labels", "logits", "probabilities"],
-      csvHeader: "labels,probability_low,probability_high,probability_long,logit_low,logit_high,logit_long"),
+      csvHeader: "labels,probability_low,probability_high,probability_long,logit_low,logit_high,logit_long",
+      reported: ["Precision and recall: low", "Precision and recall: long", "Each label", "teacher&#39;s F1"]),
     Case(
       task: "{kind: tokens, labels: [O, B-X, I-X]}", columns: "labelColumn: tags",
       label: { text, _ in
@@ -52,13 +57,15 @@ import Testing
         return #""words": \#(list(words)), "tags": \#(list(tags))"#
       },
       logitAdaptor: "{LogitCE: {temperature: 2}}", problem: "ForTokenClassification", monitor: "val_f1",
-      fields: ["words", "tags", "entities"], csvHeader: "words,tags,entities"),
+      fields: ["words", "tags", "entities"], csvHeader: "words,tags,entities",
+      reported: ["Each entity", "<td>X</td>", "teacher&#39;s F1"]),
     Case(
       task: "{kind: classification, labels: [low, middle, high], classWeights: balanced, labelSmoothing: 0.1}",
       columns: "labelColumn: label", label: { _, label in #""label": \#(label)"# },
       logitAdaptor: "{LogitCE: {temperature: 2}}", problem: "single_label_classification", monitor: "val_auroc",
       fields: ["label", "logits", "probabilities"],
-      csvHeader: "label,probability_low,probability_middle,probability_high,logit_low,logit_middle,logit_high"),
+      csvHeader: "label,probability_low,probability_middle,probability_high,logit_low,logit_middle,logit_high",
+      reported: ["What the student predicts", "Each class"]),
   ]
 
   private static func list(_ words: [some StringProtocol]) -> String {
@@ -133,6 +140,8 @@ import Testing
 
     let report = try workspace.run(["report", "two"])
     #expect(report.status == 0, "\(report)")
+    let page = workspace.text("two/report.html")
+    for part in item.reported { #expect(page.contains(part), "\(item.problem): \(part)") }
     #expect(workspace.text("two/best/README.md").contains("pipeline_tag: "))
     if item.problem == "ForTokenClassification" { return try predictsTags(workspace) }
 

@@ -63,4 +63,15 @@ struct PairGoldenTests {
       }
     }
   }
+
+  @Test("of texts of equal score those that are not relevant come first")
+  func recalls() {
+    // Two queries that count, one without a relevant text, and one of a single text.
+    let recalls = RankingMetrics.recalls(
+      groups: [0, 1, 0, 1, 0, 0, 2, 2, 3], labels: [1, 0, 0, 1, 1, 0, 0, 0, 1],
+      scores: [3, 2, 2, 2, 2, 1, 5, 4, 9], mostRows: 3)
+    // The first: found, not, found. The second, of two equal scores: not, found.
+    #expect(recalls == [0.25, 0.75, 1])
+    #expect(RankingMetrics.recalls(groups: [], labels: [], scores: [], mostRows: 20) == [])
+  }
 }

@@ -188,6 +188,26 @@ struct TaskGoldenTests {
     }
   }
 
+  @Test("the area under precision by recall is the average precision")
+  func precisionsByRecall() throws {
+    for item in try Self.cases("multilabel_metrics") {
+      let targets = try (item["targets"]?.array ?? []).map { try Self.numbers($0).map { $0 > 0 } }
+      let scores = try (item["scores"]?.array ?? []).map { try Self.numbers($0).map { Float($0) } }
+      var areas = 0.0
+      for output in 0..<(scores.first?.count ?? 0) {
+        var before = 0.0
+        for (recall, precision) in MultilabelMetrics.precisionsByRecall(
+          targets.map { $0[output] }, scores.map { $0[output] })
+        {
+          areas += (recall - before) * precision
+          before = recall
+        }
+      }
+      let wanted = try #require(item["mean_average_precision"]?.double)
+      #expect(abs(areas / Double(max(1, scores.first?.count ?? 0)) - wanted) <= 1e-12)
+    }
+  }
+
   @Test func entityMetrics() throws {
     for item in try Self.cases("entity_metrics") {
       func tags(_ key: String) -> [[String]] {

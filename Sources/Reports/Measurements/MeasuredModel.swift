@@ -21,6 +21,9 @@ struct MeasuredModel: Sendable {
     let secondsPer1000: Double
     /// Where rows have one class each.
     let classes: Classes?
+    /// Of other tasks: what there is to say of each output, and to draw.
+    let tables: [[[String]]]
+    let charts: [TaskChart]
 
     func value(_ key: String) -> Double? { metrics.first { $0.metric.key == key }?.value }
   }
@@ -52,7 +55,8 @@ struct MeasuredModel: Sendable {
     quality = Quality(
       metrics: (model.task.kind.hasLoss ? [(.loss, predictions.loss)] : []) + answers.metrics,
       secondsPer1000: predictions.seconds / Double(validation.count) * 1000,
-      classes: model.task.kind == .classification ? Classes(answers, predictions, validation) : nil)
+      classes: model.task.kind == .classification ? Classes(answers, predictions, validation) : nil,
+      tables: model.task.kind == .classification ? [] : answers.details.tables, charts: answers.charts)
   }
 }
 

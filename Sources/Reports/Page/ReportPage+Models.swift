@@ -7,7 +7,8 @@ extension ReportPage {
     return """
       <h2>Models</h2>
       <div class="card scroll">\(table)</div>
-      <div class="tables">\(student.flatMap(confusionMatrix))\(classes)</div>
+      <div class="tables">\(student.flatMap(confusionMatrix))\(classes)\(taskTables)</div>
+      \(taskCharts)
 
       """
   }

@@ -35,6 +35,7 @@ extension Markup {
     .line { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; }
     .raw { fill: none; stroke: currentColor; stroke-width: 1; stroke-linejoin: round; opacity: .3; }
     .band { fill: currentColor; opacity: .16; } .dot { fill: currentColor; stroke: var(--card); stroke-width: 1; }
+    .row { fill: currentColor; opacity: .45; } .tasks { margin-top: .75rem; }
     .grid { stroke: var(--rule); } .axis { stroke: var(--faint); } .tick { fill: var(--faint); font-size: 10.5px; }
     .scroll { overflow-x: auto; }
     table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }

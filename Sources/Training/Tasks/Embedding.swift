@@ -22,7 +22,14 @@ extension TaskKind {
     },
     details: { _ in EvaluationDetails() },
     answer: { [.numbers("vector", column: "vector", $0.logits)] },
-    tableFields: ["vector"])
+    tableFields: ["vector"],
+    charts: { answers in
+      [
+        .ofRows(
+          "Similar pairs", x: "label", y: "cosine", targets: answers.values.map(Double.init), answers: answers.cosines,
+          hasDiagonal: false)
+      ]
+    })
 }
 
 extension Answers {

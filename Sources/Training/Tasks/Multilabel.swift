@@ -54,7 +54,21 @@ extension TaskKind {
         .numbers("probabilities", column: "probability", probabilities),
       ]
     },
-    tableFields: ["labels", "probabilities", "logits"])
+    tableFields: ["labels", "probabilities", "logits"],
+    charts: { answers in
+      let rows = answers.labels.indices
+      // Those that most rows have.
+      let shown = answers.outputs.indices.map { output in
+        (output, rows.map { answers.values(of: $0)[$0 * answers.outputs.count + output] > 0.5 })
+      }
+      .sorted { ($1.1.count { $0 }, $0.0) < ($0.1.count { $0 }, $1.0) }.prefix(12)
+      return shown.map { output, targets in
+        TaskChart(
+          "Precision and recall: \(answers.outputs[output])", x: "recall", y: "precision", .line,
+          MultilabelMetrics.precisionsByRecall(
+            targets, rows.map { answers.logits(of: $0)[$0 * answers.outputs.count + output] }))
+      }
+    })
 }
 
 extension Answers {

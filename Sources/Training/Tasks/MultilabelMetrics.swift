@@ -69,6 +69,21 @@ struct MultilabelMetrics: Sendable {
     return sum
   }
 
+  /// What a threshold at each score gives, from the largest on; rows of equal score come together.
+  static func precisionsByRecall(_ targets: [Bool], _ scores: [Float]) -> [(x: Double, y: Double)] {
+    let positives = targets.count { $0 }
+    guard positives > 0 else { return [] }
+    let order = scores.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }
+    var right = 0
+    var points: [(x: Double, y: Double)] = []
+    for (place, row) in order.enumerated() {
+      right += targets[row] ? 1 : 0
+      guard place + 1 == order.count || scores[order[place + 1]] != scores[row] else { continue }
+      points.append((Double(right) / Double(positives), Double(right) / Double(place + 1)))
+    }
+    return points
+  }
+
   private static func ratio(_ a: Int, _ b: Int) -> Double { b == 0 ? 0 : Double(a) / Double(b) }
   private static func mean(_ values: [Double]) -> Double {
     values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count)

@@ -56,7 +56,23 @@ extension TaskKind {
         .numbers("logits", column: "logit", row.logits),
       ]
     },
-    tableFields: ["score", "logits"])
+    tableFields: ["score", "logits"],
+    charts: { answers in
+      let recalls = RankingMetrics.recalls(
+        groups: answers.groups, labels: answers.values, scores: answers.logits, mostRows: 20)
+      guard recalls.isEmpty else {
+        return [
+          TaskChart(
+            "Relevant texts found", x: "texts of each query that are looked at", y: "share", .line,
+            recalls.enumerated().map { (Double($0 + 1), $1) })
+        ]
+      }
+      return [
+        .ofRows(
+          "Scores", x: "label", y: "score", targets: answers.values.map(Double.init), answers: answers.scores,
+          hasDiagonal: true)
+      ]
+    })
 }
 
 /// What a task of pairs does with labels, and what its score is.

@@ -22,28 +22,42 @@ struct RankingMetrics: Sendable {
   ///   - labels: relevance, where a negative one counts as 0. (rows)
   ///   - scores: (rows)
   init(groups: [Int32], labels: [Float], scores: [Float], cutoff: Int) {
-    precondition(groups.count == labels.count && labels.count == scores.count)
-    let order = groups.indices.sorted { (groups[$0], $0) < (groups[$1], $1) }
-    var (all, ranked) = (0, 0)
+    let all = Group.all(groups: groups, labels: labels, scores: scores)
+    var ranked = 0
     var sums = (rank: 0.0, gain: 0.0, precision: 0.0)
-    var start = 0
-    while start < order.count {
-      var end = start + 1
-      while end < order.count, groups[order[end]] == groups[order[start]] { end += 1 }
-      let group = Group(
-        labels: order[start..<end].map { max(0, Double(labels[$0])) }, scores: order[start..<end].map { scores[$0] })
-      all += 1
-      start = end
-      guard group.labels.count > 1, group.isRelevant.contains(true) else { continue }
+    for group in all where group.isRanked {
       ranked += 1
       sums.rank += group.reciprocalRank(cutoff)
       sums.gain += group.gain(cutoff)
       sums.precision += MultilabelMetrics.averagePrecision(group.isRelevant, group.scores)
     }
-    (self.groups, self.ranked) = (all, ranked)
+    (self.groups, self.ranked) = (all.count, ranked)
     let count = Double(max(1, ranked))
     (meanReciprocalRank, meanGain) = (sums.rank / count, sums.gain / count)
     meanAveragePrecision = sums.precision / count
+  }
+
+  /// The share of a group's relevant rows among its first 1, 2, … rows, as a mean over the groups that count. Rows of one
+  /// score that are not relevant rank first.
+  ///
+  /// - Returns: as many as the largest group has rows, `mostRows` at most; none where no group counts.
+  static func recalls(groups: [Int32], labels: [Float], scores: [Float], mostRows: Int) -> [Double] {
+    let ranked = Group.all(groups: groups, labels: labels, scores: scores).filter(\.isRanked)
+    let count = min(mostRows, ranked.map(\.labels.count).max() ?? 0)
+    var sums = [Double](repeating: 0, count: count)
+    for group in ranked {
+      let relevant = group.isRelevant
+      let order = group.scores.indices.sorted {
+        (-group.scores[$0], relevant[$0] ? 1 : 0, $0) < (-group.scores[$1], relevant[$1] ? 1 : 0, $1)
+      }
+      let total = Double(relevant.count { $0 })
+      var found = 0.0
+      for place in 0..<count {
+        if place < order.count, relevant[order[place]] { found += 1 }
+        sums[place] += found / total
+      }
+    }
+    return sums.map { $0 / Double(ranked.count) }
   }
 }
 
@@ -51,6 +65,25 @@ struct RankingMetrics: Sendable {
 private struct Group {
   let labels: [Double]
   let scores: [Float]
+
+  /// Rows of one group wherever they stand, in their order.
+  static func all(groups: [Int32], labels: [Float], scores: [Float]) -> [Group] {
+    precondition(groups.count == labels.count && labels.count == scores.count)
+    let order = groups.indices.sorted { (groups[$0], $0) < (groups[$1], $1) }
+    let parts = order.reduce(into: [[Int]]()) { parts, row in
+      if let last = parts.last?.last, groups[last] == groups[row] {
+        parts[parts.count - 1].append(row)
+      } else {
+        parts.append([row])
+      }
+    }
+    return parts.map { rows in
+      Group(labels: rows.map { max(0, Double(labels[$0])) }, scores: rows.map { scores[$0] })
+    }
+  }
+
+  /// Whether there is something to rank.
+  var isRanked: Bool { labels.count > 1 && isRelevant.contains(true) }
 
   var isRelevant: [Bool] { labels.map { $0 >= RankingMetrics.relevance } }
 

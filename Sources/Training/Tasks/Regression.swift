@@ -57,7 +57,16 @@ extension TaskKind {
         ? .json("score", .shortest(row.logits[0])) : .numbers("scores", column: "score", row.logits)
       return [scores, .numbers("logits", column: "logit", row.logits)]
     },
-    tableFields: ["score", "scores", "logits"])
+    tableFields: ["score", "scores", "logits"],
+    charts: { answers in
+      answers.outputs.enumerated().map { output, name in
+        let places = answers.labels.indices.map { $0 * answers.outputs.count + output }
+        return .ofRows(
+          "Predictions\(answers.outputs.count > 1 ? ": \(name)" : "")", x: "label", y: "prediction",
+          targets: places.map { Double(answers.values[$0]) }, answers: places.map { Double(answers.logits[$0]) },
+          hasDiagonal: true)
+      }
+    })
 }
 
 extension Answers {

@@ -41,6 +41,8 @@ package struct TaskKind: Sendable {
   let answer: @Sendable (AnsweredRow) -> [AnswerField]
   /// The names of these fields in the order of a table's columns.
   let tableFields: [String]
+  /// What a report draws.
+  var charts: @Sendable (Answers) -> [TaskChart] = { _ in [] }
 
   package static let all: [TaskKind] = [
     .classification, .regression, .multilabel, .tokens, .pairs, .embedding, .noTask,
@@ -202,6 +204,7 @@ package struct Answers: Sendable {
   }
 
   package var details: EvaluationDetails { task.kind.details(self) }
+  package var charts: [TaskChart] { task.kind.charts(self) }
 }
 
 /// What an evaluation tells besides the metrics.
