@@ -68,7 +68,7 @@ import Testing
         .everyLayer,
         set: Self.settings + [
           "run.directory=ranks-\(ranks)",
-          "student={fromTeacher: {layers: [2]}, dropout: {hidden: 0.1, attention: 0.1, classifier: 0.1}}",
+          "student={fromTeacher: {layers: [\(family.layers)]}, dropout: {hidden: 0.1, attention: 0.1, classifier: 0.1}}",
         ], ranks: ranks)
     }
     for run in runs.dropFirst() {

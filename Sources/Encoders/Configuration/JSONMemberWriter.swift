@@ -37,11 +37,24 @@ final class JSONMemberWriter: ConfigurationMembers {
     members[key] = .string(value.rawValue)
   }
 
-  /// What is absent means the one position, and what is there has been read as it.
-  func only(_ keys: [String], _ value: JSON, remedy: String) {}
+  /// What is absent means the one position. What is there has been read as it, but follows from members that may have
+  /// changed, as a pooler's size from the encoder's.
+  func only(_ keys: [String], _ value: JSON, remedy: String) { members.replace(keys[...], by: value) }
 }
 
 extension JSONObject {
+  /// Leaves out what is not there.
+  fileprivate mutating func replace(_ keys: ArraySlice<String>, by value: JSON) {
+    guard let first = keys.first, let old = self[first] else { return }
+    guard keys.count > 1 else {
+      if old != value { self[first] = value }
+      return
+    }
+    guard var inner = old.object else { return }
+    inner.replace(keys.dropFirst(), by: value)
+    self[first] = .object(inner)
+  }
+
   fileprivate mutating func set(_ keys: ArraySlice<String>, _ value: Float) {
     guard let first = keys.first else { return }
     guard keys.count > 1 else { return set(first, value) }
