@@ -1,7 +1,7 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Tests that start programs and read what they say gain less from being optimized than that takes.
+// Most tests gain less from being optimized than that takes; what they test is.
 let unoptimized = [SwiftSetting.unsafeFlags(["-Onone"])]
 
 let package = Package(
@@ -72,20 +72,23 @@ let package = Package(
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "COpenBLAS"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["JSON", "Archives", "Kernels", "Checkpoints"],
-      exclude: ["Fixtures", "PyTorchFixtures"]),
+      exclude: ["Fixtures", "PyTorchFixtures"], swiftSettings: unoptimized),
     .testTarget(
       name: "HubTests", dependencies: ["Hub", "JSON"], exclude: ["hub_server.py"], swiftSettings: unoptimized),
-    .testTarget(name: "TextTests", dependencies: ["JSON", "Text"], exclude: ["Fixtures"]),
+    .testTarget(
+      name: "TextTests", dependencies: ["JSON", "Text"], exclude: ["Fixtures"], swiftSettings: unoptimized),
     .target(
       name: "GoldenFixtures", dependencies: ["Checkpoints", "Distillation", "Encoders", "JSON", "Kernels", "Text"],
       path: "Tests/GoldenFixtures"),
     .testTarget(name: "ONNXTests", dependencies: ["ONNX"]),
     .testTarget(
       name: "EncodersTests",
-      dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "GoldenFixtures"]),
+      dependencies: ["JSON", "Kernels", "Checkpoints", "Text", "Encoders", "Distillation", "GoldenFixtures"],
+      swiftSettings: unoptimized),
     .testTarget(
       name: "DistillationTests",
-      dependencies: ["JSON", "Kernels", "Text", "Encoders", "Distillation", "GoldenFixtures"]),
+      dependencies: ["JSON", "Kernels", "Text", "Encoders", "Distillation", "GoldenFixtures"],
+      swiftSettings: unoptimized),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "Limits"]),
     .testTarget(name: "LimitsTests", dependencies: ["Limits"]),
     .testTarget(
@@ -93,7 +96,7 @@ let package = Package(
       dependencies: [
         "Limits", "JSON", "Kernels", "Checkpoints", "Hub", "Text", "Encoders", "Distillation", "Collectives",
         "Training", "GoldenFixtures",
-      ]),
+      ], swiftSettings: unoptimized),
     .testTarget(name: "TensorBoardTests", dependencies: ["TensorBoard", "JSON"], exclude: ["Fixtures"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images", "Archives"]),
     .testTarget(
