@@ -11,7 +11,7 @@ import Testing
   ]
   private static let parquet = try? names(of: "parquet").filter { !["classes", "others", "empty"].contains($0) }
   private static let arrow = try? names(of: "arrow").filter {
-    !["classes", "others", "empty", "stream-lz4"].contains($0)
+    !["classes", "others", "empty", "long-lz4"].contains($0)
   }
 
   private static func names(of suffix: String) throws -> [String] {
@@ -95,8 +95,11 @@ import Testing
     #expect(failure([], format, [])?.contains("expected") == true)
   }
 
-  @Test func compressionsThatAreNotReadAreNamed() throws {
-    #expect(failure(try bytes("stream-lz4.arrow"), .arrow, ["text"])?.contains("compressed with LZ4") == true)
+  /// Copies go back to the blocks before.
+  @Test func framesOfSeveralBlocks() throws {
+    let rows = try rows(try bytes("long-lz4.arrow"), .arrow, ["text"])
+    #expect(rows.count == 6_000)
+    #expect(rows.indices.allSatisfy { rows[$0] == [.string("row \($0 % 7) of several")] })
   }
 
   /// Whatever is cut off or changed is an error, or other rows; nothing traps or takes memory without end.
@@ -104,7 +107,8 @@ import Testing
     ("none-v1.parquet", ColumnFile.Format.parquet), ("pages-v2.parquet", .parquet), ("delta.parquet", .parquet),
     ("snappy-v1.parquet", .parquet), ("lz4-v2.parquet", .parquet), ("polars.parquet", .parquet),
     ("stream.arrow", .arrow),
-    ("views.arrow", .arrow), ("categories.arrow", .arrow), ("stream-zstd.arrow", .arrow),
+    ("views.arrow", .arrow), ("categories.arrow", .arrow), ("stream-zstd.arrow", .arrow), ("stream-lz4.arrow", .arrow),
+    ("feather.arrow", .arrow),
   ])
   func damageIsAnError(name: String, format: ColumnFile.Format) throws {
     let original = try bytes(name)

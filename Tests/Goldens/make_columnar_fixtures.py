@@ -106,4 +106,7 @@ stream("others", pa.table({"when": pa.array([0], pa.timestamp("ms")), "struct": 
                            "map": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())), "none": pa.nulls(1),
                            "text": ["a"]}))
 feather.write_feather(plain, str(fixtures / "file.arrow"), compression="uncompressed")
+# With LZ4, as it is where nothing else is said.
+feather.write_feather(plain, str(fixtures / "feather.arrow"))
+feather.write_feather(pa.table({"text": [f"row {i % 7} of several" for i in range(6_000)]}), str(fixtures / "long-lz4.arrow"))
 polars.from_arrow(plain).write_ipc(fixtures / "polars.arrow", compression="uncompressed")

@@ -76,11 +76,10 @@ struct ArrowBatch {
       throw .damaged("a buffer says to have \(count) bytes, compressed to \(size)")
     }
     try requireMemory(Int(count), for: "a buffer of \(count) bytes")
-    guard codec == 1 else {
-      throw ColumnarError("compressed with LZ4, expected none or zstd; write the file anew with one of these")
-    }
     do throws(BlockError) {
-      return try Zstandard.decompress(reader.rest, count: Int(count))
+      return codec == 1
+        ? try Zstandard.decompress(reader.rest, count: Int(count))
+        : try LZ4.decompress(frame: reader.rest, count: Int(count))
     } catch {
       throw ColumnarError("\(error)")
     }

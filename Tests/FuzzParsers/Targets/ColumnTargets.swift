@@ -30,8 +30,10 @@ extension FuzzTarget {
   static func arrow(in workspace: Workspace) -> FuzzTarget {
     columns(
       "arrow", .arrow,
-      seeds: ["stream", "stream-large", "stream-zstd", "views", "categories", "classes", "others", "file", "polars"].map
-      {
+      seeds: [
+        "stream", "stream-large", "stream-zstd", "stream-lz4", "feather", "views", "categories", "classes", "others",
+        "file", "polars",
+      ].map {
         "\($0).arrow"
       },
       bombs: [
