@@ -35,6 +35,10 @@ struct EvaluateTests {
     try workspace.write("0\tpositive\n1\tneutral\n2\tnegative\n", to: "mapping.txt")
     let other = try evaluate("student", ["--data", ".", "--format", "tweeteval/sentiment"])
     #expect(abs(try loss(other) - loss(evaluate("student", ["--data", "named.csv"]))) > 1e-3)
+    let told = try workspace.run(["evaluate", "--model", "student", "--data", "val_text.txt", "val_labels.txt"])
+    #expect(
+      told.errors.contains(#"mapping.txt: its classes ["positive", "neutral", "negative"] are taken by name for ["#),
+      "\(told)")
   }
 
   @Test("data of other classes is refused")

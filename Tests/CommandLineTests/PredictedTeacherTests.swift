@@ -80,6 +80,26 @@ import Testing
         for message in messages { #expect((run.errors + run.output).contains(message), "\(file): \(run)") }
       }
     }
+    // Of a model whose classes stand in another order, which a table's columns name.
+    try workspace.makeModel("other")
+    try workspace.permuteClasses(of: "other", as: [2, 0, 1], names: ["negative", "neutral", "positive"])
+    for name in ["train_text", "texts", "val_text"] {
+      for kind in ["jsonl", "csv"] {
+        _ = try workspace.output(
+          ["predict", "--model", "other", "--input", "\(name).txt", "--output", "\(name)-other.\(kind)"])
+      }
+    }
+    func other(_ kind: String) throws -> ProgramRun {
+      let files = ["train_text", "texts", "val_text"].map { "\($0)-other.\(kind)" }.joined(separator: ", ")
+      return try workspace.attempt(
+        .mixStep, set: Self.logits + ["teacher.predictions=[\(files)]", "run.directory=\(kind)"])
+    }
+    let refused = try other("jsonl")
+    #expect(refused.status == 1 && refused.errors.contains("has other classes, or in another order"), "\(refused)")
+    #expect(try other("csv").status == 0)
+    let live = try workspace.train(.mixStep, set: Self.logits + ["run.directory=live"])
+    #expect(try RunRecord("csv", in: workspace).losses == live.losses)
+
     let labels = try workspace.attempt(
       .mixStep,
       set: Self.logits + ["teacher.predictions=labels.jsonl", "stages.0.adaptors=[{LogitCE: {temperature: 1}}]"])

@@ -127,7 +127,11 @@ extension DatasetSource {
   }
 
   /// A label a line. Where a `mapping.txt` lies beside the file, as in TweetEval, it says what the numbers mean.
-  func readLabels(_ path: String, _ reader: TargetReader) throws(DatasetError) -> [Target] {
+  ///
+  /// - Parameter note: told what the reader should know.
+  func readLabels(
+    _ path: String, _ reader: TargetReader, note: (String) -> Void
+  ) throws(DatasetError) -> [Target] {
     var reader = reader
     var match: ClassMatch?
     let allowsNone = missingLabels == .unlabelled
@@ -141,6 +145,10 @@ extension DatasetSource {
           mapping,
           "expected the classes \(names.quotedList), found \(own.quotedList); name them alike, or move it away "
             + "if it does not belong to the labels beside it")
+      }
+      if match?.isIdentity == false {
+        note(
+          "\(mapping.escapedForDisplay): its classes \(own.quotedList) are taken by name for \(names.quotedList)")
       }
       reader = TargetReader(.classes(own), allowsNone: allowsNone, key: nil)
     }
@@ -221,7 +229,7 @@ extension DatasetSource {
 
 extension DatasetSource {
   /// What the second text of a pair is called where nothing else is said.
-  static let pairName = "text_pair"
+  package static let pairName = "text_pair"
 }
 
 extension DatasetSource.Column {

@@ -9,6 +9,8 @@ struct RowReader {
   private var named: NamedRows?
   /// Of lines whose labels are in a file of their own.
   private var labels: [Target]?
+  /// What is to be said with the first rows.
+  private var notices: [String] = []
   private var lines = 0
   /// How many of the last lines are blank.
   private var blankLines = 0
@@ -22,7 +24,7 @@ struct RowReader {
     separator = source.separator
     switch source.format {
     case .lines(let path?):
-      labels = try targets.map { reader throws(DatasetError) in try source.readLabels(path, reader) }
+      if let targets { labels = try source.readLabels(path, targets) { notices.append($0) } }
     case .jsonl:
       var rows = try NamedRows(source, targets, areLines: true)
       if let classes = source.classes { try rows.number(classes: classes, labelsKey: labelsKey) }
@@ -35,8 +37,10 @@ struct RowReader {
   mutating func read(_ file: DatasetText) throws(DatasetError) -> Examples {
     switch source.format {
     case .lines(let labelsPath):
-      let examples = try source.readLines(file, labelsPath, labels, targets)
+      var examples = try source.readLines(file, labelsPath, labels, targets)
       count(examples)
+      for notice in notices { examples.note(notice) }
+      notices = []
       return examples
     case .csv: return try source.readCSV(file, targets, &table, &separator)
     case .tsv(let header): return try source.readTSV(file, header: header, targets, &table)

@@ -107,6 +107,7 @@ package struct StoredPredictions: Sendable {
           }
           row.append(Float(value))
         }
+        try checkOrder(json, row, names, at: line, of: path)
         return try append(row, kind: kind, key: key, at: line, of: path)
       }
       guard let label = json["label"] else {
@@ -119,6 +120,24 @@ package struct StoredPredictions: Sendable {
       } catch {
         throw DatasetError(path, line: line, "label: \(error)")
       }
+    }
+  }
+
+  /// What `predict` writes has the name of the class whose number is the largest: other names, or the same elsewhere, are
+  /// those of a model with other classes.
+  private func checkOrder(
+    _ json: JSON, _ row: [Float], _ names: ClassLabels, at line: Int, of path: String
+  ) throws(DatasetError) {
+    guard json["hash"] != nil, json["probabilities"] != nil, let label = json["label"]?.string,
+      row.count == classes, let most = row.max(), let largest = row.firstIndex(of: most),
+      !ClassMatch.areUnnamed(names.names), label.lowercased() != "label_\(largest)", label != "\(largest)"
+    else { return }
+    guard let id = try? names.id(of: label), row.indices.contains(Int(id)), row[Int(id)] == most else {
+      throw DatasetError(
+        path, line: line,
+        "label: expected \(names.names[largest].quoted), whose number is the largest, found \(label.quoted): the model "
+          + "that said so has other classes, or in another order; name the same in task.labels, or predict into a .csv "
+          + "file, whose columns have the classes' names")
     }
   }
 
