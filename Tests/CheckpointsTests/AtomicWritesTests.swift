@@ -59,6 +59,22 @@ struct AtomicWritesTests {
     }
   }
 
+  @Test("a result has no name until it is complete, so that a kill leaves nothing")
+  func leavesNothing() throws {
+    try withTemporaryDirectory { directory in
+      try writeAtomically([1], to: directory + "/file")
+      for isComplete in [false, true] {
+        let file = try PendingFile(replacing: directory + "/file", leavesNothing: true)
+        try file.write([2, 3], at: 0)
+        #expect(try names(in: directory) == ["file"])
+        #expect(try contents(directory + "/file") == [1])
+        if isComplete { try file.commit() }
+      }
+      #expect(try contents(directory + "/file") == [2, 3])
+      #expect(try names(in: directory) == ["file"])
+    }
+  }
+
   @Test func recoversFromEveryPlaceAReplacementCanStop() throws {
     try withTemporaryDirectory { directory in
       func make(_ name: String) throws {

@@ -7,11 +7,23 @@ package final class PendingFile {
   let path: String
   private let temporaryPath: String
   private let descriptor: Int32
+  /// Whether there is a name yet.
+  private var isNamed = true
   private var committed = false
 
-  package init(replacing path: String) throws(CheckpointError) {
+  /// - Parameter leavesNothing: whether the file has no name until it is complete, where the file system has such files:
+  ///   whoever kills the process has nothing to clear up. Directories that are recovered do without.
+  package init(replacing path: String, leavesNothing: Bool = false) throws(CheckpointError) {
     self.path = path
     temporaryPath = hiddenSibling(of: path, mark: temporaryMark)
+    if leavesNothing {
+      // O_TMPFILE, which C's header composes.
+      let unnamed = open(parent(of: path), 0o20_000_000 | O_DIRECTORY | O_WRONLY | O_CLOEXEC, 0o666)
+      if unnamed >= 0 {
+        (descriptor, isNamed) = (unnamed, false)
+        return
+      }
+    }
     descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
       committed = true
@@ -21,7 +33,7 @@ package final class PendingFile {
 
   deinit {
     if descriptor >= 0 { close(descriptor) }
-    if !committed { unlink(temporaryPath) }
+    if !committed, isNamed { unlink(temporaryPath) }
   }
 
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(CheckpointError) {
@@ -46,6 +58,12 @@ package final class PendingFile {
   /// Makes the bytes durable and renames the file to its target.
   package func commit() throws(CheckpointError) {
     guard fsync(descriptor) == 0 else { throw CheckpointError(path, failedTo: "flush") }
+    if !isNamed {
+      guard linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, temporaryPath, AT_SYMLINK_FOLLOW) == 0 else {
+        throw CheckpointError(path, failedTo: "name")
+      }
+      isNamed = true
+    }
     guard rename(temporaryPath, path) == 0 else { throw CheckpointError(path, failedTo: "rename into place") }
     committed = true
     try flushDirectory(parent(of: path))

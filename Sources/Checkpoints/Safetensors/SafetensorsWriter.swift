@@ -25,9 +25,12 @@ package final class SafetensorsWriter {
   /// Of a tensor.
   package static let mostElements = TensorDescription.maximumCount
 
-  /// - Parameter metadata: The `__metadata__`; transformers refuses a file whose metadata has no `format`.
+  /// - Parameters:
+  ///   - metadata: The `__metadata__`; transformers refuses a file whose metadata has no `format`.
+  ///   - leavesNothing: as for `PendingFile`.
   package init(
-    replacing path: String, tensors: [Declaration], metadata: [String: String] = ["format": "pt"]
+    replacing path: String, tensors: [Declaration], metadata: [String: String] = ["format": "pt"],
+    leavesNothing: Bool = false
   ) throws(CheckpointError) {
     var header = JSONObject()
     if !metadata.isEmpty {
@@ -63,7 +66,7 @@ package final class SafetensorsWriter {
           + "\(SafetensorsHeader.maximumLength); write fewer tensors to a file")
     }
     let length = withUnsafeBytes(of: UInt64(json.count).littleEndian) { Array($0) }
-    file = try PendingFile(replacing: path)
+    file = try PendingFile(replacing: path, leavesNothing: leavesNothing)
     try file.write(length + json, at: 0)
     for place in places {
       let range = place.range.lowerBound + 8 + json.count..<place.range.upperBound + 8 + json.count

@@ -44,7 +44,8 @@ extension ClassifierModel {
     return try files.enumerated().map { index, own in
       let name = files.count == 1 ? path : Self.name(of: index, among: files.count, path)
       let tensors = declarations(Array(lengths[own]), firstRow: files.count == 1 ? nil : own.lowerBound)
-      let writer = try SafetensorsWriter(replacing: name, tensors: tensors.map(\.declaration))
+      let writer = try SafetensorsWriter(
+        replacing: name, tensors: tensors.map(\.declaration), leavesNothing: true)
       for case (let declaration, let values?) in tensors {
         try values.withUnsafeBytes { try writer.write(declaration.name, .int64, $0) }
       }

@@ -116,7 +116,7 @@ final class ResultStream {
       return
     }
     guard let kind = destination.kind(path), kind != S_IFREG else {
-      sink = .file(try PendingFile(replacing: ResultDestination.resolvingLinks(path)))
+      sink = .file(try PendingFile(replacing: ResultDestination.resolvingLinks(path), leavesNothing: true))
       return
     }
     // Renaming a file over a device would destroy it.
