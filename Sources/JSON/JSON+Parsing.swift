@@ -47,7 +47,9 @@ extension JSON {
   /// Reads and parses a regular file; errors name it.
   package init(contentsOf path: String, limits: Limits = Limits()) throws(JSONError) {
     do throws(JSONError) {
-      self = try Self.parse(Self.bytes(ofFile: path, limit: limits.bytes), limits: limits)
+      let bytes = try Self.bytes(ofFile: path, limit: limits.bytes)
+      // Editors of Windows put a byte order mark first.
+      self = try Self.parse(bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes, limits: limits)
     } catch {
       throw JSONError(path: path, location: error.location, reason: error.reason)
     }

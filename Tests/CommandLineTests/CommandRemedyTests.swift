@@ -177,6 +177,27 @@ struct CommandRemedyTests {
       "$0 tokenize --model teacher --input rows.csv --text-pair text"
     ),
     (
+      "printf 'good,1\\nbad,9\\n' > u.csv; $0 evaluate --model unnamed --data u.csv --text 0 --label 1 --no-header",
+      "name the classes in",
+      "printf 'good,1\\n' > u.csv; $0 evaluate --model unnamed --data u.csv --text 0 --label 1 --no-header"
+    ),
+    (
+      "cp rows.csv semicolons.csv; sed -i 's/,/;/' semicolons.csv; $0 evaluate --model teacher --data semicolons.csv",
+      "(of a command, --separator ';')", "$0 evaluate --model teacher --data semicolons.csv --separator ';'"
+    ),
+    (
+      "$0 validate --config - < rows.csv", "expected",
+      "$0 validate --config - < c.yaml && $0 plan --config - --gflops 10 < c.yaml"
+    ),
+    (
+      "$0 validate --config c.yaml --set training.label_smoothing_factor=0.1 --set data.train_file=t",
+      "write task.labelSmoothing",
+      "$0 validate --config c.yaml --set task.labelSmoothing=0.1 --set task.labels='[negative, neutral, positive]'"
+    ),
+    (
+      "$0 validate --config c.yaml --set data.train_file=t", "write data.train", "$0 validate --config c.yaml"
+    ),
+    (
       "$0 verify student", "expected a directory with a manifest.json, or a run with such checkpoints",
       "$0 --config c.yaml --set training.maxSteps=1 --quiet && $0 verify run"
     ),
@@ -188,6 +209,8 @@ struct CommandRemedyTests {
     let workspace = try TinyWorkspace(trainRows: 20, validationRows: 8)
     try workspace.write("text,label\ngood,2\nbad,0\n", to: "rows.csv")
     try workspace.write(Configuration.finetune.yaml, to: "c.yaml")
+    try workspace.makeModel("unnamed")
+    try workspace.permuteClasses(of: "unnamed", as: [0, 1, 2], names: ["LABEL_0", "LABEL_1", "LABEL_2"])
     let wrong = try workspace.runInShell(mistake, [])
     #expect(wrong.status != 0 && wrong.errors.contains(message), "\(wrong)")
     let right = try workspace.runInShell(remedy, [])

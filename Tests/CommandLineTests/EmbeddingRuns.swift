@@ -60,12 +60,21 @@ import Testing
     let damaged = try workspace.run(["verify", "ranks-3/last"])
     #expect(damaged.status == 1 && "\(damaged)".contains("1_Pooling/config.json"), "\(damaged)")
 
-    // What the log says is what `evaluate` finds, and what the vectors say.
+    // What the log says is what `evaluate` finds, and what the vectors say. A second text of the usual name is found.
+    try workspace.write(
+      workspace.text("pairs.tsv").replacing("a\tb\tscore", with: "a\ttext_pair\tscore"), to: "named.tsv")
     let pairs = ["--data", "pairs.tsv", "--text", "a", "--text-pair", "b", "--label", "score", "--max-length", "16"]
     let evaluated = try JSON.parse(
       Array(try workspace.output(["evaluate", "--model", "ranks-1/last"] + pairs + ["--json"]).utf8))
     #expect(evaluated["spearman"]?.double == validation["val_spearman"]?.double, "\(evaluated)")
     #expect(evaluated["loss"] == nil)
+    let named = try workspace.output(
+      [
+        "evaluate", "--model", "ranks-1/last", "--data", "named.tsv", "--label", "score", "--max-length", "16",
+        "--json",
+      ]
+        + ["--text", "a"])
+    #expect(try JSON.parse(Array(named.utf8))["spearman"] == evaluated["spearman"])
     let rows = try jsonLines(
       try workspace.output(["predict", "--model", "ranks-1/best", "--input", "val_text.txt"]))
     #expect(rows.count == 37 && rows.allSatisfy { $0.object?.map(\.0) == ["vector", "hash"] })

@@ -95,7 +95,7 @@ struct RemedyTests {
       ]),
     Case(
       name: "semicolons", prepare: write(rows.replacing(",", with: ";")), set: [csv],
-      messages: ["its fields seem to have ';' between them; give separator: ';'"],
+      messages: ["its fields seem to have ';' between them; give separator: ';' (of a command, --separator"],
       remedySet: ["data.train={csv: rows.csv, separator: ';'}"]),
     Case(
       name: "UTF-16", prepare: write([0xFF, 0xFE] + rows.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }),

@@ -35,7 +35,8 @@ import Testing
       let job = try workspace.start(ranks: ranks, arguments)
       // Once without a kill, or it might never end.
       if kills < (ranks == 1 ? 8 : 3) {
-        usleep(UInt32.random(in: 0...UInt32(1_000_000 * max(0.2, seconds * 0.6))))
+        // Uneven times, the same in every run.
+        usleep(UInt32(1_000_000 * max(0.2, seconds * 0.6) * Double((7 * attempt + 3) % 11) / 11))
         job.killRank()
         kills += 1
       }

@@ -101,6 +101,16 @@ struct JSONParsingTests {
     }
   }
 
+  @Test("a byte order mark in front of a file is none of its values")
+  func dropsAByteOrderMark() throws {
+    let path = "/tmp/json-mark-\(getpid()).json"
+    let file = try #require(fopen(path, "w"))
+    fputs("\u{FEFF}{\"a\": 1}", file)
+    fclose(file)
+    defer { unlink(path) }
+    #expect(try JSON(contentsOf: path) == ["a": 1])
+  }
+
   @Test func namesTheFileAndRefusesWhatIsNone() throws {
     let path = "/tmp/json-parsing-\(getpid())\n.json"
     let file = try #require(fopen(path, "w"))

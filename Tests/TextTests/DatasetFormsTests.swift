@@ -66,7 +66,10 @@ struct DatasetFormsTests {
       }
       #expect(try read(.csv, bytes) { $0.separator = byte.utf8.first! } == Self.rows)
       let error = #expect(throws: DatasetError.self) { try read(.csv, bytes) }
-      #expect(error?.reason.hasSuffix("its fields seem to have \(name) between them; give separator: \(name)") == true)
+      #expect(
+        error?.reason.hasSuffix(
+          "its fields seem to have \(name) between them; give separator: \(name) (of a command, --separator \(name))")
+          == true)
     }
     let error = #expect(throws: DatasetError.self) { try read(.tsv(header: true), Array("text,label\na,1\n".utf8)) }
     #expect(error?.reason.hasSuffix("its fields seem to have commas between them; read it as CSV") == true)
@@ -114,7 +117,7 @@ struct DatasetFormsTests {
       ("", "give the row a label, or leave it out"), ("3", "labels count from 0; subtract 1 if the file counts from 1"),
       ("0.73", "scores are not classes; give the rows whole numbers or names"), ("True", "write 1"),
       ("-1", "-1 marks rows whose label is not published; leave them out, or take another split"),
-      ("great", "the classes are those of task.labels"),
+      ("great", "correct the label, or name the classes in task.labels"),
     ])
   func labelsThatAreNoClassesHaveARemedy(label: String, remedy: String) throws {
     let error = #expect(throws: DatasetError.self) { try read(.csv, Array("text,label\na,\(label)\n".utf8)) }

@@ -167,7 +167,7 @@ struct DatasetTests {
     Fault(
       format: .csv, contents: "text,label\na,\u{1B}[31m\n",
       message:
-        #":2: label: expected 0…2 or one of negative, neutral, positive, found "\u{1b}[31m"; the classes are those of task.labels"#
+        #":2: label: expected 0…2 or one of negative, neutral, positive, found "\u{1b}[31m"; correct the label, or name the classes in task.labels"#
     ),
     Fault(format: .csv, contents: "", message: ": expected a header, found an empty file"),
     Fault(

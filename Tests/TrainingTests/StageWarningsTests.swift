@@ -94,5 +94,9 @@ struct PortableNameTests {
     (77, 100, "23 % smaller"), (14, 110, "7.9× smaller"), (105, 100, "5 % larger"), (100, 100, "as large"),
     (995, 1000, "0.5 % smaller"),
   ])
-  func sizes(own: Int, other: Int, expected: String) { #expect(sizeComparison(own, to: other) == expected) }
+  func sizes(own: Int, other: Int, expected: String) {
+    #expect(sizeComparison(own, to: other) == expected)
+    let sentence = expected == "as large" ? "as large as the teacher" : "\(expected) than the teacher"
+    #expect(sizeComparison(own, to: other, called: "the teacher") == sentence)
+  }
 }

@@ -64,7 +64,8 @@ package struct ModelDirectory: Sendable {
       if fileKind(path(of: format.indexName)) != nil { return try ModelWeights(index: path(of: format.indexName)) }
     }
     let names = WeightsFormat.allCases.map(\.fileName).joined(separator: " or ")
-    throw CheckpointError(path, "expected \(names), or the .index.json of its parts, in this directory; copy the model's weights there")
+    throw CheckpointError(
+      path, "expected \(names), or the .index.json of its parts, in this directory; copy the model's weights there")
   }
 
   /// Where a configuration lies below a directory that has none, such as the snapshots of a download cache.

@@ -81,7 +81,8 @@ package final class PyTorchFile: TensorFile {
     if start.count >= 262, start[257..<262].elementsEqual("ustar".utf8) {
       throw PyTorchProblem(expected + "a tar archive; load it with PyTorch and save its state_dict() again")
     }
-    throw PyTorchProblem(expected + (file.size == 0 ? "an empty one" : "something else")
-      + "; copy or download it again")
+    throw PyTorchProblem(
+      expected + (file.size == 0 ? "an empty one" : "something else")
+        + "; copy or download it again")
   }
 }

@@ -123,7 +123,7 @@ package struct ReportPage {
       tiles.append(
         (
           parameters < 1_000_000 ? grouped(parameters) : "\(fixed(Double(parameters) / 1e6, 1)) M",
-          "parameters\(other.map { ", \(sizeComparison(parameters, to: $0)) than the teacher" } ?? "")"
+          "parameters\(other.map { ", \(sizeComparison(parameters, to: $0, called: "the teacher"))" } ?? "")"
         ))
     }
     if let other = teacher?.quality?.secondsPer1000, let own = student?.quality?.secondsPer1000, own > 0 {

@@ -52,7 +52,7 @@ package struct RecordedRun: Sendable {
     guard let names = Self.names(in: directory) else {
       throw ModelError(
         "\(directory.escapedForDisplay): expected a run's directory, with config.yaml and metrics.jsonl, found none; "
-          + "give what run.directory named")
+          + "give what run.directory named; of a sweep, the directories in it")
     }
     self.directory = directory
     configuration = try RunConfiguration(path: "\(directory)/config.yaml")

@@ -88,7 +88,7 @@ struct DatasetText {
     guard returns > few else { return }
     throw DatasetError(
       path,
-      "expected lines that end in \\n, found \(returns) carriage returns (\\r) alone; convert it: "
+      "expected lines that end in \\n, found \(returns) carriage \(returns == 1 ? "return" : "returns") (\\r) alone; convert it: "
         + "tr '\\r' '\\n' < FILE > NEW")
   }
 

@@ -117,7 +117,7 @@ struct Table {
     }
     for (byte, name) in [(UInt8(ascii: ";"), "';'"), (UInt8(ascii: "\t"), "tab"), (UInt8(ascii: "|"), "'|'")]
     where byte != source.separator && first[0].contains(byte) {
-      return "its fields seem to have \(name) between them; give separator: \(name)"
+      return "its fields seem to have \(name) between them; give separator: \(name) (of a command, --separator \(name))"
     }
     return nil
   }

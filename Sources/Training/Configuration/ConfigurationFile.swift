@@ -3,7 +3,7 @@ import Synchronization
 
 /// The bytes of a configuration file.
 enum ConfigurationFile {
-  /// What pipes held, which can be read once.
+  /// What pipes and standard input held, which can be read once.
   private static let streams = Mutex<[String: String]>([:])
 
   /// Reads a small UTF-8 file; a byte order mark at its start is dropped. `-` is standard input.
@@ -45,7 +45,7 @@ enum ConfigurationFile {
         "expected UTF-8, found other bytes; convert it, for example with iconv -f "
           + "\(isUTF16 ? "UTF-16" : "WINDOWS-1252") -t UTF-8")
     }
-    if isPipe { streams.withLock { $0[path] = text } }
+    if isPipe || path == "-" { streams.withLock { $0[path] = text } }
     return text
   }
 }

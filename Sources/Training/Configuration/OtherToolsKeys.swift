@@ -5,11 +5,12 @@ enum OtherToolsKeys {
   static func remedy(for key: String) -> String? { remedies[key.lowercased()] }
 
   private static let global = "which counts all ranks: there is no accumulation of gradients to set"
+  private static let epochs = "write training.epochs, or epochs in a stage that has its own"
   private static let precision =
     "write training.precision: bfloat16; for gradients on their way, training.wirePrecision"
 
   private static let remedies: [String: String] = [
-    "num_train_epochs": "write training.epochs", "num_epochs": "write training.epochs",
+    "num_train_epochs": epochs, "num_epochs": epochs, "n_epochs": epochs, "max_epochs": epochs, "nb_epochs": epochs,
     "max_steps": "write training.maxSteps",
     "per_device_train_batch_size": "write training.batchSize, \(global)",
     "per_gpu_train_batch_size": "write training.batchSize, \(global)",
@@ -29,7 +30,15 @@ enum OtherToolsKeys {
     "optim": "write training.optimizer.kind", "weight_decay": "write training.optimizer.weightDecay",
     "adam_epsilon": "write training.optimizer.eps", "adam_beta1": "write training.optimizer.betas, [beta1, beta2]",
     "adam_beta2": "write training.optimizer.betas, [beta1, beta2]",
-    "max_grad_norm": "write training.maxGradientNorm", "dataloader_drop_last": "write training.dropLast",
+    "max_grad_norm": "write training.maxGradientNorm", "gradient_clip_val": "write training.maxGradientNorm",
+    "clip_grad_norm": "write training.maxGradientNorm",
+    "label_smoothing_factor": "write task.labelSmoothing", "label_smoothing": "write task.labelSmoothing",
+    "group_by_length": "leave it out: batches are not padded, so nothing is gained", "precision": precision,
+    "accumulate_grad_batches": "write training.batchSize, \(global)",
+    "val_check_interval": "write training.validateEverySteps",
+    "check_val_every_n_epoch": "leave it out: each epoch is validated",
+    "devices": "start as many ranks: mpirun -np N", "accelerator": "leave it out: there are processors only",
+    "default_root_dir": "write run.directory", "dataloader_drop_last": "write training.dropLast",
     "fp16": precision, "bf16": precision, "no_cuda": "leave it out: there are processors only",
     "use_cpu": "leave it out: there are processors only", "device": "leave it out: there are processors only",
     "seed": "write run.seed", "data_seed": "write run.seed", "output_dir": "write run.directory",

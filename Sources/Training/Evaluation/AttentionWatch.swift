@@ -58,7 +58,7 @@ package struct AttentionReport: Sendable {
     let maps: [Map]
   }
 
-  /// (tokens, tokens) thousandths, row after row; a row is a token that looks.
+  /// (tokens, tokens) thousandths, row after row; rows are queries, columns are keys.
   struct Map: Sendable {
     let layers: ComparedLayers
     let student: [Int]

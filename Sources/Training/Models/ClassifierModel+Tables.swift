@@ -15,7 +15,7 @@ extension ClassifierModel {
         "segment", data.segmentCount, "type_vocab_size",
         // Models without segments read none.
         configuration.typeVocabularySize == 0 ? .max : configuration.typeVocabularySize,
-        "use texts without a second one, or a model that tells them apart"
+        "use single texts and the model's own tokenizer, or a model with more segments"
       ),
       (
         "position", data.maximumLength, "max_position_embeddings", configuration.maxLength,

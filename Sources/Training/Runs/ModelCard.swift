@@ -65,7 +65,8 @@ struct ModelCard {
     if let teacher {
       let path = configuration.teacherName
       made =
-        "\(sizeComparison(model.parameters, to: teacher.parameters)) than \(Self.escaped(path.portablePath)), from which it was distilled"
+        sizeComparison(model.parameters, to: teacher.parameters, called: Self.escaped(path.portablePath))
+        + ", from which it was distilled"
     } else {
       made = "fine-tuned"
     }

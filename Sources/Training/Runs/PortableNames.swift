@@ -32,8 +32,14 @@ extension String {
 }
 
 /// How much smaller a model is than another by their parameters: `23 % smaller`, `7.5× smaller`, `as large`.
-package func sizeComparison(_ own: Int, to other: Int) -> String {
-  guard own > 0, other > 0, own != other else { return "as large" }
+///
+/// - Parameter name: the other, in a sentence: `23 % smaller than the teacher`, `as large as the teacher`.
+package func sizeComparison(_ own: Int, to other: Int, called name: String? = nil) -> String {
+  guard own > 0, other > 0, own != other else { return "as large" + (name.map { " as \($0)" } ?? "") }
+  return differenceInSize(own, other) + (name.map { " than \($0)" } ?? "")
+}
+
+private func differenceInSize(_ own: Int, _ other: Int) -> String {
   if own < other, Double(other) >= 2 * Double(own) { return "\(fixed(Double(other) / Double(own), 1))× smaller" }
   let share = abs(1 - Double(own) / Double(other))
   return "\(fixed(100 * share, share < 0.0095 ? 1 : 0)) % \(own < other ? "smaller" : "larger")"

@@ -72,6 +72,6 @@ package struct StageWarnings {
       + (training.microBatches == .auto ? "" : ", whatever microBatches is") + "; gradientSum: tree keeps them the same"
   }
 
-  /// As it is written in a configuration.
-  private static func shown(_ rate: Double) -> String { "\(rate)" }
+  /// As it is written in a configuration, without the digits that arithmetic leaves at the end.
+  private static func shown(_ rate: Double) -> String { "\(Float(rate))" }
 }

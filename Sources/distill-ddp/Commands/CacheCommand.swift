@@ -80,7 +80,9 @@ struct CacheCommand: ParsableCommand {
       )
       let (files, bytes) = (features.files + tokens.files, features.bytes + tokens.bytes)
       let json: JSON = ["files": .integer(files), "bytes": .integer(bytes)]
-      printLine(cache.json ? json.text() : "deleted \(grouped(files)) files, \(grouped(bytes)) bytes")
+      printLine(
+        cache.json ? json.text() : "deleted \(grouped(files)) \(files == 1 ? "file" : "files"), \(grouped(bytes)) bytes"
+      )
     }
   }
 }

@@ -9,7 +9,7 @@ struct DistillDDP: ParsableCommand {
     abstract: "Compress transformer encoders by knowledge distillation, data-parallel on CPUs.",
     discussion: """
       Alone:       distill-ddp --config configs/finetune.yaml
-      Many ranks:  mpirun -np 8 distill-ddp --config configs/distillation_ts.yaml
+      Many ranks:  mpirun -np 8 --bind-to none distill-ddp --config configs/distillation_ts.yaml
       """,
     version: programVersion,
     subcommands: [

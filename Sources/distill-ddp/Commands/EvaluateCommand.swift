@@ -46,16 +46,23 @@ struct EvaluateCommand: ParsableCommand {
       let classifier = try ClassifierModel(directory: directory, head: .required, role: .alone)
       if places.ranks.rank == 0 { for notice in classifier.notices + limits.notices { printError("Note: \(notice)") } }
       let task = try task(of: classifier)
-      let source = try data.source(RowInput(data.data[0], ranks: places.ranks))
+      var source = try data.source(RowInput(data.data[0], ranks: places.ranks))
+      // Vectors are scored on pairs alone.
+      if task.kind == .embedding, source.pairColumn == nil {
+        if case .lines = source.format {
+          throw CommandError(
+            "\(data.data[0]): vectors are scored on pairs of texts; give a file whose rows have two, and name the column "
+              + "of the second with --text-pair")
+        }
+        source.pairColumn = .name(DatasetSource.pairName)
+      }
       let examples = try task.read(
         source, outputs: classifier.configuration.labels, labelsKey: "id2label of the model's config.json")
       if places.ranks.rank == 0 { for notice in examples.notices { printError("Note: \(notice)") } }
       guard examples.count > 0 else { throw CommandError("\(data.data[0]): expected rows, found none") }
       if let row = examples.labels.firstIndex(where: { $0 < 0 }) {
         throw CommandError(
-          "\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row"
-            + (task.kind == .embedding ? ", and vectors are scored on pairs of texts: name the second with --pair" : "")
-        )
+          "\(data.data[0]): row \(row + 1) has no label; evaluate needs one for every row")
       }
       try RankAgreement.require(
         RunIdentity(classifier, examples, threads: places.pool.workers), among: places.ranks)

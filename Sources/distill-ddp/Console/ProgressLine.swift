@@ -21,9 +21,10 @@ enum ProgressLine {
       let before = drawn?.columns ?? 0
       // Spaces clear as well as the terminal's own commands do, and notebooks know nothing else.
       let rest = String(repeating: " ", count: max(0, min(before, width - 1) - shown.count))
+      // First: a signal may come as soon as the line is seen.
+      StopSignals.lineIsOpen(on: terminal.descriptor)
       writeAll(goingUp(from: before, width: width) + "\r" + shown + rest, to: terminal.descriptor)
       drawn = Drawn(terminal: terminal, columns: shown.count)
-      StopSignals.lineIsOpen(on: terminal.descriptor)
     }
   }
 
@@ -32,11 +33,11 @@ enum ProgressLine {
     drawn.withLock { drawn in
       guard let last = drawn else { return }
       drawn = nil
-      StopSignals.lineIsOpen(on: nil)
       let width = last.terminal.width
       writeAll(
         goingUp(from: last.columns, width: width) + "\r"
           + String(repeating: " ", count: min(last.columns, max(0, width - 1))) + "\r", to: last.terminal.descriptor)
+      StopSignals.lineIsOpen(on: nil)
     }
   }
 

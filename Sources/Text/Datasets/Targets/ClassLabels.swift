@@ -62,6 +62,7 @@ struct ClassLabels {
   private func remedy(_ text: String, _ number: Int?) -> String? {
     let word = text.lowercased()
     if number == -1 { return "-1 marks rows whose label is not published; leave them out, or take another split" }
+    if let number, number >= names.count, let key, ClassMatch.areUnnamed(names) { return "name the classes in \(key)" }
     if number == names.count { return "labels count from 0; subtract 1 if the file counts from 1" }
     if number != nil { return key.map { "is a class missing in \($0)?" } }
     if !word.isEmpty, word.utf8.allSatisfy(isDigit) { return "labels are whole numbers from 0" }
@@ -72,7 +73,9 @@ struct ClassLabels {
     }
     if Double(text) != nil { return "scores are not classes; give the rows whole numbers or names" }
     if word == "true" || word == "false" { return "write \(word == "true" ? 1 : 0)" }
-    return key.map { ClassMatch.areUnnamed(names) ? "name the classes in \($0)" : "the classes are those of \($0)" }
+    return key.map {
+      ClassMatch.areUnnamed(names) ? "name the classes in \($0)" : "correct the label, or name the classes in \($0)"
+    }
   }
 
   // MARK: mapping.txt

@@ -56,7 +56,7 @@ struct NumberTargets {
       expected: expected + (allowsNone ? ", or for none an empty label or null" : ""), found: found,
       remedy: areShares
         ? "divide all scores by the highest, or set task.loss: mse, which takes any"
-        : "give the row a score, or leave it out")
+        : "give the row \(names.count == 1 ? "a score" : "as many scores"), or leave it out")
   }
 
   private var shownNames: String {

@@ -68,8 +68,8 @@ final class TensorBoardLog {
             "attention/row_\(sentence.row)/student_\(student)_teacher_\(teacher)", png: picture.bytes,
             width: picture.width, height: picture.height,
             description: """
-              Left the teacher's layer \(teacher), right the student's layer \(student), averaged over heads: each row is a \
-              token that looks, each column one that is looked at.
+              Left the teacher's layer \(teacher), right the student's layer \(student), averaged over heads: rows are \
+              queries, columns are keys.
 
                   \(sentence.tokens.joined(separator: " ").escapedForDisplay)
               """, step: step, time: time))
