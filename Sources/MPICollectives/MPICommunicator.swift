@@ -41,8 +41,7 @@ package struct MPICommunicator: Communicator {
     (localRank, localSize) = try Self.place(in: local)
     try MPIError.check("MPI_Comm_free", cmpi_free(&local))
     wait = Wait(
-      limits: stuckRank, rank: rank, size: size, launcherNoticesAfter: size > localSize ? Launcher.noticesAfter : nil,
-      warn: warn)
+      limits: stuckRank, rank: rank, launcherNoticesAfter: size > localSize ? Launcher.noticesAfter : nil, warn: warn)
   }
 
   private static func place(in communicator: cmpi_comm) throws(MPIError) -> (rank: Int, size: Int) {
@@ -66,7 +65,7 @@ package struct MPICommunicator: Communicator {
     precondition(own.count == total.count)
     guard !own.isEmpty else { return }
     var messages = Messages(capacity: 1)
-    try messages.sum(own, into: total, ranks: (0..<size).filter { $0 != rank })
+    try messages.sum(own, into: total, asking: WaitingSigns.asked(by: rank, of: size))
     try wait.finish(messages)
   }
 

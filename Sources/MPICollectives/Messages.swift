@@ -30,11 +30,11 @@ struct Messages: ~Copyable {
     partners.append([rank])
   }
 
-  /// The sum over all ranks, of which each of `ranks` may be the one that is waited for.
+  /// The sum over all ranks. Each may be the one that is waited for, and this one asks some of them.
   ///
   /// Not in place: Open MPI 4.1 has given wrong results so, in two of its algorithms.
   mutating func sum(
-    _ own: UnsafeBufferPointer<Float>, into total: UnsafeMutableBufferPointer<Float>, ranks: [Int]
+    _ own: UnsafeBufferPointer<Float>, into total: UnsafeMutableBufferPointer<Float>, asking ranks: [Int]
   ) throws(MPIError) {
     try MPIError.check(
       "MPI_Iallreduce",

@@ -5,12 +5,11 @@ import Synchronization
 
 /// The one place where a rank waits for others, and finds out which of them keeps it waiting.
 ///
-/// Who waits long tells everybody so, again and again. Of the ranks whose messages are missing, those that do not say
-/// that they wait themselves are the cause.
+/// Of the ranks whose messages are missing, those that do not say that they wait themselves are the cause; see
+/// ``WaitingSigns``.
 final class Wait: Sendable {
   let limits: StuckRankLimits
   let rank: Int
-  let size: Int
   /// How long the launcher needs to end the job by itself, when a host is out of reach; see ``Launcher``.
   let launcherNoticesAfter: Double?
   let warn: @Sendable (String) -> Void
@@ -18,19 +17,16 @@ final class Wait: Sendable {
   let isEager = Atomic(false)
 
   init(
-    limits: StuckRankLimits, rank: Int, size: Int, launcherNoticesAfter: Double?,
-    warn: @escaping @Sendable (String) -> Void
+    limits: StuckRankLimits, rank: Int, launcherNoticesAfter: Double?, warn: @escaping @Sendable (String) -> Void
   ) {
-    (self.limits, self.rank, self.size) = (limits, rank, size)
+    (self.limits, self.rank) = (limits, rank)
     (self.launcherNoticesAfter, self.warn) = (launcherNoticesAfter, warn)
   }
 
   private static let pollMicroseconds: UInt32 = 50
   /// About as long as a pause takes, with what the kernel adds to it.
   private static let eagerness = Duration.microseconds(100)
-  /// Of messages that say that a rank waits.
-  private static let waitingTag: Int32 = 1
-  /// How often a rank says so before it warns.
+  /// How often a rank asks before it warns.
   private static let signs = 8.0
   private var interval: Double { limits.warnAfter / Self.signs }
 
@@ -43,7 +39,7 @@ final class Wait: Sendable {
     var last = clock.now
     var waited = 0.0
     var next = interval
-    var heard: [Int: Double] = [:]
+    var signs = WaitingSigns(interval: interval)
     var named: Set<Int> = []
     if isEager.load(ordering: .relaxed) {
       let end = clock.now + Self.eagerness
@@ -63,10 +59,9 @@ final class Wait: Sendable {
       last = now
       guard waited >= next else { continue }
       next = waited + interval
-      try tellAndListen(&heard, at: waited)
       let missing = try messages.missing()
-      // Two signs may come late, not three.
-      let stuck = missing.filter { waited - (heard[$0] ?? -.infinity) > 3 * interval }
+      try listenAndTell(&signs, missing, at: waited)
+      let stuck = signs.silent(missing, at: waited)
       if waited >= limits.warnAfter, !stuck.subtracting(named).isEmpty {
         named.formUnion(stuck)
         warn(StuckRanks(ranks: stuck.sorted(), waiting: rank, seconds: waited).warning(limits))
@@ -77,17 +72,19 @@ final class Wait: Sendable {
     }
   }
 
-  /// Tells all ranks that this one waits, and notes who has told the same.
-  private func tellAndListen(_ heard: inout [Int: Double], at time: Double) throws(MPIError) {
-    while true {
-      var isThere: Int32 = 0
-      var source: Int32 = 0
-      try MPIError.check("MPI_Iprobe", cmpi_take_sign(Self.waitingTag, &isThere, &source))
-      guard isThere != 0 else { break }
-      heard[Int(source)] = time
+  /// Notes who waits as well, and asks and answers.
+  private func listenAndTell(_ signs: inout WaitingSigns, _ missing: Set<Int>, at time: Double) throws(MPIError) {
+    for sign in WaitingSigns.Sign.allCases {
+      while true {
+        var isThere: Int32 = 0
+        var source: Int32 = 0
+        try MPIError.check("MPI_Iprobe", cmpi_take_sign(sign.rawValue, &isThere, &source))
+        guard isThere != 0 else { break }
+        signs.take(sign, from: Int(source), at: time)
+      }
     }
-    for other in 0..<size where other != rank {
-      try MPIError.check("MPI_Isend", cmpi_send_sign(Int32(other), Self.waitingTag))
+    for (rank, sign) in signs.due(missing: missing, at: time) {
+      try MPIError.check("MPI_Isend", cmpi_send_sign(Int32(rank), sign.rawValue))
     }
   }
 }
