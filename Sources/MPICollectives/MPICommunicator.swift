@@ -56,8 +56,10 @@ package struct MPICommunicator: Communicator {
     send: [(to: Int, bytes: UnsafeRawBufferPointer)], receive: [(from: Int, bytes: UnsafeMutableRawBufferPointer)]
   ) throws {
     var messages = Messages(capacity: receive.count + send.count)
-    for message in receive { try messages.receive(message.bytes, from: message.from) }
+    // Over TCP, Open MPI's receiver asks for a long message, and what it has begun to send itself goes first. Announced
+    // before that, two messages that cross pass each other; asked for first, one waits for the other's end.
     for message in send { try messages.send(message.bytes, to: message.to) }
+    for message in receive { try messages.receive(message.bytes, from: message.from) }
     try wait.finish(messages)
   }
 
