@@ -1,87 +1,52 @@
-"""Several hosts on one machine: a network namespace each, with an address on a bridge; needs root."""
+"""Several hosts on one machine: what they learn is what one learns, and faults end a job on them as they should."""
 
 import argparse
-import os
-import shlex
-import shutil
 import signal
-import subprocess
 import sys
 import time
 
-from workspace import REPOSITORY, Job, Workspace, end
-
-NETWORK = "10.77.0"
-BRIDGE = "ddp-bridge"
-# Remote daemons that cannot be reached any more are noticed after about 2 + 3 × 1 seconds; see docs/reliability.md.
-KEEPALIVE = ["--mca", "oob_tcp_keepalive_time", "2", "--mca", "oob_tcp_keepalive_intvl", "1",
-             "--mca", "oob_tcp_keepalive_probes", "3"]
+from hosts import Hosts, problem
+from workspace import REPOSITORY, Job, Workspace, end, send
 
 # run.stuckRank's warnAfter and abortAfter: before mpirun notices, behind that with and without a warning before.
 LIMITS = [(1, 5), (2, 20), (60, 600)]
-
-
-def ip(*arguments, check=True):
-    result = subprocess.run(["ip", *arguments], capture_output=True, text=True)
-    if check and result.returncode != 0:
-        raise RuntimeError(f"ip {' '.join(arguments)}: {result.stderr.strip()}")
-
-
-class Hosts:
-    """Namespaces named by their addresses, so that mpirun takes them for other machines."""
-
-    def __init__(self, count):
-        self.names = [f"{NETWORK}.{11 + index}" for index in range(count)]
-
-    def __enter__(self):
-        self.remove()
-        ip("link", "add", BRIDGE, "type", "bridge")
-        ip("address", "add", f"{NETWORK}.1/24", "dev", BRIDGE)
-        ip("link", "set", BRIDGE, "up")
-        for index, name in enumerate(self.names):
-            ip("netns", "add", name)
-            ip("link", "add", f"ddp-v{index}", "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("link", "set", f"ddp-v{index}", "master", BRIDGE, "up")
-            ip("-n", name, "address", "add", f"{name}/24", "dev", "eth0")
-            ip("-n", name, "link", "set", "eth0", "up")
-            ip("-n", name, "link", "set", "lo", "up")
-        return self
-
-    def __exit__(self, *_):
-        self.remove()
-
-    def remove(self):
-        for index in range(8):
-            ip("netns", "delete", f"{NETWORK}.{11 + index}", check=False)
-            ip("link", "delete", f"ddp-v{index}", check=False)
-        ip("link", "delete", BRIDGE, check=False)
-
-    def link(self, index, state):
-        ip("link", "set", f"ddp-v{index}", state)
+# Hosts and ranks of each.
+LAYOUTS = [(1, 1), (1, 3), (2, 2), (3, 2), (4, 2), (8, 2)]
+ENDLESS = "training.maxSteps=100000"
 
 
 def start(workspace, hosts, arguments, inside=False):
-    """Two ranks a host. mpirun runs outside of the hosts, or on the first of them."""
-    agent = workspace.root / "enter-host.sh"
-    agent.write_text('#!/bin/sh\nh=$1\nshift\nexec ip netns exec "$h" unshare --uts sh -c "hostname $h; $*"\n')
-    agent.chmod(0o755)
-    command = [
-        "mpirun", "--mca", "plm_rsh_agent", str(agent), "--mca", "plm_rsh_no_tree_spawn", "1",
-        "--mca", "pml", "ob1", "--mca", "btl", "tcp,self", "--mca", "btl_tcp_if_include", f"{NETWORK}.0/24",
-        "--mca", "oob_tcp_if_include", f"{NETWORK}.0/24", *KEEPALIVE, "--bind-to", "none", "--oversubscribe",
-        "-H", ",".join(f"{name}:2" for name in hosts.names), "-np", str(2 * len(hosts.names)),
-        workspace.binary, *arguments]
-    return Job(workspace, [str(agent), hosts.names[0], "exec", shlex.join(command)] if inside else command)
+    """mpirun runs outside of the hosts, or on the first of them."""
+    return Job(workspace, hosts.command(workspace.root, [workspace.binary, *arguments], inside=inside))
 
 
-def same_result(workspace, count, inside):
-    """Two ranks on each of several hosts give the hash of one rank on one host."""
-    with Hosts(count) as hosts:
+def same_result(workspace, count, ranks, inside=False):
+    """Ranks on several hosts give the hash of one rank on one host."""
+    with Hosts(count, ranks) as hosts:
         workspace.forget()
         job = start(workspace, hosts, workspace.arguments(), inside)
-        if job.wait(180) != 0:
+        if job.wait(300) != 0:
             return f"{job}", job
         return (None if workspace.result() == workspace.expected()[0] else "another result"), job
+
+
+def resumed(workspace):
+    """A run that is stopped again and again, and goes on in another layout, gives that hash too."""
+    workspace.forget()
+    steps = 2 * workspace.stage_steps
+    for index, (count, ranks) in enumerate(LAYOUTS):
+        is_last = index + 1 == len(LAYOUTS)
+        with Hosts(count, ranks) as hosts:
+            job = start(workspace, hosts, workspace.arguments())
+            if not is_last:
+                target = (index + 1) * steps // len(LAYOUTS)
+                if not workspace.wait_for(lambda: workspace.steps() >= target, job, 300):
+                    job.wait(1)
+                    return f"{count} × {ranks}: {job}", job
+                send(job.ranks()[0], signal.SIGUSR1)
+            if job.wait(300) != (0 if is_last else 75):
+                return f"{count} × {ranks}: {job}", job
+    return (None if workspace.result() == workspace.expected()[0] else "another result"), job
 
 
 def cut(workspace, count, index, inside, warn, limit):
@@ -90,24 +55,50 @@ def cut(workspace, count, index, inside, warn, limit):
     with Hosts(count) as hosts:
         workspace.forget()
         job = start(workspace, hosts, workspace.arguments(
-            f"run.stuckRank={{warnAfter: {warn}, abortAfter: {limit}}}", "training.maxSteps=100000"), inside)
+            f"run.stuckRank={{warnAfter: {warn}, abortAfter: {limit}}}", ENDLESS), inside)
         if not workspace.wait_for(lambda: workspace.steps() >= 30, job):
             job.wait(1)
             return f"did not start: {job}", job
         hosts.link(index, "down")
-        began = time.monotonic()
-        status = job.wait(allowed)
-        seconds = time.monotonic() - began
-        left = workspace.orphans(max(0.1, allowed - seconds))
-        everybody = time.monotonic() - began
-        print(f"  mpirun ended after {seconds:.1f} s with status {status}, its last process after {everybody:.1f} s; "
-              f"{first_cause(job.output)}", flush=True)
-        if status == 0 or not isinstance(status, int):
-            return f"status {status}: {job}", job
-        if everybody > allowed or left:
-            return f"{everybody:.1f} s, left behind: {left}: {job}", job
+        wrong = ending(workspace, job, allowed)
+    return wrong or unsound(workspace), job
+
+
+def hurt(workspace, count, number, rank):
+    """A rank that dies or stops is named, and ends every process of the job, which can be resumed."""
+    limits = ("run.stuckRank={warnAfter: 2, abortAfter: 5}",) if number == signal.SIGSTOP else ()
+    with Hosts(count) as hosts:
+        workspace.forget()
+        job = start(workspace, hosts, workspace.arguments(ENDLESS, *limits))
+        if not workspace.wait_for(lambda: workspace.steps() >= 30 and len(job.ranks()) == 2 * count, job):
+            job.wait(1)
+            return f"did not start: {job}", job
+        send(job.ranks()[rank], number)
+        # With the parameters of the job a stopped rank is given seven seconds.
+        wrong = ending(workspace, job, 17 if limits else 10)
+    named = f"rank {rank}: expected a message" if limits else f"process rank {rank} with"
+    if not wrong and named not in job.output:
+        wrong = f"does not name {named}: {job}"
+    return wrong or unsound(workspace), job
+
+
+def ending(workspace, job, allowed):
+    """What is wrong with how a job ends that was hurt just now: nothing, if all of it is gone in time."""
+    began = time.monotonic()
+    status = job.wait(allowed)
+    seconds = time.monotonic() - began
+    left = workspace.orphans(max(0.1, allowed - seconds))
+    everybody = time.monotonic() - began
+    print(f"  mpirun ended after {seconds:.1f} s with status {status}, its last process after {everybody:.1f} s; "
+          f"{first_cause(job.output)}", flush=True)
+    if status == 0 or not isinstance(status, int):
+        return f"status {status}: {job}"
+    return f"{everybody:.1f} s, left behind: {left}: {job}" if everybody > allowed or left else None
+
+
+def unsound(workspace):
     state, output = workspace.verify(workspace.run / "state/last")
-    return (None if state == 0 else output), job
+    return None if state == 0 else output
 
 
 def first_cause(output):
@@ -117,40 +108,54 @@ def first_cause(output):
     return "no cause named"
 
 
+def results(workspace):
+    for count, ranks in LAYOUTS:
+        yield (f"{count} × {ranks} hosts × ranks: one hash",
+               lambda count=count, ranks=ranks: same_result(workspace, count, ranks))
+    yield "2 × 2, mpirun on the first host: one hash", lambda: same_result(workspace, 2, 2, inside=True)
+    yield "stopped, and resumed in each other layout: one hash", lambda: resumed(workspace)
+
+
+def faults(workspace):
+    for count in (2, 3, 8):
+        for number in (signal.SIGKILL, signal.SIGSTOP):
+            for rank in (0, 2 * count - 1):
+                yield (f"{count} hosts: rank {rank} {'killed' if number == signal.SIGKILL else 'stopped'}",
+                       lambda case=(count, number, rank): hurt(workspace, *case))
+    for count, inside in [(2, False), (3, False), (2, True)]:
+        where = f"{count} hosts, mpirun {'on the first' if inside else 'elsewhere'}"
+        for index in (0, count - 1):
+            for warn, limit in LIMITS:
+                yield (f"{where}: link of host {index + 1} cut, run.stuckRank {warn} and {limit}",
+                       lambda case=(count, index, inside, warn, limit): cut(workspace, *case))
+
+
 def main():
     parser = argparse.ArgumentParser(prog="launch/multi-host-test.sh", description=__doc__)
     parser.add_argument("--binary", default=str(REPOSITORY / ".build/release/distill-ddp"))
+    parser.add_argument("--only", choices=["hash", "faults"])
     options = parser.parse_args()
-    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("unshare"):
-        sys.exit("multi-host-test.sh: expected root, ip (iproute2) and unshare; network namespaces need them")
-    try:
-        with Hosts(1):
-            pass
-    except RuntimeError as error:
-        sys.exit(f"multi-host-test.sh: network namespaces cannot be made here: {error}")
+    if reason := problem():
+        sys.exit(f"multi-host-test.sh: {reason}")
     workspace = Workspace(options.binary)
-    misses = 0
+    tried = misses = 0
     try:
+        # One for each of as many ranks as there are at most.
+        configuration = workspace.configuration.read_text()
+        workspace.configuration.write_text(configuration.replace("microBatches: 8", "microBatches: 16"))
         workspace.expected()
-        cases = []
-        for count, inside in [(2, False), (3, False), (2, True)]:
-            where = f"{count} hosts, mpirun {'on the first' if inside else 'elsewhere'}"
-            cases.append((f"{where}: 2 ranks each",
-                          lambda count=count, inside=inside: same_result(workspace, count, inside)))
-            for index in (0, count - 1):
-                for warn, limit in LIMITS:
-                    cases.append((
-                        f"{where}: link of host {index + 1} cut, run.stuckRank {warn} and {limit}",
-                        lambda case=(count, index, inside, warn, limit): cut(workspace, *case)))
+        cases = [] if options.only == "faults" else [*results(workspace)]
+        cases += [] if options.only == "hash" else [*faults(workspace)]
         for what, run in cases:
-            problem, job = run()
-            misses += problem is not None
-            print(f"{'MISS' if problem else 'ok':5} {job.seconds:5.1f} s  {what}{': ' + problem if problem else ''}",
+            wrong, job = run()
+            tried += 1
+            misses += wrong is not None
+            print(f"{'MISS' if wrong else 'ok':5} {job.seconds:5.1f} s  {what}{': ' + wrong if wrong else ''}",
                   flush=True)
             end(workspace.processes())
     finally:
         workspace.remove()
-    print(f"{len(cases)} tried, {len(cases) - misses} survived")
+    print(f"{tried} tried, {tried - misses} survived")
     return 1 if misses else 0
 
 
