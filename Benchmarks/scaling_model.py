@@ -11,20 +11,23 @@ import math
 import random
 
 import batches as batching
+from links import HEADERS, Links, halving
 
 CORES, RATE = 32, 100e9  # a node's cores, and what one of them multiplies a second, as measured here
 SENTENCES = 256  # a node's share of the global batch
-LATENCY = 5e-6  # a message's cost to its sender beside its bytes
+# Of a round, beside its bytes. A long message is announced, asked for and sent, each of which takes the network 5 µs;
+# ranks that look for it and sleep in between notice that 0.1 ms later in all (Benchmarks/network.py).
+LATENCY = 3 * 5e-6 + 1e-4
 CHUNK = 1 << 21  # numbers summed at once
 MEMORY = 100e9  # bytes a second that a node's optimizer reads and writes
-LINKS = {"10 Gb": 1.25e9, "25 Gb": 3.1e9, "100 Gb": 12.5e9}
+LINKS = {"10 Gb": 1.25e9, "25 Gb": 3.125e9, "100 Gb": 12.5e9}
 NODES = [1, 2, 8, 64, 256, 1024]
 IMBALANCE = {1: 0, 2: 0.001, 8: 0.002, 64: 0.004, 256: 0.01, 1024: 0.02}  # Benchmarks/balance.py
 
 # bert-base → 4 × 312, AttnMiniLM + ValMiniLM + LogitMSE. Operations a token (necessary_work.py), with the teacher and
 # from its cache; parameters updated whole, and the width of a word's row.
 LIVE, CACHED = 184e6, 30e6
-WHOLE, WIDTH = 4.83e6, 312
+LAYERS, WHOLE, WIDTH = 4, 4.83e6, 312
 BACKWARD = 2 / 3  # its share of the student's operations
 EMBEDDINGS = 514 * 312  # parameters updated whole whose gradient is complete last, with the words' rows
 
@@ -36,15 +39,15 @@ def step(nodes: int, tokens: float, rows: int, bandwidth: float, live: bool, wid
     values = WHOLE + rows * WIDTH
     optimizer = 28 * values / MEMORY
 
-    def communication(values: float) -> float:
-        # Recursive halving and doubling, two messages a round and chunk.
-        messages = 2 * math.ceil(math.log2(nodes)) * math.ceil(values / CHUNK)
-        return 2 * width * values * (nodes - 1) / nodes / bandwidth + messages * LATENCY
-
+    links = Links(bandwidth / HEADERS, LATENCY)
+    last = EMBEDDINGS + rows * WIDTH
+    rounds, pieces = halving(nodes), math.ceil(last / CHUNK)
+    # A layer is a chunk.
+    communication = links.seconds(rounds, width * values, LAYERS + pieces)
     teacher = seconds * (LIVE - CACHED) if live else 0.0
     backward = seconds * CACHED * BACKWARD
     # What is complete last cannot hide behind the backward pass.
-    exposed = max(0.0, communication(values) - teacher - backward, communication(EMBEDDINGS + rows * WIDTH) - teacher)
+    exposed = max(0.0, communication - teacher - backward, links.seconds(rounds, width * last, pieces) - teacher)
     return compute + optimizer + exposed, exposed
 
 
