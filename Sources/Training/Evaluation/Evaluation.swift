@@ -56,11 +56,20 @@ struct Evaluation {
     workers = (0..<places.pool.workers).map { _ in Worker(gradient: nil) }
   }
 
-  /// - Parameter progress: told the share of this rank's work that is done, by whichever worker did it.
-  /// - Returns: the outcome on rank 0, `nil` elsewhere.
-  func run(_ data: TokenizedDataset, progress: (@Sendable (Double) -> Void)? = nil) throws -> Outcome? {
-    let parts = cut(data)
+  /// Packs the weights as they now are.
+  func pack() {
     if let packed { places.pool.pack(packed) }
+  }
+
+  /// - Parameters:
+  ///   - packs: whether weights may have changed since they were packed.
+  ///   - progress: told the share of this rank's work that is done, by whichever worker did it.
+  /// - Returns: the outcome on rank 0, `nil` elsewhere.
+  func run(
+    _ data: TokenizedDataset, packs: Bool = true, progress: (@Sendable (Double) -> Void)? = nil
+  ) throws -> Outcome? {
+    let parts = cut(data)
+    if packs { pack() }
     let counts = objective.counts(of: 0..<data.count, in: data, comparedIn: compared(data.count))
     let own = indices(ofRank: places.ranks.rank, of: parts.count)
     var results = [[UInt8]](repeating: [], count: own.count)

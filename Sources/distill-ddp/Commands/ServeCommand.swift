@@ -38,7 +38,7 @@ struct ServeCommand: ParsableCommand {
 
   func run() throws {
     try onFirstRank(threads: limits.threads) { pool in
-      let server = try ModelServer(model, limits, Places(pool: pool, ranks: SingleProcess()))
+      var server = try ModelServer(model, limits, Places(pool: pool, ranks: SingleProcess()))
       writeAll(server.greeting.text() + "\n", to: 1)
       var input = RequestLines()
       while let line = try input.next() { writeAll(server.answer(to: line) + "\n", to: 1) }
@@ -54,6 +54,8 @@ private struct ModelServer {
   let classifier: ClassifierModel
   let tokenizer: Tokenizer
   let rows: PredictionRows
+  /// Only where predictions are asked for, as it takes memory.
+  private lazy var predictor = Predictor(classifier, places: places, precision: limits.precision)
 
   init(_ model: String, _ limits: InferenceOptions, _ places: Places) throws {
     self.model = model
@@ -76,7 +78,7 @@ private struct ModelServer {
     ]
   }
 
-  func answer(to line: [UInt8]) -> String {
+  mutating func answer(to line: [UInt8]) -> String {
     var id = JSON.null
     do {
       let request = try JSON.parse(line)
@@ -116,14 +118,12 @@ private struct ModelServer {
   }
 
   /// As `predict` writes them, with commas between.
-  private func predictions(_ examples: Examples) throws -> String {
+  private mutating func predictions(_ examples: Examples) throws -> String {
     try PredictCommand.requireHead(of: classifier, model: model)
     try PredictCommand.require(examples, areFor: classifier, "request", remedy: "give the second texts in pairs")
     guard examples.count > 0 else { return "" }
     let dataset = try limits.tokenize(examples, by: tokenizer, for: classifier, threads: places.pool.workers)
-    guard let predictions = try classifier.predict(dataset, places: places, precision: limits.precision) else {
-      return ""
-    }
+    guard let predictions = try predictor.predict(dataset) else { return "" }
     let lines = try rows.bytes(predictions.logits, of: dataset, from: 0, in: examples, model: model).split(
       separator: UInt8(ascii: "\n"))
     return String(decoding: Array(lines.joined(separator: [UInt8(ascii: ",")])), as: UTF8.self)
