@@ -20,36 +20,62 @@ _TOGETHER = 1 << 15
 
 
 class Prediction(NamedTuple):
-    """What a model says of a text."""
+    """What a model says of a text. What its task does not have is ``None``, or empty."""
 
-    #: The class; ``None`` of a model that scores texts.
+    #: The class; ``None`` of a model that does not choose one.
     label: str | None
     #: By class, in the model's order.
     probabilities: dict[str, float]
     logits: list[float]
-    #: Of a model that scores texts.
+    #: Of a model that gives one number; where it gives several, they are the logits.
     score: float | None = None
+    #: The classes, of a model that gives any number of them.
+    labels: list[str] | None = None
+    #: Of a model of sentence vectors.
+    vector: list[float] | None = None
+    #: Of a tagger: the text's words, a tag for each (``None`` of a word that was cut off), and entities as dicts of
+    #: ``type``, ``text``, ``start`` and ``end``.
+    words: list[str] | None = None
+    tags: list[str | None] | None = None
+    entities: list[dict[str, Any]] | None = None
 
 
-def load(model: str | os.PathLike[str], *, threads: int | None = None, max_length: int | None = None) -> Model:
+#: What an answer holds that goes into a prediction under the same name.
+_FIELDS = ("score", "labels", "vector", "words", "tags", "entities")
+
+
+def load(
+    model: str | os.PathLike[str],
+    *,
+    threads: int | None = None,
+    max_length: int | None = None,
+    precision: str | None = None,
+) -> Model:
     """Reads a model, and keeps it in memory until it is closed or collected.
 
     Args:
         model: a Hugging Face model directory, or a name on the hub.
         threads: worker threads; by default the cores this process may use.
         max_length: truncate texts to so many tokens; by default to the model's limit.
+        precision: what products round their factors to, ``float32`` by default, ``bfloat16`` or ``int8``.
     """
-    return Model(os.fspath(model), threads=threads, max_length=max_length)
+    return Model(os.fspath(model), threads=threads, max_length=max_length, precision=precision)
 
 
 class Model:
     """A model that answers. Threads may share it; a process that is forked needs one of its own."""
 
-    def __init__(self, path: str, *, threads: int | None = None, max_length: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        threads: int | None = None,
+        max_length: int | None = None,
+        precision: str | None = None,
+    ) -> None:
         self.path = path
-        self._words = command(
-            ["serve", "--stdio", "--model", path, *options({"threads": threads, "max_length": max_length})]
-        )
+        limits = options({"threads": threads, "max_length": max_length, "precision": precision})
+        self._words = command(["serve", "--stdio", "--model", path, *limits])
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -96,7 +122,8 @@ class Model:
             request = _request("predict", first, second, start, start + _TOGETHER)
             for row in self._ask(request)["predictions"]:
                 by_class = dict(zip(self._about["labels"], row.get("probabilities", [])))
-                found.append(Prediction(row.get("label"), by_class, row["logits"], row.get("score")))
+                others = {name: row[name] for name in _FIELDS if name in row}
+                found.append(Prediction(row.get("label"), by_class, row.get("logits", []), **others))
         return found[0] if isinstance(texts, str) else found
 
     def features(self, texts: str | Iterable[str], pairs: str | Iterable[str] | None = None) -> dict[str, Any]:

@@ -33,6 +33,51 @@ def test_predictions_are_those_of_the_command_line() -> None:
     assert len(found) == len(lines) == len(TEXTS)
 
 
+def test_answers_of_other_tasks_are_those_of_the_command_line() -> None:
+    rows = [{"words": ["good", "calm"], "tags": ["O", "B-X"], "text": "good calm", "label": ["a"]}] * 4
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    models = {}
+    for kind, labels in (("tokens", ["O", "B-X"]), ("multilabel", ["a", "b"])):
+        source = {"jsonl": "rows.jsonl"}
+        config = {
+            "run": {"directory": kind}, "task": {"kind": kind, "labels": labels},
+            "data": {"train": source, "validation": source, "maxLength": 16},
+            "student": {"model": "student", "head": "new"}, "stages": [{"name": "one", "maxSteps": 1}],
+        }
+        models[kind] = dd.train(config).best
+    # As sentence-transformers lays out a model of vectors.
+    os.makedirs("student/1_Pooling")
+    modules = {"": "Transformer", "1_Pooling": "Pooling"}
+    Path("student/modules.json").write_text(json.dumps([
+        {"idx": index, "name": str(index), "path": name, "type": f"sentence_transformers.models.{kind}"}
+        for index, (name, kind) in enumerate(modules.items())]))
+    Path("student/1_Pooling/config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    models["embedding"] = "student"
+    fields = {"tokens": ("words", "tags", "entities"), "multilabel": ("labels", "logits"), "embedding": ("vector",)}
+    for kind, model in models.items():
+        words = [path(), "predict", "--model", str(model), "--input", "texts.txt"]
+        Path("texts.txt").write_text("good calm\nwarm\n")
+        lines = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+        with dd.load(model) as loaded:
+            for line, found in zip([json.loads(line) for line in lines], loaded.predict(["good calm", "warm"])):
+                assert [getattr(found, name) for name in fields[kind]] == [line[name] for name in fields[kind]]
+                assert found.label is None
+
+
+def test_a_precision_is_that_of_the_command_line() -> None:
+    Path("texts.txt").write_text("".join(text + "\n" for text in TEXTS[:10]))
+    words = [path(), "predict", "--model", "student", "--input", "texts.txt", "--precision", "int8"]
+    lines = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    with dd.load("student", precision="int8") as model, dd.load("student") as other:
+        # Again, as weights are packed for the first only.
+        for _ in range(2):
+            found = [prediction.logits for prediction in model.predict(TEXTS[:10])]
+            assert found == [json.loads(line)["logits"] for line in lines]
+        assert found != [prediction.logits for prediction in other.predict(TEXTS[:10])]
+    with pytest.raises(dd.DistillError, match="precision"):
+        dd.load("student", precision="int3")
+
+
 def test_pairs_count() -> None:
     with dd.load("student") as model:
         pairs = model.predict(TEXTS, TEXTS[::-1])
