@@ -49,24 +49,27 @@ The wheel brings the command line along, as `distill-ddp`. It opens MPI, OpenBLA
 """
 
 
-def glibc() -> str:
-    """The version of the C library that the program was linked with, which is the oldest that is promised to do."""
-    name, version = os.confstr("CS_GNU_LIBC_VERSION").split()  # type: ignore[union-attr]
-    assert name == "glibc"
-    return version
+def glibc(program: bytes) -> tuple[int, int]:
+    """The newest version of the C library that a program asks for, of which symbols' names tell."""
+    found = {(int(major), int(minor)) for major, minor in re.findall(rb"\0GLIBC_(\d+)\.(\d+)(?=[.\0])", program)}
+    if not found:
+        sys.exit("glibc: expected a program that asks for versions of it, found none; link it dynamically")
+    return max(found)
 
 
 def main(binary: str, folder: str) -> None:
     version = subprocess.run([binary, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", version):
         sys.exit(f"{binary}: expected a version such as 1.0.0, found {version!r}")
-    tag = f"py3-none-manylinux_{glibc().replace('.', '_')}_{os.uname().machine}"
+    program = Path(binary).read_bytes()
+    major, minor = glibc(program)
+    tag = f"py3-none-manylinux_{major}_{minor}_{os.uname().machine}"
     information = f"distill_ddp-{version}.dist-info"
     files: dict[str, tuple[bytes, int]] = {}
     for source in sorted((HERE / "distill_ddp").glob("*")):
         if source.suffix in (".py", ".typed") or source.name == "py.typed":
             files[f"distill_ddp/{source.name}"] = (source.read_bytes(), 0o644)
-    files[f"distill_ddp-{version}.data/scripts/distill-ddp"] = (Path(binary).read_bytes(), 0o755)
+    files[f"distill_ddp-{version}.data/scripts/distill-ddp"] = (program, 0o755)
     text = METADATA.format(version=version, description=DESCRIPTION)
     files[f"{information}/METADATA"] = (text.encode(), 0o644)
     wheel = f"Wheel-Version: 1.0\nGenerator: distill-ddp\nRoot-Is-Purelib: false\nTag: {tag}\n"

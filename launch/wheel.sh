@@ -7,7 +7,8 @@
 #   launch/wheel.sh --output FOLDER   into another folder
 #   launch/wheel.sh --binary PATH     of a program that was built so
 #
-# They run where the C library is at least as new as the one here. Build on the oldest system they are to run on.
+# They run where the C library has what the program asks of the one here, which the wheel's name tells. Build on the
+# oldest system they are to run on.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -37,7 +38,8 @@ strip -o "$work/distill-ddp" "$binary"
 version=$("$work/distill-ddp" --version)
 machine=$(uname -m)
 
-python3 -B Python/build_wheel.py "$work/distill-ddp" "$output"
+wheel=$(python3 -B Python/build_wheel.py "$work/distill-ddp" "$output")
+echo "$wheel"
 
 name=distill-ddp-$version-linux-$machine
 mkdir -p "$work/$name/bin"
@@ -53,13 +55,13 @@ if command -v dpkg-deb > /dev/null; then
   cp -rL configs "$root/usr/share/distill-ddp/"
   cp -r README.md docs "$root/usr/share/doc/distill-ddp/"
   chmod -R u=rwX,go=rX "$root"
-  glibc=$(getconf GNU_LIBC_VERSION)
+  glibc=$(sed -E 's/.*manylinux_([0-9]+)_([0-9]+)_.*/\1.\2/' <<< "$wheel")
   cat > "$root/DEBIAN/control" << CONTROL
 Package: distill-ddp
 Version: $version
 Architecture: $(dpkg --print-architecture)
 Maintainer: distill-ddp
-Depends: libc6 (>= ${glibc#glibc }), libstdc++6
+Depends: libc6 (>= $glibc), libstdc++6 (>= 12)
 Recommends: ca-certificates, libcurl4
 Suggests: openmpi-bin | mpich
 Description: knowledge distillation of text encoders on CPUs
