@@ -39,6 +39,15 @@ class Prediction(NamedTuple):
     tags: list[str | None] | None = None
     entities: list[dict[str, Any]] | None = None
 
+    def __repr__(self) -> str:
+        # No classes of a text that may have any number are an answer.
+        shown = [
+            f"{name}={value!r}"
+            for name, value in zip(self._fields, self)
+            if value or (value is not None and name not in ("probabilities", "logits"))
+        ]
+        return f"Prediction({', '.join(shown)})"
+
 
 #: What an answer holds that goes into a prediction under the same name.
 _FIELDS = ("score", "labels", "vector", "words", "tags", "entities")

@@ -61,7 +61,7 @@ def test_answers_of_other_tasks_are_those_of_the_command_line() -> None:
         with dd.load(model) as loaded:
             for line, found in zip([json.loads(line) for line in lines], loaded.predict(["good calm", "warm"])):
                 assert [getattr(found, name) for name in fields[kind]] == [line[name] for name in fields[kind]]
-                assert found.label is None
+                assert found.label is None and "label=" not in repr(found) and fields[kind][0] in repr(found)
 
 
 def test_a_precision_is_that_of_the_command_line() -> None:
