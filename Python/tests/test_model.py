@@ -102,6 +102,20 @@ def test_features_have_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
         assert model.features("good")["starts"].tolist()[0] == 0
 
 
+def test_requests_pack_no_weights_anew() -> None:
+    def faults(pid: int | None) -> int:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
+
+    with dd.load("student") as model:
+        for text in TEXTS[:20]:
+            model.predict(text)
+        before = faults(model.pid)
+        for text in TEXTS[:20] * 5:
+            model.predict(text)
+        # Each packing touches pages that are new, of the smallest model too.
+        assert faults(model.pid) - before < 100
+
+
 def test_a_model_that_is_killed_says_so_and_starts_again() -> None:
     with dd.load("student") as model:
         before = model.predict("good")
