@@ -139,7 +139,7 @@ import Testing
     #expect(pairs.status == 1)
     #expect(
       pairs.errors.contains(
-        "run/best: the data has segment 1, but the model's type_vocab_size is 1, which allows 0 to 0; use texts without a"
+        "run/best: the data has segment 1, but the model's type_vocab_size is 1, which allows 0 to 0; use single texts and"
       ), "\(pairs)")
     let long = try workspace.attempt(.finetune, set: settings + ["data.maxLength=17", "run.directory=long"])
     #expect(

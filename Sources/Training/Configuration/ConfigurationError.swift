@@ -38,12 +38,12 @@ func quoted(_ text: some StringProtocol) -> String { "\"\(visible(text, upTo: 60
 /// The candidate that a misspelt `word` most likely means, or `nil` when none is near.
 ///
 /// Case, `_` and `-` are ignored (`batch_size` means `batchSize`); beyond that a third of the letters may differ.
-package func nearest(to word: String, among candidates: [String]) -> String? {
+package func nearest(to word: String, among candidates: [String], within most: Int = .max) -> String? {
   let sought = lettersAlone(word)
   guard !sought.isEmpty, sought.count <= 64 else { return nil }
   let ranked = candidates.map { (candidate: $0, distance: editDistance(sought, lettersAlone($0))) }
   guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
-  return best.distance <= max(1, sought.count / 3) && best.distance < sought.count ? best.candidate : nil
+  return best.distance <= min(most, max(1, sought.count / 3)) && best.distance < sought.count ? best.candidate : nil
 }
 
 /// Whether two words differ in case, `_` and `-` at most.

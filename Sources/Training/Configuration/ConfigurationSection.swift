@@ -145,7 +145,10 @@ final class ConfigurationSection {
     for entry in entries where !known.contains(entry.key) && !misplaced.contains(entry.key) && !reader.isFull {
       let (key, value) = (entry.key, entry.value)
       let remedy =
-        known.first { isSpelling(key, of: $0) }.map { "did you mean \($0)?" } ?? OtherToolsKeys.remedy(for: key)
+        (known.first { isSpelling(key, of: $0) } ?? nearest(to: key, among: known, within: 1)).map {
+          "did you mean \($0)?"
+        }
+        ?? OtherToolsKeys.remedy(for: key)
         ?? nearest(to: key, among: known).map { "did you mean \($0)?" }
         ?? ConfigurationKey.elsewhere(key, from: pattern).map { path in
           // The same word again would be no help.
