@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, overload
 
 from ._errors import DistillError, failure
 from ._program import command, environment, options
-from ._tensors import read
+from ._tensors import numpy, read
 
 #: As many as `distill-ddp predict` packs together.
 _TOGETHER = 1 << 15
@@ -134,6 +134,23 @@ class Model:
                 others = {name: row[name] for name in _FIELDS if name in row}
                 found.append(Prediction(row.get("label"), by_class, row.get("logits", []), **others))
         return found[0] if isinstance(texts, str) else found
+
+    def embed(self, texts: str | Iterable[str]) -> Any:
+        """Sentence vectors, of a model that gives them: one of a text, or a row for each of several. A numpy array of 32-bit
+        floats where numpy is installed, else lists.
+        """
+        predictions = self.predict([texts] if isinstance(texts, str) else texts)
+        vectors = []
+        for prediction in predictions:
+            if prediction.vector is None:
+                raise DistillError(
+                    f"{self.path}: expected a model of sentence vectors, found one that answers otherwise; "
+                    "use predict, or features for its hidden states"
+                )
+            vectors.append(prediction.vector)
+        rows = vectors[0] if isinstance(texts, str) else vectors
+        module = numpy()
+        return rows if module is None else module.array(rows, dtype="float32")
 
     def features(self, texts: str | Iterable[str], pairs: str | Iterable[str] | None = None) -> dict[str, Any]:
         """Hidden states, attention, values and logits of texts that lie end to end, as ``distill-ddp features``

@@ -8,7 +8,7 @@ from typing import Any
 _CODES: dict[str, Any] = {"F32": "f", "I64": "q"}
 
 
-def _numpy() -> Any:
+def numpy() -> Any:
     try:
         import numpy  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -23,15 +23,15 @@ def read(path: str) -> dict[str, Any]:
     start = 8 + int.from_bytes(contents[:8], "little")
     header = json.loads(bytes(contents[8:start]))
     header.pop("__metadata__", None)
-    numpy = _numpy()
+    module = numpy()
     tensors: dict[str, Any] = {}
     for name, tensor in header.items():
         first, last = tensor["data_offsets"]
         values = contents[start + first : start + last]
         shape = tuple(tensor["shape"])
-        if numpy is not None:
-            kind = {"F32": numpy.float32, "I64": numpy.int64}[tensor["dtype"]]
-            tensors[name] = numpy.frombuffer(values, kind).reshape(shape)
+        if module is not None:
+            kind = {"F32": module.float32, "I64": module.int64}[tensor["dtype"]]
+            tensors[name] = module.frombuffer(values, kind).reshape(shape)
         else:
             code = _CODES[tensor["dtype"]]
             # A view of no elements has one dimension.

@@ -64,6 +64,22 @@ def test_answers_of_other_tasks_are_those_of_the_command_line() -> None:
                 assert found.label is None and "label=" not in repr(found) and fields[kind][0] in repr(found)
 
 
+def test_vectors_are_those_of_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
+    os.makedirs("student/1_Pooling")
+    Path("student/modules.json").write_text(json.dumps([
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]))
+    Path("student/1_Pooling/config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    # As where it is not installed.
+    monkeypatch.setattr("distill_ddp._model.numpy", lambda: None)
+    with dd.load("student") as model:
+        expected = [prediction.vector for prediction in model.predict(["good calm", "warm"])]
+        assert model.embed(["good calm", "warm"]) == expected and model.embed("warm") == expected[1]
+        assert model.embed([]) == []
+    with dd.load("teacher") as model, pytest.raises(dd.DistillError, match="use predict, or features"):
+        model.embed("good")
+
+
 def test_a_precision_is_that_of_the_command_line() -> None:
     Path("texts.txt").write_text("".join(text + "\n" for text in TEXTS[:10]))
     words = [path(), "predict", "--model", "student", "--input", "texts.txt", "--precision", "int8"]
@@ -89,7 +105,7 @@ def test_pairs_count() -> None:
 
 def test_features_have_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     # As where numpy is not installed.
-    monkeypatch.setattr(_tensors, "_numpy", lambda: None)
+    monkeypatch.setattr(_tensors, "numpy", lambda: None)
     with dd.load("student") as model:
         features = model.features(TEXTS[:5])
         logits = [prediction.logits for prediction in model.predict(TEXTS[:5])]
