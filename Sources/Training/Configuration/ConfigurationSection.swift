@@ -144,18 +144,22 @@ final class ConfigurationSection {
     guard isPresent, case .mapping(let entries) = node.content else { return }
     for entry in entries where !known.contains(entry.key) && !misplaced.contains(entry.key) && !reader.isFull {
       let (key, value) = (entry.key, entry.value)
-      let remedy =
-        (known.first { isSpelling(key, of: $0) } ?? nearest(to: key, among: known, within: 1)).map {
-          "did you mean \($0)?"
-        }
-        ?? OtherToolsKeys.remedy(for: key)
-        ?? nearest(to: key, among: known).map { "did you mean \($0)?" }
-        ?? ConfigurationKey.elsewhere(key, from: pattern).map { path in
-          // The same word again would be no help.
-          path == key ? "it stands at the top of the file, not below \(self.path)" : "did you mean \(path)?"
-        } ?? "the keys here are \(known.joined(separator: ", "))"
+      let remedy = remedy(forUnknown: key, among: known)
       let isWord = key.utf8.allSatisfy { (33...126).contains($0) } && key.utf8.count <= 60 && !key.isEmpty
       reader.report("unknown key; \(remedy)", at: value.keyPlace, path: path(of: isWord ? key : quoted(key)))
     }
+  }
+
+  /// What to write in the place of a key that is not among these.
+  private func remedy(forUnknown key: String, among known: [String]) -> String {
+    let almost = known.first { isSpelling(key, of: $0) } ?? nearest(to: key, among: known, within: 1)
+    if let almost { return "did you mean \(almost)?" }
+    if let remedy = OtherToolsKeys.remedy(for: key) { return remedy }
+    if let near = nearest(to: key, among: known) { return "did you mean \(near)?" }
+    guard let path = ConfigurationKey.elsewhere(key, from: pattern) else {
+      return "the keys here are \(known.joined(separator: ", "))"
+    }
+    // The same word again would be no help.
+    return path == key ? "it stands at the top of the file, not below \(self.path)" : "did you mean \(path)?"
   }
 }
