@@ -37,26 +37,26 @@ struct LineChart {
   var digits: Int?
   var startsAtZero = false
 
-  private static let (width, height) = (360.0, 200.0)
-  private static let (left, right, top, bottom) = (46.0, 352.0, 8.0, 176.0)
   private static let mostPoints = 160
 
   var markup: Markup? {
     let shown = series.filter { !$0.points.isEmpty }
     guard !shown.isEmpty else { return nil }
     let lines = shown.map(Self.summarised)
-    let xAxis = Axis([Double(max(1, lastStep))], count: 4, startsAtZero: true, integral: true)
-    let yAxis = Axis(lines.flatMap { $0.map(\.mean) }, count: 4, startsAtZero: startsAtZero)
+    let area = PlotArea(
+      xAxis: Axis([Double(max(1, lastStep))], count: 4, startsAtZero: true, integral: true),
+      yAxis: Axis(lines.flatMap { $0.map(\.mean) }, count: 4, startsAtZero: startsAtZero))
     let legend: [Markup] = shown.enumerated().map { index, series -> Markup in
       let last = series.style == .smoothed ? Self.smoothed(series.points) : series.points
       return "<li><i class=\"c\(index % 6)\"></i>\(series.name) <b>\(text(last[last.count - 1].y))</b></li>"
     }
     let drawn: [Markup] = zip(shown, lines).enumerated().map { index, pair in
-      draw(pair.0, pair.1, colour: index % 6, xAxis, yAxis)
+      draw(pair.0, pair.1, colour: index % 6, in: area)
     }
     return """
       <figure class="chart"><figcaption>\(title)</figcaption><ul class="legend">\(legend)</ul>
-      <svg viewBox="0 0 360 200" role="img" aria-label="\(title) over steps">\(grid(xAxis, yAxis))\(drawn)</svg></figure>
+      <svg viewBox="0 0 360 200" role="img" aria-label="\(title) over steps">\(area.grid)\
+      <text class="tick" x="36" y="192" text-anchor="end">step</text>\(drawn)</svg></figure>
 
       """
   }
@@ -65,30 +65,9 @@ struct LineChart {
 
   // MARK: Parts
 
-  private func grid(_ xAxis: Axis, _ yAxis: Axis) -> Markup {
-    let horizontal: [Markup] = yAxis.ticks.map { tick in
-      let y = Self.y(tick, yAxis)
-      return """
-        <line class="grid" x1="46" x2="352" y1="\(y)" y2="\(y)"/><text class="tick" x="41" y="\(y)" dy="3.5" \
-        text-anchor="end">\(yAxis.label(tick))</text>
-        """
-    }
-    let vertical: [Markup] = xAxis.ticks.map { tick in
-      let x = Self.x(tick, xAxis)
-      return """
-        <line class="axis" x1="\(x)" x2="\(x)" y1="176" y2="180"/><text class="tick" x="\(x)" y="192" \
-        text-anchor="middle">\(xAxis.label(tick))</text>
-        """
-    }
-    return """
-      \(horizontal)<line class="axis" x1="46" x2="352" y1="176" y2="176"/>\(vertical)\
-      <text class="tick" x="36" y="192" text-anchor="end">step</text>
-      """
-  }
-
-  private func draw(_ series: Series, _ line: [Summary], colour: Int, _ xAxis: Axis, _ yAxis: Axis) -> Markup {
+  private func draw(_ series: Series, _ line: [Summary], colour: Int, in area: PlotArea) -> Markup {
     func path(_ points: [Point]) -> Markup {
-      points.reduce("") { path, point in "\(path)\(Self.x(point.x, xAxis)),\(Self.y(point.y, yAxis)) " }
+      points.reduce("") { path, point in "\(path)\(area.x(point.x)),\(area.y(point.y)) " }
     }
     var out: Markup = ""
     if line.contains(where: { $0.most > $0.least }) {
@@ -107,19 +86,11 @@ struct LineChart {
     guard series.style == .dots || line.count == 1 else { return out }
     let dots: [Markup] = line.map { point in
       """
-      <circle class="dot c\(colour)" cx="\(Self.x(point.x, xAxis))" cy="\(Self.y(point.mean, yAxis))" r="3"><title>\
+      <circle class="dot c\(colour)" cx="\(area.x(point.x))" cy="\(area.y(point.mean))" r="3"><title>\
       \(series.name), step \(fixed(point.x, 0)): \(text(point.mean))</title></circle>
       """
     }
     return out + "\(dots)"
-  }
-
-  private static func x(_ value: Double, _ axis: Axis) -> Markup {
-    .length(left + axis.place(of: value) * (right - left))
-  }
-
-  private static func y(_ value: Double, _ axis: Axis) -> Markup {
-    .length(bottom - axis.place(of: value) * (bottom - top))
   }
 
   // MARK: Many points
