@@ -26,8 +26,9 @@ launch/launch-test.sh --binary .build-test/release/distill-ddp
 step "Running what the documents show"
 launch/documentation-test.sh --binary .build-test/release/distill-ddp
 
-step "Testing the Python package"
-launch/python-test.sh --binary .build-test/release/distill-ddp
+step "Building the wheel and testing the Python package in it"
+launch/wheel.sh --built .build-test --output .build-test/dist
+launch/python-test.sh --wheel .build-test/dist/*.whl
 
 step "Running exported models in ONNX Runtime"
 launch/onnx-test.sh --binary .build-test/release/distill-ddp

@@ -5,7 +5,7 @@
 #
 #   launch/wheel.sh                   into dist/
 #   launch/wheel.sh --output FOLDER   into another folder
-#   launch/wheel.sh --binary PATH     of a program that was built so
+#   launch/wheel.sh --built FOLDER    of what another scratch path of `swift build` or `swift test` has, with -c release
 #
 # They run where the C library has what the program asks of the one here, which the wheel's name tells. Build on the
 # oldest system they are to run on.
@@ -13,28 +13,35 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 output=dist
-binary=
+built=
 while (($# > 0)); do
   case $1 in
     --output) output=${2:?"--output: expected a folder"} && shift 2 ;;
-    --binary) binary=$(cd "$here" && realpath "${2:?"--binary: expected a program"}") && shift 2 ;;
-    *) fail "$1: unknown option; expected --output FOLDER or --binary PATH" ;;
+    --built) built=$(cd "$here" && realpath "${2:?"--built: expected a scratch path"}") && shift 2 ;;
+    *) fail "$1: unknown option; expected --output FOLDER or --built FOLDER" ;;
   esac
 done
 [[ $output == /* || $output == dist ]] || output=$here/$output
 
-if [[ -z $binary ]]; then
-  swift build -c release --static-swift-stdlib --scratch-path .build-wheel-release --product distill-ddp
-  binary=.build-wheel-release/release/distill-ddp
+if [[ -z $built ]]; then
+  built=.build
+  swift build -c release --scratch-path "$built" --product distill-ddp
 fi
-if ldd "$binary" | grep -E 'lib(swift|Foundation|mpi|openblas|curl)'; then
-  fail "$binary: expected no library but the C and C++ ones, found these; build it with --static-swift-stdlib"
-fi
+objects=$built/release/distill-ddp.product/Objects.LinkFileList
+[[ -e $objects ]] || fail "$objects: expected a program's objects, found none; build it: swift build -c release"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$output"
-strip -o "$work/distill-ddp" "$binary"
+# The same objects as the program's, with the Swift runtime's archives in the place of its libraries. Of those that
+# Foundation's archives need, the objects name only the ones that its libraries do.
+swiftc -static-stdlib -use-ld=lld -emit-executable -o "$work/linked" "@$objects" \
+  -Xlinker --gc-sections -Xlinker --defsym -Xlinker main=distill_ddp_main \
+  -lCoreFoundation -l_FoundationCShims -l_FoundationCollections -l_FoundationICU
+if ldd "$work/linked" | grep -E 'lib(swift|Foundation|mpi|openblas|curl)'; then
+  fail "the program: expected no library but the C and C++ ones, found these"
+fi
+strip -o "$work/distill-ddp" "$work/linked"
 version=$("$work/distill-ddp" --version)
 machine=$(uname -m)
 
