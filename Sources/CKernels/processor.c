@@ -12,6 +12,8 @@ uint64_t ck_flush_denormals(void) {
 
 void ck_restore_denormals(uint64_t before) { _mm_setcsr((uint32_t)before); }
 
+void ck_pause(void) { _mm_pause(); }
+
 const char *ck_simd_level(void) {
   if (__builtin_cpu_supports("x86-64-v4")) return "x86-64-v4";
   if (__builtin_cpu_supports("x86-64-v3")) return "x86-64-v3";
@@ -28,11 +30,15 @@ uint64_t ck_flush_denormals(void) {
 
 void ck_restore_denormals(uint64_t before) { __asm__ volatile("msr fpcr, %0" ::"r"(before)); }
 
+void ck_pause(void) { __asm__ volatile("yield"); }
+
 const char *ck_simd_level(void) { return "neon"; }
 #else
 uint64_t ck_flush_denormals(void) { return 0; }
 
 void ck_restore_denormals(uint64_t before) { (void)before; }
+
+void ck_pause(void) {}
 
 const char *ck_simd_level(void) { return "baseline"; }
 #endif

@@ -25,11 +25,14 @@ package struct Encoder: Sendable {
 
   /// Runs the layers that `taps` needs over a packed batch, without keeping what a backward pass would need.
   ///
-  /// - Parameter packed: the linear maps' weights once more, in the order in which products read them.
+  /// - Parameters:
+  ///   - packed: the linear maps' weights once more, in the order in which products read them.
+  ///   - team: threads that share the pass; the caller's leads them.
   package func infer(
-    _ batch: Batch, weights: ParameterBuffer, packed: PackedWeights? = nil, taps: TapSelection, arena: Arena
+    _ batch: Batch, weights: ParameterBuffer, packed: PackedWeights? = nil, taps: TapSelection, arena: Arena,
+    team: PassTeam? = nil
   ) -> Taps {
-    let context = PassContext(batch: batch, weights: weights, packed: packed, arena: arena, dropoutKey: nil)
+    let context = PassContext(batch: batch, weights: weights, packed: packed, arena: arena, team: team)
     return run(context, taps, keeps: false).taps
   }
 
@@ -46,7 +49,7 @@ package struct Encoder: Sendable {
 
   /// The last layer's output at each sentence's first token, which is all that the head reads. (sentences, hidden)
   package func firstTokens(_ batch: Batch, weights: ParameterBuffer, arena: Arena) -> Matrix {
-    let context = PassContext(batch: batch, weights: weights, packed: nil, arena: arena, dropoutKey: nil)
+    let context = PassContext(batch: batch, weights: weights, packed: nil, arena: arena)
     guard let head = run(context, [.logits], keeps: false).head else { preconditionFailure("logits have a head") }
     return head.cls
   }

@@ -19,11 +19,7 @@ struct FeedForward {
     let preactivation = context.arena.matrix(input.rows, slots.intermediate.weight.rows)
     let inner = context.arena.matrix(input.rows, configuration.intermediateSize)
     context.linear(out: preactivation, input: input, slots.intermediate)
-    if configuration.isGated {
-      gatedActivationForward(configuration.activation, out: inner, input: preactivation)
-    } else {
-      activationForward(configuration.activation, out: inner, input: preactivation)
-    }
+    context.activation(configuration.activation, isGated: configuration.isGated, out: inner, input: preactivation)
     dropInner(inner, rows, context)
     context.linear(out: out, input: inner, slots.output)
     return Activations(preactivation: preactivation, inner: inner)

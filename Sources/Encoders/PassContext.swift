@@ -9,6 +9,8 @@ struct PassContext {
   let arena: Arena
   /// `nil` in evaluation.
   let dropoutKey: DropoutKey?
+  /// Threads that share a forward pass; `nil` where one computes all.
+  let team: PassTeam?
   var positionBias: PositionBias?
   /// In a backward pass.
   var dPositionBias: PositionBias?
@@ -16,6 +18,18 @@ struct PassContext {
   /// In a backward pass: of the rows that `relativePositions` gives.
   var dRelativePositions: Matrix?
   var rotations: [LayerSight: Rotation] = [:]
+
+  init(
+    batch: Batch, weights: ParameterBuffer, packed: PackedWeights?, arena: Arena, dropoutKey: DropoutKey? = nil,
+    team: PassTeam? = nil
+  ) {
+    self.batch = batch
+    self.weights = weights
+    self.packed = packed
+    self.arena = arena
+    self.dropoutKey = dropoutKey
+    self.team = team
+  }
 
   /// A linear map's weight, or some of its rows.
   func weight(_ slot: Slot, rows: Range<Int>? = nil) -> LinearWeight {
@@ -25,8 +39,30 @@ struct PassContext {
 
   /// out = input·W + b
   func linear(out: Matrix, input: Matrix, _ slots: AffineSlots) {
-    linearForward(
-      out: out, input: input, weight: weight(slots.weight), bias: slots.bias.map { weights[$0] }, arena: arena)
+    linear(out: out, input: input, weight(slots.weight), bias: slots.bias.map { weights[$0] })
+  }
+
+  /// The same with some of a weight's rows, and their bias.
+  func linear(out: Matrix, input: Matrix, _ weight: LinearWeight, bias: Matrix?) {
+    guard let team else { return linearForward(out: out, input: input, weight: weight, bias: bias, arena: arena) }
+    team.linearForward(out: out, input: input, weight: weight, bias: bias, arena: arena)
+  }
+
+  /// Calls `body` with all parts, or where threads share the pass with some at a time, and an arena that it may use.
+  func share(_ parts: Range<Int>, _ body: @escaping (_ parts: Range<Int>, _ arena: Arena) -> Void) {
+    guard let team else { return body(parts, arena) }
+    team.share(parts, arena: arena, body)
+  }
+
+  /// out = f(input), or with the second half of the input's columns a gate: f(a)·b of (a, b) = input
+  func activation(_ activation: Activation, isGated: Bool, out: Matrix, input: Matrix) {
+    if let team {
+      team.activationForward(activation, isGated: isGated, out: out, input: input, arena: arena)
+    } else if isGated {
+      gatedActivationForward(activation, out: out, input: input)
+    } else {
+      activationForward(activation, out: out, input: input)
+    }
   }
 
   /// Adds to the gradients of `slots`; `dInput` is overwritten unless `accumulate`. Forward: out = input·W + b

@@ -56,10 +56,10 @@ struct QKV {
   /// parts = input·W + b. input: (tokens, hidden)
   func forward(input: Matrix, _ context: PassContext) {
     for block in blocks {
-      linearForward(
+      context.linear(
         out: block.matrix, input: block.rows.rows(of: input, context),
-        weight: context.weight(slots.weight, rows: block.weightRows),
-        bias: slots.bias.map { context.weights[$0].columns(block.weightRows) }, arena: context.arena)
+        context.weight(slots.weight, rows: block.weightRows),
+        bias: slots.bias.map { context.weights[$0].columns(block.weightRows) })
     }
   }
 

@@ -89,10 +89,7 @@ struct SelfAttention {
     context out: Matrix, _ input: Projections, rows: OutputRows, probabilities: AttentionMaps,
     scores: AttentionMaps?, _ context: PassContext
   ) {
-    let arena = context.arena
     for sentence in 0..<context.batch.sentences {
-      let mark = arena.mark
-      defer { arena.reset(to: mark) }
       let range = context.batch.starts[sentence]..<context.batch.starts[sentence + 1]
       let asking = rows.range(of: sentence, in: context.batch)
       if isWindowed(length: range.count) {
@@ -100,26 +97,30 @@ struct SelfAttention {
           context: out, input, sentence: sentence, rows: rows, probabilities: probabilities, scores: scores, context)
         continue
       }
-      let keys = arena.tile(headSize, range.count)
-      let scratch = arena.tile(range.count, headSize)
-      let product = arena.tile(range.count, headSize)
-      let weights = arena.tile(range.count, range.count)
-      for head in 0..<heads {
-        // scores = Q·Kᵀ·scale + bias: (asking or all, length)
-        transposeTile(keys, from: input.keys.rows(range).columns(columns(head)))
-        let p = probabilities.map(sentence: sentence, head: head).rows(0..<asking.count)
-        let s = scores?.map(sentence: sentence, head: head) ?? p
-        let queries = input.queries.rows(scores == nil ? asking : range).columns(columns(head))
-        tileProduct(s, queries, .no, keys, scale: scale)
-        context.positionBias?.forward(s, head: head)
-        disentangled?.forward(
-          s, head: head, queries: queries, keys: input.keys.rows(range).columns(columns(head)), scale: scale,
-          arena: arena)
-        softmaxForward(out: p, scores: s.rows(0..<asking.count))
-        let dropped = droppedProbabilities(p, scratch: weights, sentence, head, context)
-        self.product(
-          into: out.rows(asking).columns(columns(head)), dropped, .no,
-          tile(input.values.rows(range).columns(columns(head)), in: scratch), scratch: product)
+      context.share(0..<heads) { heads, arena in
+        let mark = arena.mark
+        defer { arena.reset(to: mark) }
+        let keys = arena.tile(headSize, range.count)
+        let scratch = arena.tile(range.count, headSize)
+        let product = arena.tile(range.count, headSize)
+        let weights = arena.tile(range.count, range.count)
+        for head in heads {
+          // scores = Q·Kᵀ·scale + bias: (asking or all, length)
+          transposeTile(keys, from: input.keys.rows(range).columns(columns(head)))
+          let p = probabilities.map(sentence: sentence, head: head).rows(0..<asking.count)
+          let s = scores?.map(sentence: sentence, head: head) ?? p
+          let queries = input.queries.rows(scores == nil ? asking : range).columns(columns(head))
+          tileProduct(s, queries, .no, keys, scale: scale)
+          context.positionBias?.forward(s, head: head)
+          disentangled?.forward(
+            s, head: head, queries: queries, keys: input.keys.rows(range).columns(columns(head)), scale: scale,
+            arena: arena)
+          softmaxForward(out: p, scores: s.rows(0..<asking.count))
+          let dropped = droppedProbabilities(p, scratch: weights, sentence, head, context)
+          self.product(
+            into: out.rows(asking).columns(columns(head)), dropped, .no,
+            tile(input.values.rows(range).columns(columns(head)), in: scratch), scratch: product)
+        }
       }
     }
   }

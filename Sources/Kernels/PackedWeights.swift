@@ -9,6 +9,8 @@ package struct LinearWeight {
   let panels: UnsafePointer<Float>?
   /// Of the matrix, for its input's gradient.
   let transposedPanels: UnsafePointer<Float>?
+  /// How many of the rows a panel has, and the 32-bit words it takes; 1 and 0 without panels.
+  private let panel: (rows: Int, count: Int)
   let body: ProductBody
 
   package init(_ matrix: Matrix, precision: Precision = .float32) {
@@ -17,13 +19,22 @@ package struct LinearWeight {
 
   init(
     _ matrix: Matrix, precision: Precision, panels: UnsafePointer<Float>? = nil,
-    transposedPanels: UnsafePointer<Float>? = nil, body: ProductBody
+    transposedPanels: UnsafePointer<Float>? = nil, panel: (rows: Int, count: Int) = (1, 0), body: ProductBody
   ) {
     self.matrix = matrix
     self.precision = precision
     self.panels = panels
     self.transposedPanels = transposedPanels
+    self.panel = panel
     self.body = body
+  }
+
+  /// Some of its rows, for the forward product; where there are panels, they start with one.
+  func rows(_ rows: Range<Int>) -> LinearWeight {
+    precondition(panels == nil || rows.lowerBound % panel.rows == 0)
+    return LinearWeight(
+      matrix.rows(rows), precision: precision, panels: panels.map { $0 + rows.lowerBound / panel.rows * panel.count },
+      panel: panel, body: body)
   }
 }
 
@@ -151,7 +162,8 @@ package final class PackedWeights: @unchecked Sendable {
     let transposed = rows.count == slot.rows ? layout.transposedStart(of: slot) : nil
     return LinearWeight(
       parameters[slot].rows(rows), precision: layout.precision, panels: panels,
-      transposedPanels: transposed.map { UnsafePointer(memory.base + $0) }, body: layout.body)
+      transposedPanels: transposed.map { UnsafePointer(memory.base + $0) },
+      panel: (layout.width, layout.panelLength(slot.columns)), body: layout.body)
   }
 }
 

@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test("predictions are the same bits on any number of ranks and workers", arguments: [(2, 1), (3, 2)])
+  @Test("predictions are the same bits on any number of ranks and workers", arguments: [(1, 7), (2, 1), (3, 2)])
   func evaluation(size: Int, workers: Int) throws {
     let workspace = try RunWorkspace()
     let configuration = try workspace.configuration("run")

@@ -273,5 +273,7 @@ int ck_memory_file(const char *name);
 /// Returns the mode before, for `ck_restore_denormals`.
 uint64_t ck_flush_denormals(void);
 void ck_restore_denormals(uint64_t before);
+/// What a thread does between looks at memory that another is about to write.
+void ck_pause(void);
 /// Whether the CPU has what the widest compiled clone needs: "x86-64-v4", "x86-64-v3" or "baseline".
 const char *ck_simd_level(void);

@@ -77,8 +77,8 @@ struct Evaluation {
     results.withUnsafeMutableBufferPointer { results in
       // Each element is written by the one worker that took its index.
       nonisolated(unsafe) let results = results
-      places.pool.share(own.indices) { worker, index in
-        let part = compute(data.batch(parts[own[index]]), counts, workers[worker].arena)
+      places.pool.share(own.indices, arenas: workers) { arena, index, team in
+        let part = compute(data.batch(parts[own[index]]), counts, arena, team)
         part.logits.withUnsafeBytes { results[index] += $0 }
         part.teacher.withUnsafeBytes { results[index] += $0 }
         part.sums.values.withUnsafeBytes { results[index] += $0 }
@@ -118,10 +118,11 @@ struct Evaluation {
     return parts
   }
 
-  private func compute(_ batch: Batch, _ counts: GlobalCounts, _ arena: Arena) -> Part {
+  private func compute(_ batch: Batch, _ counts: GlobalCounts, _ arena: Arena, _ team: PassTeam?) -> Part {
     arena.reset()
     let features = teacher?.features(of: batch, arena: arena) ?? Taps()
-    let taps = student.infer(batch, weights: weights, packed: packed, taps: selection, arena: arena)
+    let taps = student.infer(
+      batch, weights: weights, packed: packed, taps: selection, arena: arena, team: team)
     var sums = objective.zero
     let pair = TapPair(
       batch: batch, teacher: features, student: taps, dStudent: nil, weights: weights, gradient: nil, arena: arena)

@@ -111,9 +111,9 @@ extension ClassifierModel {
       features.withUnsafeMutableBufferPointer { features in
         // Each element is written by the one worker that took its index.
         nonisolated(unsafe) let features = features
-        pool.share(0..<rows.count) { worker, index in
+        pool.share(0..<rows.count, arenas: arenas) { arena, index, team in
           features[index] = self.features(
-            of: data.batch([rows.lowerBound + index]), packed: packed, arena: arenas[worker].arena)
+            of: data.batch([rows.lowerBound + index]), packed: packed, arena: arena, team: team)
         }
       }
       for feature in features.joined() {
@@ -145,9 +145,9 @@ extension ClassifierModel {
   private var exported: TapSelection { TapSelection(allOf: configuration, head: hasTrainedHead) }
 
   /// All features of a batch of one sentence.
-  private func features(of batch: Batch, packed: PackedWeights?, arena: Arena) -> [Feature] {
+  private func features(of batch: Batch, packed: PackedWeights?, arena: Arena, team: PassTeam?) -> [Feature] {
     arena.reset()
-    let taps = encoder.infer(batch, weights: weights, packed: packed, taps: exported, arena: arena)
+    let taps = encoder.infer(batch, weights: weights, packed: packed, taps: exported, arena: arena, team: team)
     return exported.inOrder.map { tap in
       let parts: [Matrix]
       switch tap.shape(in: configuration) {

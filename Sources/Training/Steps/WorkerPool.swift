@@ -30,6 +30,27 @@ package struct WorkerPool: Sendable {
     }
   }
 
+  /// The same for passes: where they are fewer than workers, those left over join in.
+  ///
+  /// - Parameter arenas: of the workers.
+  func share(
+    _ passes: Range<Int>, arenas: [Worker],
+    _ body: @Sendable (_ arena: Arena, _ index: Int, _ team: PassTeam?) -> Void
+  ) {
+    guard !passes.isEmpty, passes.count < workers else {
+      return share(passes) { worker, index in body(arenas[worker].arena, index, nil) }
+    }
+    let teams = passes.indices.map { index in
+      PassTeam(size: (workers - index + passes.lowerBound + passes.count - 1) / passes.count)
+    }
+    run { worker in
+      let (arena, team) = (arenas[worker].arena, teams[worker % passes.count])
+      guard worker < passes.count else { return team.help(arena: arena) }
+      body(arena, passes.lowerBound + worker, team)
+      team.end()
+    }
+  }
+
   /// Calls `body` for every index, each worker taking every `workers`-th.
   package func forEach(_ indices: Range<Int>, _ body: @Sendable (Int) -> Void) {
     run { worker in
