@@ -52,8 +52,14 @@ package struct ParameterLayout: Sendable {
     package let decays: Bool
     /// Whether it is a table of which a batch reads a few rows, so that only they have a gradient.
     package let isLookup: Bool
+    /// The folder of a model's directory whose file has it, under the rest of the key, which begins with the folder's
+    /// name: `2_Dense` of `2_Dense.linear.weight`. `nil` for the model's own file.
+    package let folder: String?
     /// The peak learning rate in place of the run's.
     package fileprivate(set) var learningRate: Double?
+
+    /// What the file that it is saved in calls it.
+    package var nameInFile: String { folder.map { String(key.dropFirst($0.count + 1)) } ?? key }
   }
 
   package private(set) var entries: [Entry] = []
@@ -65,16 +71,17 @@ package struct ParameterLayout: Sendable {
   /// Appends a parameter of one or two dimensions and returns its place.
   package mutating func add(
     _ key: String, _ shape: [Int], role: ParameterRole = .backbone, initializer: ParameterInitializer = .zeros,
-    decays: Bool, isLookup: Bool = false, learningRate: Double? = nil
+    decays: Bool, isLookup: Bool = false, folder: String? = nil, learningRate: Double? = nil
   ) -> Slot {
     precondition(shape.count == 1 || shape.count == 2, "\(key): a parameter has one or two dimensions")
     precondition(indices[key] == nil, "\(key): added twice")
+    precondition(folder.map { key.hasPrefix($0 + ".") } ?? true, "\(key): begins with the name of its folder")
     let slot = Slot(offset: count, rows: shape.count == 2 ? shape[0] : 1, columns: shape[shape.count - 1])
     indices[key] = entries.count
     entries.append(
       Entry(
         key: key, shape: shape, slot: slot, role: role, initializer: initializer, decays: decays, isLookup: isLookup,
-        learningRate: learningRate))
+        folder: folder, learningRate: learningRate))
     count += slot.count
     return slot
   }
@@ -85,4 +92,7 @@ package struct ParameterLayout: Sendable {
   }
 
   package subscript(key: String) -> Entry? { indices[key].map { entries[$0] } }
+
+  /// The folders that hold a part of the model, each once.
+  package var folders: [String] { Set(entries.compactMap(\.folder)).sorted() }
 }

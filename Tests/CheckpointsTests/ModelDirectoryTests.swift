@@ -89,6 +89,34 @@ struct ModelDirectoryTests {
     }
   }
 
+  @Test func aPartOfAModelMayLieInAFolder() throws {
+    try withTemporaryDirectory { directory in
+      var layout = classifierLayout()
+      _ = layout.add("2_Map.linear.weight", [3, 4], role: .head, decays: true, folder: "2_Map")
+      _ = layout.add("2_Map.linear.bias", [3], role: .head, decays: false, folder: "2_Map")
+      let parameters = ParameterBuffer(layout)
+      parameters.number()
+      let export = ModelExport(
+        configuration: [:], parameters: parameters,
+        tokenizerFiles: [("2_Map/config.json", Array("{}".utf8)), ("modules.json", Array("[]".utf8))], modelCard: "")
+      let path = directory + "/model"
+      for _ in 0..<2 { try export.save(to: path) }
+      #expect(try names(in: path + "/2_Map") == ["config.json", "model.safetensors"])
+      let file = try SafetensorsFile(path + "/2_Map/model.safetensors")
+      #expect(file.tensors.map(\.name).sorted() == ["linear.bias", "linear.weight"])
+      #expect(try SafetensorsFile(path + "/model.safetensors").tensors.allSatisfy { !$0.name.hasPrefix("2_Map") })
+      try CheckpointManifest.verify(path)
+      let model = try ModelDirectory(path)
+      #expect(try model.foldersWithWeights() == ["2_Map"])
+      let loaded = ParameterBuffer(layout)
+      let report = try model.weights(joining: layout.folders).load(into: loaded, head: .required)
+      #expect(report.loaded.count == layout.entries.count && report.ignored.isEmpty)
+      #expect(loaded.values.elementsEqual(parameters.values))
+      let alone = #expect(throws: CheckpointError.self) { try model.weights().load(into: loaded, head: .required) }
+      #expect(alone?.problems.contains { $0.hasPrefix("2_Map.linear.weight: missing") } == true)
+    }
+  }
+
   @Test func aFailedSaveLeavesTheOldModel() throws {
     try withTemporaryDirectory { directory in
       var export = ModelExport(

@@ -103,8 +103,8 @@ private struct Matching {
   /// - Returns: whether the names are those of one model.
   mutating func take(_ tensors: [ModelWeights.Tensor]) -> Bool {
     let sought = keys.all.compactMap(source(of:))
-    guard let names = FileKeys(names: tensors.map(\.description.name), keys: sought, of: keys) else {
-      let found = tensors.prefix(3).map(\.description.name.escapedForDisplay).joined(separator: ", ")
+    guard let names = FileKeys(names: tensors.map(\.name), keys: sought, of: keys) else {
+      let found = tensors.prefix(3).map(\.name.escapedForDisplay).joined(separator: ", ")
       problems.append(
         "expected tensors such as \(sought.first ?? keys.base), found \(tensors.count) of other names"
           + (found.isEmpty ? "" : " (\(found)\(tensors.count > 3 ? ", …" : ""))")
@@ -118,7 +118,7 @@ private struct Matching {
     }
     report.prefix = names.addition
     for tensor in tensors {
-      let name = tensor.description.name
+      let name = tensor.name
       switch names.meaning(of: name) {
       case .constant: report.ignored.append(name)
       case .outside:
@@ -127,7 +127,7 @@ private struct Matching {
       case .parameter(let key) where head == .new && keys.isHead(key): report.ignored.append(name)
       case .parameter(let key):
         guard let other = unpaired.updateValue(tensor, forKey: key) else { continue }
-        let names = "\(other.description.name.escapedForDisplay) and \(name.escapedForDisplay)"
+        let names = "\(other.name.escapedForDisplay) and \(name.escapedForDisplay)"
         problems.append("\(key.escapedForDisplay): found twice, as \(names); keep one of them")
       }
     }
@@ -150,7 +150,7 @@ private struct Matching {
       for (key, tensor) in unpaired where keys.isHead(key) || keys.isPooler(key) {
         guard !fits || !known.contains(key) else { continue }
         unpaired[key] = nil
-        report.ignored.append(tensor.description.name)
+        report.ignored.append(tensor.name)
       }
     }
   }
@@ -204,7 +204,7 @@ private struct Matching {
   /// Sorts what was not paired into the ignored and the unexpected.
   mutating func judgeTheRest() {
     for (key, tensor) in unpaired.sorted(by: { $0.key < $1.key }) {
-      let name = tensor.description.name
+      let name = tensor.name
       if let prefix = keys.layerPrefix, layers != nil, key.hasPrefix(prefix) {
         report.ignored.append(name)
       } else {

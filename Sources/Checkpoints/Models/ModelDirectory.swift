@@ -58,14 +58,32 @@ package struct ModelDirectory: Sendable {
 
   /// Opens the weights: `model.safetensors`, the shards that `model.safetensors.index.json` lists, or else the same of
   /// `pytorch_model.bin`.
-  package func weights() throws -> ModelWeights {
+  ///
+  /// - Parameter folder: the one whose files are meant, where it is not the directory itself.
+  package func weights(inFolder folder: String? = nil) throws -> ModelWeights {
+    let place = folder.map { join(path, $0) } ?? path
     for format in WeightsFormat.allCases {
-      if fileKind(path(of: format.fileName)) != nil { return try ModelWeights(file: path(of: format.fileName)) }
-      if fileKind(path(of: format.indexName)) != nil { return try ModelWeights(index: path(of: format.indexName)) }
+      let (file, index) = (join(place, format.fileName), join(place, format.indexName))
+      if fileKind(file) != nil { return try ModelWeights(file: file) }
+      if fileKind(index) != nil { return try ModelWeights(index: index) }
     }
     let names = WeightsFormat.allCases.map(\.fileName).joined(separator: " or ")
     throw CheckpointError(
-      path, "expected \(names), or the .index.json of its parts, in this directory; copy the model's weights there")
+      place, "expected \(names), or the .index.json of its parts, in this directory; copy the model's weights there")
+  }
+
+  /// The weights and those of folders, with the folder's name in front of theirs, as a layout has them.
+  package func weights(joining folders: [String]) throws -> ModelWeights {
+    try folders.reduce(weights()) { try $0.joined(with: weights(inFolder: $1), of: $1) }
+  }
+
+  /// The folders of a directory of sentence-transformers that have weights of their own.
+  package func foldersWithWeights() throws -> [String] {
+    guard fileKind(path(of: "modules.json")) != nil else { return [] }
+    return try entries(of: path).sorted().filter { name in
+      fileKind(path(of: name)) == .directory
+        && WeightsFormat.allCases.contains { fileKind(join(path(of: name), $0.fileName)) != nil }
+    }
   }
 
   /// Where a configuration lies below a directory that has none, such as the snapshots of a download cache.

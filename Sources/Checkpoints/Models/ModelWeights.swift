@@ -3,8 +3,18 @@ import JSON
 /// The tensors of a model, in one file or in shards.
 package struct ModelWeights: Sendable {
   package struct Tensor: Sendable {
+    /// What the file calls it; of a folder's file, with the folder's name in front.
+    package let name: String
     package let description: TensorDescription
     package let file: any TensorFile
+
+    init(_ description: TensorDescription, of file: any TensorFile) {
+      (name, self.description, self.file) = (description.name, description, file)
+    }
+
+    fileprivate init(_ other: Tensor, in folder: String) {
+      (name, description, file) = ("\(folder).\(other.name)", other.description, other.file)
+    }
   }
 
   /// What errors name: the file, or the index of the shards.
@@ -14,7 +24,14 @@ package struct ModelWeights: Sendable {
   package init(file path: String) throws {
     let file = try WeightsFormat(of: path).open(path)
     self.path = path
-    tensors = file.tensors.map { Tensor(description: $0, file: file) }
+    tensors = file.tensors.map { Tensor($0, of: file) }
+  }
+
+  private init(path: String, tensors: [Tensor]) { (self.path, self.tensors) = (path, tensors) }
+
+  /// These and those of a folder, whose names get `folder` and a dot in front.
+  package func joined(with others: ModelWeights, of folder: String) -> ModelWeights {
+    ModelWeights(path: path, tensors: tensors + others.tensors.map { Tensor($0, in: folder) })
   }
 
   /// Opens the shards that an index lists: `{"weight_map": {TENSOR: SHARD}}`, each shard a file beside the index.
@@ -26,7 +43,7 @@ package struct ModelWeights: Sendable {
       let file = try format.open(join(parent(of: path), shard))
       for name in names {
         if let description = file[name] {
-          tensors.append(Tensor(description: description, file: file))
+          tensors.append(Tensor(description, of: file))
         } else {
           problems.append("weight_map: \(name.escapedForDisplay): not in \(shard.escapedForDisplay)")
         }

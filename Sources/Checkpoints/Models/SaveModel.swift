@@ -37,7 +37,9 @@ package struct ModelExport {
 
   /// Writes the files into an existing directory, for callers who replace a larger directory as a whole.
   package func write(into directory: String) throws {
-    try parameters.write(to: join(directory, "model.safetensors"), where: { $0.role != .projection })
+    try parameters.write(
+      to: join(directory, "model.safetensors"), where: { $0.role != .projection && $0.folder == nil })
+    try parameters.writeFolders(into: directory)
     for file in tokenizerFiles {
       if let slash = file.name.lastIndex(of: "/") {
         try createDirectories(join(directory, String(file.name[..<slash])))
@@ -77,11 +79,26 @@ extension ParameterBuffer {
   package func write(
     to path: String, where isIncluded: (ParameterLayout.Entry) -> Bool = { _ in true }
   ) throws(CheckpointError) {
-    let included = layout.entries.filter(isIncluded)
-    let writer = try SafetensorsWriter(replacing: path, tensors: included.map { .init($0.key, .float32, $0.shape) })
-    for entry in included {
+    try write(layout.entries.filter(isIncluded), to: path, name: \.key)
+  }
+
+  /// Writes what belongs into folders of a model's directory, each into a `model.safetensors` of its own.
+  package func writeFolders(into directory: String) throws(CheckpointError) {
+    for folder in layout.folders {
+      let place = join(directory, folder)
+      try createDirectories(place)
+      try write(
+        layout.entries.filter { $0.folder == folder }, to: join(place, "model.safetensors"), name: \.nameInFile)
+    }
+  }
+
+  private func write(
+    _ entries: [ParameterLayout.Entry], to path: String, name: (ParameterLayout.Entry) -> String
+  ) throws(CheckpointError) {
+    let writer = try SafetensorsWriter(replacing: path, tensors: entries.map { .init(name($0), .float32, $0.shape) })
+    for entry in entries {
       let range = entry.slot.offset..<entry.slot.offset + entry.slot.count
-      try writer.write(entry.key, UnsafeBufferPointer(rebasing: values[range]))
+      try writer.write(name(entry), UnsafeBufferPointer(rebasing: values[range]))
     }
     try writer.finish()
   }

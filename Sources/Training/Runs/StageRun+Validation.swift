@@ -111,7 +111,8 @@ extension StageRun {
     if start == .best {
       var bytes: [UInt8] = []
       if let directory, selection?.best != nil {
-        _ = try ModelDirectory("\(directory.path)/best").weights().load(into: result, head: .required)
+        _ = try ModelDirectory("\(directory.path)/best").weights(joining: layout.folders).load(
+          into: result, head: .required)
         bytes = Array(UnsafeRawBufferPointer(result.values))
       }
       try places.ranks.broadcast(&bytes, from: 0)

@@ -37,7 +37,8 @@ private struct Inspection {
   let configuration: JSON?
   let tokenizerFiles: [String]
   let metadata: [String: String]
-  let tensors: [TensorDescription]
+  /// By name, which of a folder's file begins with the folder's.
+  let tensors: [(name: String, description: TensorDescription)]
 
   init(_ path: String) throws {
     guard Self.isDirectory(path) else {
@@ -46,17 +47,17 @@ private struct Inspection {
       configuration = nil
       tokenizerFiles = []
       metadata = file.metadata
-      tensors = file.tensors
+      tensors = file.tensors.map { ($0.name, $0) }
       return
     }
     let isRun = access("\(path)/config.json", F_OK) != 0 && access("\(path)/best/config.json", F_OK) == 0
     let directory = try ModelDirectory(isRun ? "\(path)/best" : path)
-    let weights = try directory.weights()
+    let weights = try directory.weights(joining: directory.foldersWithWeights())
     self.path = directory.path
     configuration = directory.configuration
     tokenizerFiles = directory.tokenizerFiles
     metadata = weights.tensors.first?.file.metadata ?? [:]
-    tensors = weights.tensors.map(\.description)
+    tensors = weights.tensors.map { ($0.name, $0.description) }
   }
 
   private static func isDirectory(_ path: String) -> Bool {
@@ -64,9 +65,11 @@ private struct Inspection {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
-  private var bytes: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+  private var bytes: Int { tensors.reduce(0) { $0 + $1.description.byteCount } }
   /// Elements of the tensors that could be parameters: not of the positions that old files hold as integers.
-  private var parameters: Int { tensors.reduce(0) { $0 + ($1.type.isFloatingPoint ? $1.count : 0) } }
+  private var parameters: Int {
+    tensors.reduce(0) { $0 + ($1.description.type.isFloatingPoint ? $1.description.count : 0) }
+  }
 
   var json: JSON {
     var metadata = JSONObject()
@@ -75,9 +78,9 @@ private struct Inspection {
       "path": .string(path), "configuration": configuration ?? .null,
       "tokenizer_files": .array(tokenizerFiles.map(JSON.string)), "metadata": .object(metadata),
       "tensors": .array(
-        tensors.map { tensor in
+        tensors.map { name, tensor in
           [
-            "name": .string(tensor.name), "dtype": .string(tensor.type.rawValue),
+            "name": .string(name), "dtype": .string(tensor.type.rawValue),
             "shape": .array(tensor.shape.map(JSON.integer)), "bytes": .integer(tensor.byteCount),
           ]
         }),
@@ -99,9 +102,9 @@ private struct Inspection {
     lines += ["", "Tensors"]
     lines += table(
       [["  name", "type", "shape", "bytes"]]
-        + tensors.map { tensor in
+        + tensors.map { name, tensor in
           [
-            "  \(tensor.name.escapedForDisplay)", tensor.type.rawValue,
+            "  \(name.escapedForDisplay)", tensor.type.rawValue,
             tensor.shape.isEmpty ? "scalar" : tensor.shape.map(String.init).joined(separator: " × "),
             grouped(tensor.byteCount),
           ]
