@@ -38,8 +38,12 @@ struct Projections: Sendable {
 
   /// Appends what the settings ask for to the layout, under `projection.<name>.weight`, or
   /// `projection.<name>.<i>.weight` for each pair.
-  init(pairs: Int, _ context: inout AdaptorContext) throws {
-    let (student, teacher) = (context.student.hiddenSize, context.teacher.hiddenSize)
+  ///
+  /// - Parameter width: of a model, what is carried.
+  init(
+    pairs: Int, of width: (EncoderConfiguration) -> Int = \.hiddenSize, _ context: inout AdaptorContext
+  ) throws {
+    let (student, teacher) = (width(context.student), width(context.teacher))
     let settings = context.settings
     form = settings.word(Self.form)
     if form == .never && student != teacher {

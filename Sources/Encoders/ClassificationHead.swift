@@ -8,7 +8,7 @@ struct ClassificationHead {
   let configuration: EncoderConfiguration
   let slots: EncoderParameters
 
-  /// (sentences, hidden) each; for tokens, (tokens, hidden)
+  /// (sentences, hidden) each; for tokens, (tokens, hidden). Of sentence vectors, `activated` is (sentences, outputs).
   struct Activations {
     let cls: Matrix
     /// `cls` after its dropout.
@@ -33,17 +33,17 @@ struct ClassificationHead {
     let rows = cls.rows
     let width = configuration.hiddenSize
     guard let dense = slots.headDense else {
-      var dropped = cls
+      var (dropped, activated) = (cls, cls)
       if let logits {
         if let classifier = slots.classifier {
           dropped = self.dropped(cls, dropoutRate, DropoutSite.classifier, context)
           context.linear(out: logits, input: dropped, classifier)
         } else {
-          configuration.vector.forward(out: logits, pooled: cls)
+          activated = vectorForward(out: logits, pooled: cls, context)
         }
       }
       return Activations(
-        cls: cls, input: cls, preactivation: cls, activated: cls, statistics: nil, pooled: cls, dropped: dropped)
+        cls: cls, input: cls, preactivation: cls, activated: activated, statistics: nil, pooled: cls, dropped: dropped)
     }
     let input =
       dropsInput ? dropped(cls, inputDropoutRate, DropoutSite.classifierInput, context) : cls
@@ -88,7 +88,7 @@ struct ClassificationHead {
     } else {
       d.fill(0)
       // logits = vector(pooled)
-      if let dLogits { configuration.vector.backward(dX: d, dOut: dLogits, pooled: activations.pooled) }
+      if let dLogits { vectorBackward(dX: d, dOut: dLogits, activations, gradient: gradient, context) }
     }
     if let dPooled { add(dPooled, to: d) }
     guard let dense = slots.headDense else {

@@ -20,7 +20,8 @@ package struct Encoder: Sendable {
     let backbone = [parameters.embeddingsProjection?.weight].compactMap { $0 } + layers
     guard taps.readsHead else { return backbone }
     return backbone + [parameters.headDense?.weight].compactMap { $0 }
-      + (taps.contains(.logits) ? [parameters.classifier?.weight].compactMap { $0 } : [])
+      + (taps.contains(.logits)
+        ? [parameters.classifier?.weight, parameters.vectorDense?.weight].compactMap { $0 } : [])
   }
 
   /// Runs the layers that `taps` needs over a packed batch, without keeping what a backward pass would need.

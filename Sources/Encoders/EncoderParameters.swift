@@ -48,6 +48,8 @@ package struct EncoderParameters: Sendable {
   let headNorm: NormSlots?
   /// `nil` where the head gives what it pools.
   package let classifier: AffineSlots?
+  /// Of sentence vectors.
+  package let vectorDense: AffineSlots?
   /// What follows the last layer: the prediction layer.
   package let headRange: Range<Int>
 
@@ -124,6 +126,11 @@ package struct EncoderParameters: Sendable {
       ? nil
       : builder.linear(
         configuration.problem == .tokens ? keys.tokenClassifier : keys.classifier, configuration.labels.count, width)
+    builder.folder = SentenceVectorShape.Dense.folder
+    let dense = configuration.problem == .embedding ? configuration.vector.dense : nil
+    vectorDense = dense.map {
+      builder.linear("\(SentenceVectorShape.Dense.folder).linear", $0.width, width, hasBias: $0.hasBias)
+    }
     headRange = headStart..<builder.layout.count
     layout = builder.layout
   }
@@ -137,6 +144,7 @@ private struct Builder {
   var layout: ParameterLayout
   var prefix: String
   var role = ParameterRole.backbone
+  var folder: String?
   private let normal: ParameterInitializer
   private let hasNormBias: Bool
 
@@ -172,10 +180,11 @@ private struct Builder {
     var biases: [Slot] = []
     for key in keys {
       weights.append(
-        layout.add("\(prefix)\(key).weight", [outputs, inputs], role: role, initializer: normal, decays: true))
+        layout.add(
+          "\(prefix)\(key).weight", [outputs, inputs], role: role, initializer: normal, decays: true, folder: folder))
     }
     for key in keys where hasBias {
-      biases.append(layout.add("\(prefix)\(key).bias", [outputs], role: role, decays: false))
+      biases.append(layout.add("\(prefix)\(key).bias", [outputs], role: role, decays: false, folder: folder))
     }
     return AffineSlots(
       weight: Slot(offset: weights[0].offset, rows: keys.count * outputs, columns: inputs),

@@ -131,6 +131,7 @@ package struct Narrowing {
     copy(b.headNorm, a.headNorm)
     let norm = a.headDense == nil ? headInput : a.headNorm?.weight
     copy(b.classifier, reading: a.classifier, norm)
+    copy(b.vectorDense, reading: a.vectorDense, headInput)
   }
 
   private func copyLayer(_ layer: Int, heads: [Int]) {

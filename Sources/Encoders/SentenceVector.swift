@@ -1,7 +1,7 @@
 import Kernels
 
-/// How a sentence's vector is made of the last layer's output: the head of a model of sentence vectors, which has no
-/// parameters.
+/// How a sentence's vector is made of the last layer's output, the head of a model of sentence vectors:
+/// vector = unit(f(pooled·W + b)), with W, b and f where there is a `Dense`, and unit where vectors are normalised.
 package struct SentenceVectorShape: Sendable, Equatable {
   package enum Pooling: String, Sendable, CaseIterable {
     case mean
@@ -11,20 +11,77 @@ package struct SentenceVectorShape: Sendable, Equatable {
     case max
   }
 
+  /// A linear map of what is pooled and a function of it: the module of this name of sentence-transformers.
+  package struct Dense: Sendable, Equatable {
+    package enum Activation: String, Sendable, CaseIterable {
+      case identity
+      case tanh
+    }
+
+    /// How many numbers it gives.
+    package var width: Int
+    package var activation = Activation.identity
+    package var hasBias = true
+
+    /// The folder of a model's directory that has it, with which its keys begin.
+    static let folder = "2_Dense"
+    /// Of the widths that it gives.
+    package static let widths = 1...65_536
+
+    package init(width: Int, activation: Activation = .identity, hasBias: Bool = true) {
+      (self.width, self.activation, self.hasBias) = (width, activation, hasBias)
+    }
+  }
+
   package var pooling = Pooling.mean
+  package var dense: Dense?
   /// Whether vectors are divided by their length.
   package var normalizes = false
 
   package init() {}
 
-  /// out = x, or x / max(‖x‖, 1e-12). (sentences, hidden)
-  func forward(out: Matrix, pooled x: Matrix) {
+  /// out = x, or x / max(‖x‖, 1e-12). (sentences, outputs)
+  fileprivate func forward(out: Matrix, input x: Matrix) {
     if normalizes { unitForward(out: out, input: x) } else { out.copy(from: x) }
   }
 
-  /// Adds to `dX` the gradient of what was pooled, given that of the vector.
-  func backward(dX: Matrix, dOut: Matrix, pooled x: Matrix) {
+  /// Adds to `dX`. Forward: out = x, or x / max(‖x‖, 1e-12)
+  fileprivate func backward(dX: Matrix, dOut: Matrix, input x: Matrix) {
     if normalizes { unitBackward(dInput: dX, dOut: dOut, input: x) } else { add(dOut, to: dX) }
+  }
+}
+
+extension ClassificationHead {
+  private var isTanh: Bool { configuration.vector.dense?.activation == .tanh }
+
+  /// - Parameters:
+  ///   - out: (sentences, outputs)
+  ///   - x: what is pooled. (sentences, hidden)
+  /// - Returns: what the vectors are before they are divided by their lengths. (sentences, outputs)
+  func vectorForward(out: Matrix, pooled x: Matrix, _ context: PassContext) -> Matrix {
+    var activated = x
+    if let dense = slots.vectorDense {
+      activated = context.arena.matrix(x.rows, out.columns)
+      context.linear(out: activated, input: x, dense)
+      if isTanh { tanhForward(activated) }
+    }
+    configuration.vector.forward(out: out, input: activated)
+    return activated
+  }
+
+  /// Adds to `dX`, that of what is pooled, and to the map's gradients.
+  func vectorBackward(
+    dX: Matrix, dOut: Matrix, _ activations: Activations, gradient: ParameterBuffer, _ context: PassContext
+  ) {
+    guard let dense = slots.vectorDense else {
+      return configuration.vector.backward(dX: dX, dOut: dOut, input: activations.pooled)
+    }
+    let d = context.arena.zeros(dOut.rows, dOut.columns)
+    // out = unit(activated)
+    configuration.vector.backward(dX: d, dOut: dOut, input: activations.activated)
+    // activated = f(pooled·W + b)
+    if isTanh { tanhBackward(d: d, output: activations.activated) }
+    context.linearBackward(dInput: dX, accumulate: true, dOut: d, input: activations.pooled, dense, gradient)
   }
 }
 
@@ -32,7 +89,7 @@ extension EncoderConfiguration {
   /// How many numbers the head gives for a row.
   package var outputs: Int {
     switch problem {
-    case .embedding: hiddenSize
+    case .embedding: vector.dense?.width ?? hiddenSize
     case .noHead: 0
     case .singleLabel, .multiLabel, .regression, .pairs, .tokens: labels.count
     }

@@ -36,6 +36,19 @@ struct NarrowingTests {
     }
   }
 
+  @Test("the map of sentence vectors reads the kept dimensions")
+  func map() throws {
+    var configuration = EncoderConfiguration()
+    (configuration.vocabularySize, configuration.hiddenSize, configuration.heads) = (11, 12, 3)
+    (configuration.layers, configuration.intermediateSize, configuration.maxPositions) = (1, 9, 8)
+    configuration.problem = .embedding
+    configuration.vector.dense = .init(width: 5, activation: .tanh)
+    let (_, (new, result)) = Self.pair(configuration, heads: 2)
+    let dense = try #require(new.parameters.vectorDense)
+    #expect(dense.weight.rows == 5 && dense.weight.columns == 8)
+    #expect(result.values.allSatisfy { $0.isFinite })
+  }
+
   @Test("the strongest dimensions, heads and inner states stay, in their order")
   func keepsTheStrongest() throws {
     var configuration = EncoderConfiguration()

@@ -8,7 +8,7 @@ struct EmbeddingCosine: Adaptor {
     options: [Projections.form, Projections.learningRate], trainsHead: true, compared: { _ in "sentence vectors" },
     make: { context in
       try context.requireVectors()
-      return EmbeddingCosine(name: context.name, projections: try Projections(pairs: 1, &context))
+      return EmbeddingCosine(name: context.name, projections: try Projections(pairs: 1, of: \.outputs, &context))
     })
 
   let name: String

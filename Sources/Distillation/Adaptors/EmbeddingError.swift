@@ -9,7 +9,8 @@ struct EmbeddingError: Adaptor {
     make: { context in
       try context.requireVectors()
       return EmbeddingError(
-        name: context.name, width: context.teacher.outputs, projections: try Projections(pairs: 1, &context))
+        name: context.name, width: context.teacher.outputs,
+        projections: try Projections(pairs: 1, of: \.outputs, &context))
     })
 
   let name: String

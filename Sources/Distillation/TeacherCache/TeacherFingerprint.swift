@@ -23,14 +23,17 @@ package struct TeacherFingerprint: Sendable {
     var shape = configuration
     (shape.hiddenDropout, shape.attentionDropout, shape.classifierDropout) = (0, 0, nil)
     (shape.embeddingsDropout, shape.head.inputDropout) = (nil, nil)
-    let members = shape.familyMembers
-    return [("teacher", .string("\(weights)"))] + zip(members.keys, members.values)
-      + [("classes", .integer(configuration.labels.count))]
-      + (configuration.problem == .embedding
-        ? [
-          ("pooling", .string(configuration.vector.pooling.rawValue)),
-          ("normalized", .bool(configuration.vector.normalizes)),
-        ] : [])
-      + (precision == .float32 ? [] : [("products", .string(precision.rawValue))])
+    let family = shape.familyMembers
+    var members: [(String, JSON)] = [("teacher", .string("\(weights)"))]
+    members += zip(family.keys, family.values)
+    members.append(("classes", .integer(configuration.labels.count)))
+    if configuration.problem == .embedding {
+      let vector = configuration.vector
+      members.append(("pooling", .string(vector.pooling.rawValue)))
+      members.append(("normalized", .bool(vector.normalizes)))
+      if let dense = vector.dense { members.append(("dense", .string(dense.activation.rawValue))) }
+    }
+    if precision != .float32 { members.append(("products", .string(precision.rawValue))) }
+    return members
   }
 }

@@ -12,7 +12,7 @@ package enum Problem: String, Sendable, CaseIterable {
   case tokens = "token_classification"
   /// A number for a pair of texts, as sentence-transformers' cross-encoders give.
   case pairs = "text_pair_scoring"
-  /// A vector for each sentence; there is no head.
+  /// A vector for each sentence; the head is a map of what is pooled, or nothing.
   case embedding = "sentence_embedding"
   /// Nothing: there is an encoder alone.
   case noHead = "none"
@@ -28,7 +28,7 @@ extension Problem {
     case .pairs, .tokens, .embedding, .noHead: nil
     }
   }
-  /// Whether a model for it has a head with parameters.
+  /// Whether every model for it has a head with parameters.
   package var hasHead: Bool { self != .embedding && self != .noHead }
 
   /// What a `config.json` says of it; `nil` where it says nothing, or something else.

@@ -82,10 +82,13 @@ package struct NecessaryWork: Sendable, Equatable {
     return work
   }
 
-  /// The pooler, forward; the classifier has hardly any columns.
+  /// The pooler, or the map of sentence vectors, forward; the classifier has hardly any columns.
   package static func head(_ configuration: EncoderConfiguration, text: TextFigures) -> NecessaryWork {
     var work = NecessaryWork()
     let rows = configuration.headRows == .all ? text.tokens : text.sentences
+    if configuration.problem == .embedding, let dense = configuration.vector.dense {
+      work.linear = linear(rows, dense.width, configuration.hiddenSize, backward: false)
+    }
     guard configuration.hasHeadDense else { return work }
     work.linear = linear(rows, configuration.hiddenSize, configuration.hiddenSize, backward: false)
     return work

@@ -40,12 +40,12 @@ extension ClassifierModel {
     }
   }
 
-  /// What makes it a directory of sentence-transformers; nothing where it gives no sentence vectors.
+  /// What makes it a directory of sentence-transformers, besides weights; nothing where it gives no sentence vectors.
   ///
   /// - Parameter maxLength: where texts are cut off, in tokens.
   func sentenceFiles(maxLength: Int) -> [(name: String, bytes: [UInt8])] {
     guard configuration.problem == .embedding else { return [] }
-    return configuration.vector.files(width: configuration.outputs, maxLength: maxLength)
+    return configuration.vector.files(hidden: configuration.hiddenSize, maxLength: maxLength)
   }
 
   /// What the columns of a table of its outputs are called.

@@ -65,18 +65,20 @@ package struct ClassifierModel: Sendable {
     var configuration = try EncoderConfiguration(
       huggingFace: directory.configuration, path: directory.configurationPath, notices: &notices)
     let ownLabels = configuration.labels
-    let vector = try SentenceVectorShape(of: directory)
-    if let vector { configuration.vector = vector }
+    let modules = try SentenceModules(of: directory, hidden: configuration.hiddenSize)
+    if let modules { configuration.vector = modules.shape }
     // A directory of sentence-transformers that is run as it is.
     let isSentenceModel =
-      role == .alone && task == nil && vector != nil && Problem.stated(in: directory.configuration) == nil
+      role == .alone && task == nil && modules != nil && Problem.stated(in: directory.configuration) == nil
     let task = isSentenceModel ? .embedding : task
     // A head that nothing reads keeps classes of its own; sentence vectors have none.
     if head != .unread || task == .embedding { configuration.take(task, labels: labels) }
     if let layers { configuration = configuration.picking(layers: layers) }
     var layout = ParameterLayout()
     var encoder = Encoder(configuration, layout: &layout)
-    let files = try directory.weights()
+    let files =
+      try configuration.problem == .embedding
+      ? modules?.weights(of: directory, hidden: configuration.hiddenSize) ?? directory.weights() : directory.weights()
     try files.check(layout, head: head, layers: layers, remedies: role.headRemedies)
     try OutOfMemory.check(4 * layout.count, for: "\(path): its weights")
     let weights = ParameterBuffer(layout, for: "\(path): its weights")
@@ -93,7 +95,7 @@ package struct ClassifierModel: Sendable {
     weights.initialize(new, seed: seed)
     var hasTrainedHead = !new.contains { $0.role == .head }
     if !configuration.problem.hasHead {
-      hasTrainedHead = configuration.problem == .embedding
+      hasTrainedHead = hasTrainedHead && configuration.problem == .embedding
     } else if head == .unread {
       let match = labels.flatMap { $0.count == ownLabels.count ? ClassMatch(ownLabels, in: $0) : nil }
       if let labels, let match, hasTrainedHead {

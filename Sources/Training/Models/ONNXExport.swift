@@ -51,6 +51,8 @@ package struct ONNXExport {
         }
         try writeAtomically(file.bytes, to: join(directory, file.name))
       }
+      // What sentence-transformers computes of the graph's output.
+      try model.weights.writeFolders(into: directory)
       let configuration = model.configuration.huggingFaceJSON(preserving: model.configurationJSON)
       try writeAtomically(configuration.bytes(.pretty) + Array("\n".utf8), to: join(directory, "config.json"))
     }

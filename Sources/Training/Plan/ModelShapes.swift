@@ -27,7 +27,7 @@ package struct ModelShapes: Sendable, Equatable {
       let directory = try ModelDirectory(path)
       var shape = try EncoderConfiguration(huggingFace: directory.configuration, path: directory.configurationPath)
       if !configuration.task.kind.problem.hasHead {
-        shape.vector = try SentenceVectorShape(of: directory) ?? shape.vector
+        shape.vector = try SentenceModules(of: directory, hidden: shape.hiddenSize)?.shape ?? shape.vector
         shape.take(configuration.task)
       }
       return shape

@@ -115,6 +115,7 @@ struct ModelCard {
     guard task == .embedding else { return model.configuration.labels.joined(separator: ", ") }
     let shape = model.configuration.vector
     return "\(model.configuration.outputs) numbers: \(shape.pooling.rawValue) of the last hidden states"
+      + (shape.dense.map { ", mapped (Dense, \($0.activation.rawValue))" } ?? "")
       + (shape.normalizes ? ", normalized" : "")
   }
 

@@ -1,4 +1,5 @@
 import Checkpoints
+import Encoders
 import Glibc
 import JSON
 import Kernels
@@ -59,12 +60,21 @@ package struct RunIdentity: Sendable, Equatable {
   package init(_ model: ClassifierModel, _ data: Examples, threads: Int) throws {
     var texts = SHA256Stream()
     data.forEachBuffer { texts.append($0) }
-    traits = [
-      Trait(name: "the model's weights", value: "\(model.weights.digest(threads: threads))"),
-      Trait(name: "the model's classes", value: "\(model.configuration.labels)"),
-      Trait(name: "the tokenizer", value: "\(Self.digest(of: try model.tokenizer()))"),
-      Trait(name: "the data", value: "\(texts.digest())"),
-    ]
+    traits =
+      [
+        Trait(name: "the model's weights", value: "\(model.weights.digest(threads: threads))"),
+        Trait(name: "the model's classes", value: "\(model.configuration.labels)"),
+        Trait(name: "the tokenizer", value: "\(Self.digest(of: try model.tokenizer()))"),
+        Trait(name: "the data", value: "\(texts.digest())"),
+      ] + Self.dense(of: model, "the model's Dense")
+  }
+
+  /// What weights do not tell of a model of sentence vectors with a Dense; other runs are as before there were any.
+  private static func dense(of model: ClassifierModel?, _ name: String) -> [Trait] {
+    guard let model, model.configuration.problem == .embedding, let dense = model.configuration.vector.dense else {
+      return []
+    }
+    return [Trait(name: name, value: dense.activation.rawValue)]
   }
 
   static func digest(of tokenizer: Tokenizer) -> SHA256 {
@@ -107,6 +117,8 @@ package struct RunIdentity: Sendable, Equatable {
       add("its predictions of validation rows", TeacherPredictions.digest(predictions.validation))
     }
     add("the student's initial weights", inputs.student.weights.digest(threads: threads))
+    traits += Self.dense(of: inputs.teacher, "the teacher's Dense")
+    traits += Self.dense(of: inputs.student, "the student's Dense")
     add(Self.program, try Self.digestOfProgram())
     if configuration.usesBFloat16 {
       traits.append(Trait(name: Self.instructions, value: Precision.bfloat16.instructions))
