@@ -80,17 +80,19 @@ import Training
     }
   }
 
-  @Test("nor where sentence vectors are learned, through a projection")
-  func sentenceVectors() throws {
+  @Test("nor where sentence vectors are learned, through an adaptor's map or the student's own", arguments: [nil, 7])
+  func sentenceVectors(projection: Int?) throws {
     let workspace = try RunWorkspace()
+    let own = projection.map { ", projection: {width: \($0), activation: tanh}" } ?? ""
     let overrides = [
-      "task={kind: embedding, normalize: true}", "data.train={text: \"\(workspace.path)/train.txt\"}",
+      "task={kind: embedding, normalize: true\(own)}", "data.train={text: \"\(workspace.path)/train.txt\"}",
       "data.validation={text: \"\(workspace.path)/validation.txt\"}", "stages.first.adaptors=[EmbeddingMSE]",
       "stages.first.update=all", "stages.second.adaptors=[EmbeddingCosine, SimilarityMSE]",
       "stages.second.labelWeight=0", "stages.second.checkpoint={monitor: val_EmbeddingCosine}",
     ]
     try workspace.run(workspace.configuration("whole", set: overrides))
     let expected = try workspace.result(of: "whole")
+    #expect(expected.contains { $0.contains("/2_Dense/model.safetensors ") } == (projection != nil))
     for calls in [5, 16] {
       let configuration = try workspace.configuration("stopped-\(calls)", set: overrides)
       #expect(try workspace.run(configuration, stoppingAt: calls) == .interrupted(signal: 15, hasState: true))

@@ -175,9 +175,10 @@ extension RunConfiguration {
         at: reader.node("\(path).labelWeight"), path: "\(path).labelWeight")
       return
     }
-    if !task.kind.problem.hasHead, stage.update == .head || stage.unfreezeEvery != nil {
+    if !task.kind.problem.hasHead, task.projection == nil, stage.update == .head || stage.unfreezeEvery != nil {
+      let condition = task.kind.options.contains("projection") ? " without task.projection" : ""
       reader.report(
-        "the model of \(task.kind.name) has no head; use update: all, encoder or {freeze: N}",
+        "the model of \(task.kind.name) has no head\(condition); use update: all, encoder or {freeze: N}",
         at: reader.node("\(path).update"), path: "\(path).update")
       return
     }

@@ -48,6 +48,7 @@ extension RunConfiguration {
       if task.kind.options.contains("threshold") { writer.write("threshold", number: task.threshold) }
       if let pooling = task.pooling { writer.write("pooling", pooling.rawValue) }
       if let normalize = task.normalize { writer.write("normalize", flag: normalize) }
+      if let projection = task.projection { writer.write("projection", flow: projection.flow) }
       if task.kind == .embedding, task.largestScore != 1 { writer.write("largestScore", number: task.largestScore) }
     }
     writer.section("data") { writer in

@@ -123,6 +123,8 @@ package struct TaskSettings: Sendable, Equatable {
   /// How a sentence vector is pooled, and whether it is normalised; `nil` is what the student's directory says.
   package var pooling: SentenceVectorShape.Pooling?
   package var normalize: Bool?
+  /// The map that a student of sentence vectors has in any case; `nil` is what its directory says.
+  package var projection: Projection?
   /// The score of a pair of texts that means the same, which a cosine of 1 stands for.
   package var largestScore = 1.0
 
@@ -131,6 +133,20 @@ package struct TaskSettings: Sendable, Equatable {
   package init(_ kind: TaskKind, labels: [String]? = nil) {
     self.kind = kind
     self.labels = labels
+  }
+}
+
+extension TaskSettings {
+  /// A map of what is pooled, which is part of the student.
+  package struct Projection: Sendable, Equatable {
+    /// How many numbers it gives.
+    package var width: Int
+    /// `nil` is what the student's directory says, else none.
+    package var activation: SentenceVectorShape.Dense.Activation?
+
+    package init(width: Int, activation: SentenceVectorShape.Dense.Activation? = nil) {
+      (self.width, self.activation) = (width, activation)
+    }
   }
 }
 

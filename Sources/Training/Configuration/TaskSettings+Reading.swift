@@ -77,6 +77,10 @@ extension TaskSettings {
       "normalize", .orNull(.boolean), into: &normalize,
       "with `embedding`: whether vectors are divided by their length; null as the student's directory says, else false")
     section.read(
+      "projection", .orNull(.projection), into: &projection,
+      "with `embedding`: the numbers of a vector, by a [map](tasks.md#projections) of what is pooled that is part of the "
+        + "student; null as the student's directory says, else none")
+    section.read(
       "largestScore", .number(above: 0, atMost: 1e6), into: &largestScore,
       "with `embedding`: the score of two texts that mean the same, where a stage learns from scores: they are divided by it"
     )
@@ -85,7 +89,7 @@ extension TaskSettings {
     }
     for key in [
       "loss", "cutoff", "classWeights", "labelSmoothing", "positiveWeights", "threshold", "pooling", "normalize",
-      "largestScore",
+      "projection", "largestScore",
     ]
     where section.value(key) != nil && !kind.options.contains(key) {
       section.report("does not go with kind: \(kind.name)", at: key)

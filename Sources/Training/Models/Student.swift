@@ -46,7 +46,9 @@ extension ClassifierModel {
             + "model starts far ahead"
         ], hasTrainedHead: false)
     }
-    self = try model.replacing(dropout: settings.dropout, tokenizer: settings.tokenizer, task: task)
+    self = try model.projecting(
+      task.projection, replaces: settings.replacesProjection, seed: seed
+    ).replacing(dropout: settings.dropout, tokenizer: settings.tokenizer, task: task)
   }
 
   private static func check(_ layers: [Int], of path: String, key: String) throws {

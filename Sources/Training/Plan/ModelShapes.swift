@@ -59,6 +59,8 @@ package struct ModelShapes: Sendable, Equatable {
     if let hidden = dropout.hidden { student.setHiddenDropout(hidden) }
     student.attentionDropout = dropout.attention ?? student.attentionDropout
     student.take(configuration.task)
+    student.vector.dense = try student.projected(
+      by: configuration.task.projection, replaces: configuration.student.replacesProjection, path: own ?? tokenizer)
     vocabulary = configuration.student.vocabulary
     student.vocabularySize = min(vocabulary?.keep ?? .max, student.vocabularySize)
     self.student = student

@@ -6,7 +6,7 @@ extension TaskKind {
   /// A vector for each text, learned from a teacher's, or from scores of pairs.
   package static let embedding = TaskKind(
     name: "embedding", meaning: "a vector for each text", problem: .embedding, leastOutputs: 0, standardOutputs: [],
-    options: ["pooling", "normalize", "largestScore"], targets: { _, _ in .numbers(["score"]) },
+    options: ["pooling", "normalize", "projection", "largestScore"], targets: { _, _ in .numbers(["score"]) },
     card: Card(
       pipelineTag: "sentence-similarity", title: "Sentence similarity", noun: "A model of sentence vectors",
       outputs: "vector", pipelineArguments: "", autoClass: "AutoModel"),
