@@ -35,6 +35,9 @@ TASKS = {
     "tokens": ("{kind: tokens, labels: [O, B-X, I-X]}", "labelColumn: tags"),
     "pairs": ("{kind: pairs, loss: mse}", "pairColumn: other, labelColumn: score"),
     "embedding": ("{kind: embedding, normalize: true, largestScore: 1}", "pairColumn: other, labelColumn: score"),
+    "dense": (
+        "{kind: embedding, normalize: true, largestScore: 1, projection: {width: 5, activation: tanh}}",
+        "pairColumn: other, labelColumn: score"),
     "none": ("{kind: none}", "labelColumn: null"),
 }
 
@@ -54,7 +57,7 @@ def train(program, task):
     (root / f"{task}.yaml").write_text("\n".join([
         f"run: {{directory: run-{task}}}", f"task: {settings}", f"data: {{train: {data}, validation: {data}, maxLength: 16}}",
         "teacher: {model: base}" if task == "none" else "",
-        "student: {model: base" + ("" if task in ("embedding", "none") else ", head: new") + "}",
+        "student: {model: base" + ("" if task in ("embedding", "dense", "none") else ", head: new") + "}",
         "training: {batchSize: 8, maxSteps: 3, learningRate: 5.0e-3}", f"stages: [{{name: one, {lesson}}}]"]))
     program.run("--config", f"{task}.yaml", "--threads", 1, "--quiet", cwd=root)
     return root / f"run-{task}/best"
@@ -137,6 +140,21 @@ def embedding(program):
     return difference(found, own, least=1e-3) + ", SentenceTransformer"
 
 
+def dense(program):
+    sentence_transformers = need("sentence_transformers")
+    path = train(program, "dense")
+    own = [line["vector"] for line in said(program, path)]
+    model = sentence_transformers.SentenceTransformer(str(path), device="cpu")
+    assert [type(module).__name__ for module in model] == ["Transformer", "Pooling", "Dense", "Normalize"], model
+    found = model.encode([row["text"] for row in rows()]).tolist()
+    assert all(len(vector) == 5 for vector in found), "vectors of five numbers"
+    # And what it saves of that is read here.
+    again = path.parent / "saved"
+    model.save(str(again), create_model_card=False)
+    difference([line["vector"] for line in said(program, again)], own, least=1e-3)
+    return difference(found, own, least=1e-3) + ", SentenceTransformer, both ways"
+
+
 def none(program):
     safetensors = need("safetensors.torch")
     path = train(program, "none")
@@ -149,4 +167,4 @@ def none(program):
     return difference(found, own) + ", AutoModel"
 
 
-CELLS = [(f"task {cell.__name__}", cell) for cell in (regression, multilabel, tokens, pairs, embedding, none)]
+CELLS = [(f"task {cell.__name__}", cell) for cell in (regression, multilabel, tokens, pairs, embedding, dense, none)]

@@ -65,6 +65,31 @@ def cases():
         yield FIXTURES / "tasks/tokens" / model["name"], [(sentences, numpy.array(model["logits"]), None)]
 
 
+def vector_cases():
+    """(model's folder, sentences, vectors) of models of sentence-transformers with a Dense"""
+    for case in json.loads((FIXTURES / "dense/cases.json").read_text()):
+        yield FIXTURES / "dense" / case["name"], [(ids, [0] * len(ids)) for ids in case["sentences"]], case["vectors"]
+
+
+def vectors(exported, file, sentences):
+    """What sentence-transformers makes of a graph's hidden states, by the files beside it."""
+    hidden = run(exported / "onnx" / file, sentences, 2)
+    edges = numpy.cumsum([0] + [len(ids) for ids, _ in sentences])
+    pooling = json.loads((exported / "1_Pooling/config.json").read_text())
+    rows = [hidden[a:b] for a, b in zip(edges, edges[1:])]
+    if pooling["pooling_mode_cls_token"]:
+        pooled = [row[0] for row in rows]
+    else:
+        pooled = [row.max(0) if pooling["pooling_mode_max_tokens"] else row.mean(0) for row in rows]
+    settings, weights = (
+        json.loads((exported / "2_Dense/config.json").read_text()), tensors(exported / "2_Dense/model.safetensors"))
+    out = numpy.array(pooled) @ weights["linear.weight"].T + weights.get("linear.bias", 0)
+    if settings["activation_function"].endswith(".Tanh"):
+        out = numpy.tanh(out)
+    types = [module["type"].rsplit(".", 1)[1] for module in json.loads((exported / "modules.json").read_text())]
+    return out / numpy.linalg.norm(out, axis=1, keepdims=True) if "Normalize" in types else out
+
+
 def results(name, batch, expected):
     layers = [int(key.rsplit(".", 1)[1]) for key in expected if key.startswith(f"{name}.hidden.")]
     hidden = expected[f"{name}.hidden.{max(layers)}"] if layers else None
@@ -138,6 +163,17 @@ def main():
                         count += 1
                         if not error <= TOLERANCES[precision]:
                             failed.append(f"{source.relative_to(FIXTURES)}: {output} in {precision}: off by {error:.1e}")
+    for source, sentences, wanted in vector_cases():
+        with tempfile.TemporaryDirectory() as work:
+            folder = pathlib.Path(work) / "source"
+            shutil.copytree(source, folder)
+            exported = export(arguments.binary, folder, "--precision", ",".join(FILES)).parent
+            for precision, file in FILES.items():
+                error = distance(vectors(exported, file, sentences), numpy.array(wanted), precision)
+                worst[precision] = max(worst[precision], error)
+                count += 1
+                if not error <= TOLERANCES[precision]:
+                    failed.append(f"{source.relative_to(FIXTURES)}: vectors in {precision}: off by {error:.1e}")
     for line in failed:
         print(line, file=sys.stderr)
     print(f"{count} results; largest errors: " + ", ".join(f"{name} {error:.1e}" for name, error in worst.items()))
