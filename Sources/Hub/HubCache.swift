@@ -114,11 +114,25 @@ struct Snapshot {
     }
     let definitions = ["tokenizer.json", "vocab.txt", "vocab.json"]
     if !definitions.contains(where: has), !definitions.allSatisfy(isKnownAbsent) { missing.append(definitions[0]) }
-    return missing
+    return missing + missingOfModules
   }
 
-  /// Whether there is nothing to ask the hub: a vocabulary alone could lack the settings that go with it.
+  /// The modules of sentence-transformers that go with the encoder.
+  var modules: [ModuleFiles.Folder] {
+    ModuleFiles.folders(ofList: "\(path)/\(ModuleFiles.list)").filter { HubCache.isPlain($0.configuration) }
+  }
+
+  private var missingOfModules: [String] {
+    modules.flatMap { module in
+      let weights = module.weights.contains(where: has) ? [] : module.weights.prefix(1)
+      return (has(module.configuration) ? [] : [module.configuration]) + weights
+    }
+  }
+
+  /// Whether there is nothing to ask the hub: a vocabulary alone could lack the settings that go with it, and an encoder
+  /// that another program downloaded its modules.
   var isSettled: Bool {
     missing.isEmpty && (has("tokenizer.json") || Self.tokenizerFiles.allSatisfy { has($0) || isKnownAbsent($0) })
+      && (has(ModuleFiles.list) || isKnownAbsent(ModuleFiles.list))
   }
 }

@@ -29,6 +29,7 @@ struct SnapshotFetch {
       if let remote = try missing(file, in: pinned, snapshot) { files.append(remote) }
     }
     try cache.createFolders(commit: snapshot.commit)
+    files += try modules(in: pinned, snapshot)
     if !snapshot.hasWeights { files += try weights(in: pinned, snapshot) }
     try download(files, since: start)
     return snapshot
@@ -40,6 +41,29 @@ struct SnapshotFetch {
     if let remote = try client.metadata(of: file, in: name) { return remote }
     cache.noteAbsence(of: file, in: snapshot.commit)
     return nil
+  }
+
+  /// The missing files of sentence-transformers' modules, where the model has such.
+  private func modules(in name: HubName, _ snapshot: Snapshot) throws -> [RemoteFile] {
+    if let list = try missing(ModuleFiles.list, in: name, snapshot) {
+      guard list.size <= Self.largestIndex else {
+        throw HubError.failed(
+          subject: "\(shown): \(list.name)", problem: "expected at most \(Self.largestIndex) bytes, found \(list.size)")
+      }
+      try download([list], since: .now)
+    }
+    guard snapshot.has(ModuleFiles.list) else { return [] }
+    var files = try ModuleFiles.settings.compactMap { try missing($0, in: name, snapshot) }
+    for module in snapshot.modules {
+      if let file = try missing(module.configuration, in: name, snapshot) { files.append(file) }
+      guard !module.weights.contains(where: snapshot.has) else { continue }
+      for weights in module.weights {
+        guard let file = try missing(weights, in: name, snapshot) else { continue }
+        files.append(file)
+        break
+      }
+    }
+    return files
   }
 
   /// The missing files of the weights in the preferred format that the commit has.

@@ -213,6 +213,59 @@ struct FetchTests {
   }
 
   @Test(
+    "the modules of sentence-transformers come with their encoder",
+    arguments: ["model.safetensors", "pytorch_model.bin"])
+  func modules(weights: String) throws {
+    let modules: JSON = [
+      ["path": "", "type": "sentence_transformers.models.Transformer"],
+      ["path": "1_Pooling", "type": "sentence_transformers.models.Pooling"],
+      ["path": "2_Dense", "type": "sentence_transformers.sentence_transformer.modules.dense.Dense"],
+      ["path": "3_Normalize", "type": "sentence_transformers.models.Normalize"],
+    ]
+    let files = [
+      "modules.json": modules.bytes(), "config_sentence_transformers.json": [1], "1_Pooling/config.json": [2],
+      "2_Dense/config.json": [3], "2_Dense/\(weights)": [4, 5],
+    ]
+    for (file, bytes) in files { try server.serve(file, bytes) }
+    let location = try fetch()
+    for (file, bytes) in files { #expect(server.contents("\(location.path)/\(file)") == bytes, "\(file)") }
+    server.forgetRequests()
+    expectWhole(try fetch())
+    expectWhole(try fetch(HubServer.model, server.hub(offline: true)))
+    #expect(try server.requests.isEmpty)
+    try FileManager.default.removeItem(atPath: "\(location.path)/2_Dense/\(weights)")
+    expectFailure("a part of it: 2_Dense/model.safetensors missing") {
+      try fetch(HubServer.model, server.hub(offline: true))
+    }
+    expectWhole(try fetch())
+    #expect(server.contents("\(location.path)/2_Dense/\(weights)") == [4, 5])
+  }
+
+  @Test("an encoder that another program downloaded is asked once for its modules")
+  func modulesOfAnEncoder() throws {
+    expectWhole(try fetch())
+    let noted = "\(server.modelCache)/.no_exist/\(HubServer.commit)/modules.json"
+    try FileManager.default.removeItem(atPath: noted)
+    server.forgetRequests()
+    expectWhole(try fetch(HubServer.model, server.hub(offline: true)))
+    #expect(try server.requests.isEmpty)
+    expectWhole(try fetch())
+    #expect(try server.requests.contains { $0["path"]?.string?.hasSuffix("modules.json") == true })
+    #expect(FileManager.default.fileExists(atPath: noted))
+    server.forgetRequests()
+    expectWhole(try fetch())
+    #expect(try server.requests.isEmpty)
+  }
+
+  @Test("modules stay in their directory", arguments: ["../..", "/tmp", ".", "a//b"])
+  func hostileModules(path: String) throws {
+    let modules: JSON = [["path": .string(path), "type": "sentence_transformers.models.Dense"]]
+    try server.serve("modules.json", modules.bytes())
+    expectWhole(try fetch())
+    #expect(try !server.requests.contains { $0["path"]?.string?.hasSuffix("\(path)/config.json") == true })
+  }
+
+  @Test(
     "names of parts stay in their directory",
     arguments: ["../../../evil.safetensors", "/tmp/evil.safetensors", "a\\b.safetensors", "evil.py", ".safetensors"])
   func hostileShards(name: String) throws {

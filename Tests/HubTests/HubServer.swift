@@ -48,9 +48,9 @@ final class HubServer {
   func port(_ role: String) -> Int { ports[role]?.int ?? 0 }
 
   func serve(_ file: String, _ bytes: [UInt8], of model: String = model) throws {
-    let directory = "\(folder)/models/\(model)"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    try Data(bytes).write(to: URL(filePath: "\(directory)/\(file)"))
+    let place = URL(filePath: "\(folder)/models/\(model)/\(file)")
+    try FileManager.default.createDirectory(at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(bytes).write(to: place)
   }
 
   func remove(_ file: String) throws {
